@@ -36,5 +36,13 @@ let package = Package(
     ],
     targets: [
         .target(name: "TenureBase", swiftSettings: house),
+        .target(
+            name: "TenureModel",
+            dependencies: [
+                "TenureBase",
+                .product(name: "HeapModule", package: "swift-collections"),
+            ],
+            swiftSettings: house
+        ),
     ]
 )

@@ -1,0 +1,177 @@
+// What is asked for when amounts are wanted: claims, terms, and who wants them.
+
+/// What is asked for in one place: amounts by kind, and how many such places.
+public struct Claim: Hashable, Sendable {
+    /// How many such places, from 1.
+    public var places: Int
+    /// Base units by kind, in the order asked; no kind twice.
+    public var amounts: [ClaimAmount]
+
+    /// A claim of `amounts` in each of `places`.
+    public init(places: Int = 1, amounts: [ClaimAmount]) {
+        self.places = places
+        self.amounts = amounts
+    }
+}
+
+/// An amount of one kind.
+public struct ClaimAmount: Hashable, Sendable {
+    /// What is counted.
+    public var kind: Kind
+    /// How much, in base units, from 1.
+    public var amount: UInt64
+
+    /// An amount of one kind.
+    public init(kind: Kind, amount: UInt64) {
+        self.kind = kind
+        self.amount = amount
+    }
+}
+
+/// Which of a pool's places are looked at first.
+public enum Strategy: String, CaseIterable, Sendable {
+    /// The first place, in the order of declaration, on which the claim fits.
+    case firstFit = "first-fit"
+    /// The place on which the scarcest kind is left the least.
+    case bestFit = "best-fit"
+}
+
+/// Classes of importance.
+public enum Priority: UInt8, CaseIterable, Sendable {
+    /// Gives way first.
+    case low = 0
+    /// The default.
+    case normal = 1
+    /// Before normal.
+    case high = 2
+    /// Before everything.
+    case critical = 3
+
+    /// The name in commands and answers.
+    public var name: String {
+        switch self {
+        case .low: "low"
+        case .normal: "normal"
+        case .high: "high"
+        case .critical: "critical"
+        }
+    }
+
+    /// The class of this name.
+    public init?(name: String) {
+        guard let match = Priority.allCases.first(where: { $0.name == name }) else { return nil }
+        self = match
+    }
+}
+
+/// One or more claims granted all together or not at all.
+public struct AcquireRequest: Hashable, Sendable {
+    /// The pool that is to grant.
+    public var pool: String
+    /// What is asked for; all of it or nothing.
+    public var claims: [Claim]
+    /// Who pays: a path; quotas of every prefix bind.
+    public var tenant = "default"
+    /// Who holds; made by the ledger when absent.
+    public var holder: String?
+    /// How long without renewal; the pool's default when absent. Not with a session.
+    public var ttlMilliseconds: UInt64?
+    /// The session that keeps the lease alive instead of a TTL.
+    public var session: SessionID?
+    /// The longest life in all; the pool's when absent.
+    public var maxLifetimeMilliseconds: UInt64?
+    /// How long a reservation is held; makes the request a reservation.
+    public var holdMilliseconds: UInt64?
+    /// How important it is.
+    public var priority = Priority.normal
+    /// Makes repeating the request safe: 1 to 64 bytes, scoped to the tenant.
+    public var requestID: String?
+    /// The pool's when absent.
+    public var strategy: Strategy?
+    /// Labels that every place must have.
+    public var selector: [Label] = []
+    /// Labels of the lease.
+    public var tags: [Label] = []
+    /// What it is for, in the holder's words.
+    public var purpose: String?
+    /// Answers what would be granted now and changes nothing.
+    public var planOnly = false
+
+    /// A request for `claims` from `pool`.
+    public init(pool: String, claims: [Claim]) {
+        self.pool = pool
+        self.claims = claims
+    }
+}
+
+/// What is asked for when a session is opened.
+public struct SessionRequest: Hashable, Sendable {
+    /// How long without keep-alive; absent only with a process.
+    public var ttlMilliseconds: UInt64?
+    /// The local process whose death ends the session.
+    public var process: ProcessIdentity?
+    /// Who holds; made by the ledger when absent.
+    public var holder: String?
+
+    /// A session that ends by TTL, by the death of a process, or by both.
+    public init(
+        ttlMilliseconds: UInt64? = nil,
+        process: ProcessIdentity? = nil,
+        holder: String? = nil
+    ) {
+        self.ttlMilliseconds = ttlMilliseconds
+        self.process = process
+        self.holder = holder
+    }
+}
+
+/// A local process, never by its pid alone.
+public struct ProcessIdentity: Hashable, Sendable {
+    /// Its number in `pidNamespace`.
+    public let pid: Int32
+    /// When it started, in clock ticks since boot, as the kernel tells it.
+    public let startTicks: UInt64
+    /// The boot in which it ran.
+    public let bootID: String
+    /// The inode number of its pid namespace.
+    public let pidNamespace: UInt64
+
+    /// A process that was found with these facts.
+    public init(pid: Int32, startTicks: UInt64, bootID: String, pidNamespace: UInt64) {
+        self.pid = pid
+        self.startTicks = startTicks
+        self.bootID = bootID
+        self.pidNamespace = pidNamespace
+    }
+}
+
+/// What is asked for when a resource is declared or changed; what is absent stays.
+public struct ResourceRequest: Hashable, Sendable {
+    /// Its name, unique in the ledger.
+    public var name: String
+    /// The pool it belongs to.
+    public var pool: String
+    /// What it is counted in.
+    public var kind: Kind
+    /// How much there is, in base units.
+    public var capacity: UInt64
+    /// The place it shares with others; a place of its own when absent.
+    public var node: String?
+    /// Labels for selectors.
+    public var labels: [Label]?
+    /// The price of one unit for one hour, in thousandths.
+    public var cost: UInt64?
+    /// Accepts a capacity below use, which makes debt.
+    public var force = false
+    /// Whether host detection found it; only such a resource can become unconfirmed.
+    public var detected = false
+
+    /// A resource with these facts and no labels.
+    public init(name: String, pool: String, kind: Kind, capacity: UInt64, node: String? = nil) {
+        self.name = name
+        self.pool = pool
+        self.kind = kind
+        self.capacity = capacity
+        self.node = node
+    }
+}

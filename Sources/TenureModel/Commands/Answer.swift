@@ -1,0 +1,119 @@
+// What the ledger says.
+
+/// The answer to one command. It leaves when everything it shows is durable.
+public enum Answer: Equatable, Sendable {
+    /// A lease or a reservation, or what it would be.
+    case grant(Grant)
+    /// A lease with its new deadline.
+    case renewed(Renewal)
+    /// A lease, a part of one, or a session has ended.
+    case ended(Ending)
+    /// A session was opened or kept.
+    case session(SessionView)
+    /// What a check, a read or a change of settings tells.
+    case document(Document)
+    /// No, and why.
+    case refused(Refusal)
+}
+
+/// A granted request.
+public struct Grant: Equatable, Sendable {
+    /// Whether it is a lease, a reservation or only a plan.
+    public enum Status: String, Sendable {
+        /// A lease.
+        case granted
+        /// A reservation that waits for `commit`.
+        case reserved
+        /// What would be granted; nothing was changed.
+        case planned
+    }
+
+    /// What kind of grant.
+    public var status: Status
+    /// Its name.
+    public var lease: LeaseID
+    /// Proves the right to change it.
+    public var token: Token
+    /// Who holds it.
+    public var holder: String
+    /// Milliseconds until the deadline; absent when only a session ends it.
+    public var ttlMilliseconds: UInt64?
+    /// What it holds.
+    public var placements: [PlacementView]
+    /// The position of the grant.
+    public var position: Position
+    /// Whether an earlier answer to the same request id was repeated.
+    public var replayed: Bool
+}
+
+/// An amount of one resource that a lease holds.
+public struct PlacementView: Hashable, Sendable {
+    /// The name of the resource.
+    public let resource: String
+    /// The place of the resource.
+    public let node: String
+    /// What is counted.
+    public let kind: Kind
+    /// How much, in base units.
+    public let amount: UInt64
+
+    /// An amount of one resource.
+    public init(resource: String, node: String, kind: Kind, amount: UInt64) {
+        self.resource = resource
+        self.node = node
+        self.kind = kind
+        self.amount = amount
+    }
+}
+
+/// A lease with its new deadline.
+public struct Renewal: Equatable, Sendable {
+    /// Which one.
+    public var lease: LeaseID
+    /// Its token; renewal keeps it.
+    public var token: Token
+    /// Milliseconds until the deadline; absent when only a session ends it.
+    public var ttlMilliseconds: UInt64?
+    /// The position of the renewal.
+    public var position: Position
+}
+
+/// A lease, a part of one, or a session has ended.
+public struct Ending: Equatable, Sendable {
+    /// How it stands now.
+    public enum Status: String, Sendable {
+        /// Given back by its holder.
+        case released
+        /// A part was given back; the rest is held.
+        case reduced = "partly released"
+        /// A reservation was given back.
+        case cancelled
+        /// It had ended before.
+        case alreadyEnded = "already ended"
+        /// Taken back.
+        case revoked
+        /// A session was closed; its leases are invalid from this position on.
+        case closed
+    }
+
+    /// How it stands now.
+    public var status: Status
+    /// The bits of the lease's or session's id.
+    public var id: UInt64
+    /// What is still held, after a partial release.
+    public var placements: [PlacementView]
+    /// The position of the ending.
+    public var position: Position
+}
+
+/// A session as its holder sees it.
+public struct SessionView: Equatable, Sendable {
+    /// Which one.
+    public var session: SessionID
+    /// Proves the right to change it.
+    public var token: Token
+    /// Milliseconds until the deadline; absent when only the process ends it.
+    public var ttlMilliseconds: UInt64?
+    /// The position of the change.
+    public var position: Position
+}

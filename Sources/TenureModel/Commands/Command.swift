@@ -1,0 +1,165 @@
+// Everything that can be asked of a ledger.
+//
+// A command carries durations, never instants, and no identity of its caller: that is the
+// engine's to know. `decide` turns one into events and an answer.
+
+/// One thing asked of the ledger.
+public enum Command: Equatable, Sendable {
+    /// Grants a lease, or with `hold` a reservation, or with `planOnly` only tells what would be.
+    case acquire(AcquireRequest)
+    /// Turns a reservation, or the named parts of it, into a lease.
+    case commit(LeaseReference, parts: [Part]?)
+    /// Gives a reservation back.
+    case cancel(LeaseReference)
+    /// Moves the deadline of a lease; without a TTL, by the TTL it was granted with.
+    case renew(LeaseReference, ttlMilliseconds: UInt64?)
+    /// Gives a lease, or the named parts of it, back.
+    case release(LeaseReference, parts: [Part]?)
+    /// Takes a lease from its holder; needs no token.
+    case revoke(LeaseID, reason: String)
+    /// Tells whether the token is the current one of a valid lease.
+    case check(LeaseReference)
+    /// Opens a session.
+    case openSession(SessionRequest)
+    /// Moves the deadline of a session.
+    case keepSession(SessionReference)
+    /// Ends a session and all its leases.
+    case closeSession(SessionReference)
+    /// Creates a pool or changes settings of it.
+    case setPool(name: String, settings: [PoolSetting])
+    /// Deletes a pool without resources.
+    case deletePool(name: String)
+    /// Declares a resource or changes it.
+    case setResource(ResourceRequest)
+    /// Stops new grants on a resource, or allows them again.
+    case setResourceState(name: String, state: ResourceState)
+    /// Deletes a resource without use.
+    case deleteResource(name: String)
+    /// Sets the quota of a tenant for a kind.
+    case setQuota(tenant: String, kind: Kind, limit: UInt64)
+    /// Deletes a quota.
+    case deleteQuota(tenant: String, kind: Kind)
+    /// Reads; see `Query`.
+    case query(Query)
+    /// What the ledger asks of itself; never from outside.
+    case housekeeping(Housekeeping)
+}
+
+/// A read, evaluated in the writer's order.
+public enum Query: Equatable, Sendable {
+    /// One pool.
+    case pool(String)
+    /// All pools.
+    case pools
+    /// One resource.
+    case resource(String)
+    /// Resources by name, of one pool or all.
+    case resources(pool: String?, page: Page)
+    /// One quota, with its use.
+    case quota(tenant: String, kind: Kind)
+    /// All quotas with their use, at or below a tenant or all.
+    case quotas(tenant: String?)
+    /// The use of one tenant.
+    case usage(tenant: String)
+    /// One lease or reservation.
+    case lease(LeaseID)
+    /// Leases and reservations by age.
+    case leases(LeaseFilter, page: Page)
+    /// One session.
+    case session(SessionID)
+    /// The stored answer of a request id.
+    case request(id: String, tenant: String)
+    /// Counts of the whole ledger.
+    case status
+}
+
+/// Which part of a list is asked for.
+public struct Page: Equatable, Sendable {
+    /// At most so many items; at most `Limits.pageItems`.
+    public var limit: Int
+    /// Where the page before ended: its `cursor`.
+    public var after: String?
+
+    /// A part of a list.
+    public init(limit: Int = 100, after: String? = nil) {
+        self.limit = limit
+        self.after = after
+    }
+}
+
+/// Which leases are asked for; what is absent does not restrict.
+public struct LeaseFilter: Equatable, Sendable {
+    /// Leases of this pool.
+    public var pool: String?
+    /// Leases of this tenant and those below it.
+    public var tenant: String?
+    /// Leases of this holder.
+    public var holder: String?
+
+    /// A filter; without arguments it lets everything through.
+    public init(pool: String? = nil, tenant: String? = nil, holder: String? = nil) {
+        self.pool = pool
+        self.tenant = tenant
+        self.holder = holder
+    }
+}
+
+/// A lease or reservation together with the token that proves the right to change it.
+public struct LeaseReference: Hashable, Sendable {
+    /// Which one.
+    public let lease: LeaseID
+    /// The token of its holder.
+    public let token: Token
+
+    /// A lease with its token.
+    public init(lease: LeaseID, token: Token) {
+        self.lease = lease
+        self.token = token
+    }
+}
+
+/// A session together with the token that proves the right to change it.
+public struct SessionReference: Hashable, Sendable {
+    /// Which one.
+    public let session: SessionID
+    /// The token of its holder.
+    public let token: Token
+
+    /// A session with its token.
+    public init(session: SessionID, token: Token) {
+        self.session = session
+        self.token = token
+    }
+}
+
+/// An amount of one resource, named in a partial release or commit.
+public struct Part: Hashable, Sendable {
+    /// The name of the resource.
+    public let resource: String
+    /// How much of it, as it was written: its kind is the resource's.
+    public let quantity: String
+
+    /// An amount of one resource.
+    public init(resource: String, quantity: String) {
+        self.resource = resource
+        self.quantity = quantity
+    }
+}
+
+/// What the ledger asks of itself.
+public enum Housekeeping: Equatable, Sendable {
+    /// The process opened the ledger; tells clocks and how recovery went.
+    case opened(Opening)
+    /// Holders could not renew for a while that ends now.
+    case grace(fromNanoseconds: UInt64)
+    /// Takes back what is due, at most `Limits.reclaimBatch` things.
+    case reclaim
+    /// The process of a session is dead.
+    case processDied(SessionID, evidence: String)
+    /// Refusals that were not recorded one by one.
+    case refusalsCounted([RefusalCount])
+    /// A refusal worth a record of its own.
+    case refused(RefusalRecord)
+    /// Something that host detection created has not been seen since the start, or is back.
+    case resourceSeen(name: String, seen: Bool)
+}

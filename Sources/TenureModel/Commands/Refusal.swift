@@ -1,0 +1,56 @@
+// Why the ledger said no. A refusal is an answer: it changes nothing and names the remedy.
+
+/// The code of a refusal, the first word of its line on the wire.
+///
+/// When several apply, the first in this list is the answer.
+public enum RefusalCode: String, CaseIterable, Sendable {
+    /// Malformed, or out of the bounds that the pool or the ledger states.
+    case malformed = "ERR"
+    /// The caller may not do that.
+    case notPermitted = "NOPERM"
+    /// A time-ordered request id from before the window in which answers are kept.
+    case requestTooOld = "IDTOOOLD"
+    /// The request id was used with another body.
+    case conflict = "CONFLICT"
+    /// No such pool, resource, lease, session or request.
+    case notFound = "NOTFOUND"
+    /// The token is not the current one.
+    case fenced = "FENCED"
+    /// At or past the deadline.
+    case expired = "EXPIRED"
+    /// Could not fit even an empty pool.
+    case unsatisfiable = "UNSATISFIABLE"
+    /// A quota stands in the way.
+    case quota = "QUOTA"
+    /// Not enough is free now.
+    case exhausted = "EXHAUSTED"
+    /// The wait ended without a grant.
+    case timeout = "TIMEOUT"
+    /// Waiting would never end.
+    case deadlock = "DEADLOCK"
+    /// A limit of the ledger is reached; try again later.
+    case busy = "BUSY"
+    /// Only reads, renewals and releases are served.
+    case readOnly = "READONLY"
+    /// The pool does not grant for now.
+    case circuitOpen = "CIRCUITOPEN"
+    /// Whether it happened is not known; ask with the request id after the restart.
+    case unknown = "UNKNOWN"
+
+    /// Whether repeating the same request can never succeed, so that it uses up a request id.
+    package var isTerminal: Bool { self == .unsatisfiable }
+}
+
+/// An answer that says no.
+public struct Refusal: Error, Hashable, Sendable {
+    /// Why, for programs.
+    public let code: RefusalCode
+    /// Why, for people: names the limiting thing and the remedy.
+    public let message: String
+
+    /// A refusal with its reason and remedy.
+    public init(_ code: RefusalCode, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+}

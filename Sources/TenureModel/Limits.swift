@@ -1,0 +1,39 @@
+// Every bound of the model, each with its unit and its reason.
+
+/// The bounds of what can be asked and kept.
+public enum Limits {
+    /// The most base units of one amount: 2^62, so that two of them add without overflow.
+    public static let amountMax: UInt64 = 1 << 62
+    /// The most levels of a tenant's path: each costs one row for every grant.
+    public static let tenantLevels = 8
+    /// The most claims of one request.
+    public static let claims = 64
+    /// The most kinds of one claim.
+    public static let kindsPerClaim = 16
+    /// The most places of one request: they are one frame, and a frame is at most 1 MiB.
+    public static let places = 1_024
+    /// The most parts of one lease, for the same reason.
+    public static let partsPerLease = 4_096
+    /// The most labels of a resource, of a selector, or tags of a lease.
+    public static let labels = 32
+    /// The longest value of a label or tag, in bytes.
+    public static let labelValueBytes = 256
+    /// The longest purpose, reason or other free text, in bytes.
+    public static let textBytes = 512
+    /// The longest request id, in bytes.
+    public static let requestIDBytes = 64
+    /// The longest time that can be asked for, in milliseconds: ten years.
+    public static let millisecondsMax: UInt64 = 10 * 366 * 86_400_000
+    /// The most resources of one ledger; a resource is in memory, at about 300 bytes.
+    public static let resources = 1_000_000
+    /// The most leases that one frame of reclaim ends, so that it can not hurt latency.
+    public static let reclaimBatch = 256
+    /// The most stored answers; past it a request with an id is answered `BUSY`.
+    public static let storedAnswers = 1_000_000
+    /// How long an answer is kept for its request id, in milliseconds: one hour.
+    public static let requestWindowMilliseconds: UInt64 = 3_600_000
+    /// The most items of one page of a list.
+    public static let pageItems = 1_000
+    /// The most rows that one page of a filtered list looks at.
+    public static let pageScan = 10_000
+}

@@ -1,0 +1,137 @@
+// Rows changed since the last checkpoint: the overlay, and what a checkpoint takes from it.
+
+/// What became of a row, and at which position.
+package struct Changed<Value: Sendable>: Sendable {
+    /// The row, or nothing when it was deleted.
+    package let value: Value?
+    /// The position of the last change.
+    package let position: Position
+
+    package init(value: Value?, position: Position) {
+        self.value = value
+        self.position = position
+    }
+}
+
+extension Changed: Equatable where Value: Equatable {}
+
+/// What of the state is not a row of a table.
+package struct LedgerFacts: Hashable, Sendable {
+    /// The last position that is applied.
+    package var position: Position = 0
+    /// The ledger time of that position.
+    package var time = LedgerTime.zero
+    /// From 1; raised only when acknowledged history may be missing.
+    package var epoch: UInt16 = 1
+    /// The number that the next resource gets.
+    package var nextResource: UInt32 = 1
+    /// The last gap in which holders could not renew.
+    package var grace: Grace?
+    /// The clocks at the last opening.
+    package var opening: Opening?
+    /// How many leases, reservations and quarantined leases there are.
+    package var leases: UInt64 = 0
+    /// How many sessions there are.
+    package var sessions: UInt64 = 0
+    /// How many stored answers there are.
+    package var storedAnswers: UInt64 = 0
+
+    package init() {}
+}
+
+/// A gap in which holders could not renew, and how long they have after it.
+package struct Grace: Hashable, Sendable {
+    /// When the gap began: what was due before it stays due.
+    package let from: LedgerTime
+    /// When the gap ended.
+    package let end: LedgerTime
+
+    package init(from: LedgerTime, end: LedgerTime) {
+        self.from = from
+        self.end = end
+    }
+}
+
+/// The clocks and the verdict of recovery at one opening.
+public struct Opening: Hashable, Sendable {
+    /// The boot in which it happened.
+    public var bootID: String
+    /// `CLOCK_BOOTTIME` in nanoseconds.
+    public var bootNanoseconds: UInt64
+    /// The wall clock in nanoseconds since 1970, a label and an estimate only.
+    public var wallNanoseconds: UInt64
+    /// The inode number of the pid namespace of the ledger's process.
+    public var pidNamespace: UInt64
+    /// What recovery found, by the label of its decision table.
+    public var recovery: String
+    /// The version of the program.
+    public var version: String
+    /// Whether the downtime is an estimate from the wall clock.
+    public var isEstimate: Bool
+
+    /// An opening with these facts.
+    public init(
+        bootID: String,
+        bootNanoseconds: UInt64,
+        wallNanoseconds: UInt64,
+        pidNamespace: UInt64,
+        recovery: String,
+        version: String,
+        isEstimate: Bool
+    ) {
+        self.bootID = bootID
+        self.bootNanoseconds = bootNanoseconds
+        self.wallNanoseconds = wallNanoseconds
+        self.pidNamespace = pidNamespace
+        self.recovery = recovery
+        self.version = version
+        self.isEstimate = isEstimate
+    }
+}
+
+/// Everything that one checkpoint writes: the rows changed up to a position, whole.
+package struct FrozenChanges: Sendable {
+    package var facts = LedgerFacts()
+    package var pools: [String: Changed<Pool>] = [:]
+    package var resources: [ResourceID: Changed<Resource>] = [:]
+    package var quotas: [QuotaKey: Changed<Quota>] = [:]
+    package var leases: [LeaseID: Changed<Lease>] = [:]
+    package var sessions: [SessionID: Changed<Session>] = [:]
+    package var storedAnswers: [RequestKey: Changed<StoredAnswer>] = [:]
+    package var usage: [String: Changed<TenantUsage>] = [:]
+    package var due: [DueKey: Changed<DueEntry>] = [:]
+    package var members: [MemberKey: Changed<MemberKey>] = [:]
+
+    package init() {}
+
+    /// How many rows are written.
+    package var count: Int {
+        pools.count + resources.count + quotas.count + leases.count + sessions.count
+            + storedAnswers.count + usage.count + due.count + members.count
+    }
+}
+
+/// A quota by its tenant and kind.
+package struct QuotaKey: Hashable, Comparable, Sendable {
+    package let tenant: String
+    package let kind: Kind
+
+    package init(tenant: String, kind: Kind) {
+        self.tenant = tenant
+        self.kind = kind
+    }
+
+    package static func < (left: QuotaKey, right: QuotaKey) -> Bool {
+        left.tenant != right.tenant ? left.tenant < right.tenant : left.kind < right.kind
+    }
+}
+
+/// The rows that stay in memory, as they are read once at the opening.
+package struct ResidentRows: Sendable {
+    package var facts = LedgerFacts()
+    package var pools: [Pool] = []
+    package var resources: [Resource] = []
+    package var quotas: [Quota] = []
+
+    package init() {}
+}

@@ -1,0 +1,134 @@
+// What happened: the facts that a frame of the log holds.
+//
+// Events of one command are one frame. They are never decided again: recovery applies them, and
+// applying the same events to the same rows gives the same rows in any process (I6).
+
+/// One fact.
+package enum Event: Hashable, Sendable {
+    case opened(Opening)
+    case grace(Grace)
+    case poolSet(Pool)
+    case poolDeleted(name: String)
+    case resourceSet(ResourceDeclaration)
+    case resourceStateSet(ResourceID, ResourceState)
+    case resourceDeleted(ResourceID)
+    case quotaSet(Quota)
+    case quotaDeleted(QuotaKey)
+    /// A lease, or a reservation by its state, came to be.
+    case granted(GrantRecord)
+    /// A reservation became a lease with these placements; what is not among them went back.
+    case committed(LeaseID, deadline: LedgerTime, kept: [Placement])
+    case renewed(LeaseID, deadline: LedgerTime)
+    /// A part was given back.
+    case reduced(LeaseID, by: [Placement])
+    /// Given back whole by its holder: a lease released or a reservation cancelled.
+    case released(LeaseID)
+    /// Taken back; with a time, quarantined until then.
+    case reclaimed([Reclaimed], cause: ReclaimCause, evidence: String)
+    /// The lock-delay of these is over.
+    case quarantineEnded([LeaseID])
+    case sessionOpened(Session)
+    case sessionKept(SessionID, deadline: LedgerTime)
+    /// Its leases are invalid from here on; their reclaim follows.
+    case sessionEnded(SessionID, cause: ReclaimCause, evidence: String)
+    /// The last of its leases is reclaimed.
+    case sessionForgotten(SessionID)
+    /// A request id was answered with a refusal that stays.
+    case answered(StoredAnswer)
+    /// The window of these stored answers is over.
+    case answersForgotten([DueEntry])
+    case refused(RefusalRecord)
+    case refusalsCounted([RefusalCount])
+}
+
+/// A resource as it was declared; use is not part of it.
+package struct ResourceDeclaration: Hashable, Sendable {
+    package let id: ResourceID
+    package let request: ResourceRequest
+
+    package init(id: ResourceID, request: ResourceRequest) {
+        self.id = id
+        self.request = request
+    }
+}
+
+/// A grant with the reason for its place.
+package struct GrantRecord: Hashable, Sendable {
+    package let lease: Lease
+    /// What was asked, when a request id keeps the answer.
+    package let stored: StoredAnswer?
+    package let why: GrantReason
+
+    package init(lease: Lease, stored: StoredAnswer?, why: GrantReason) {
+        self.lease = lease
+        self.stored = stored
+        self.why = why
+    }
+}
+
+/// Why a grant was made where it was.
+package struct GrantReason: Hashable, Sendable {
+    /// The version of the placement policy.
+    package let policyVersion: UInt16
+    package let strategy: Strategy
+    /// How many places were looked at.
+    package let considered: UInt32
+
+    package init(policyVersion: UInt16, strategy: Strategy, considered: UInt32) {
+        self.policyVersion = policyVersion
+        self.strategy = strategy
+        self.considered = considered
+    }
+}
+
+/// One lease that was taken back.
+package struct Reclaimed: Hashable, Sendable {
+    package let lease: LeaseID
+    /// Until when its amounts stay quarantined, if they do.
+    package let quarantinedUntil: LedgerTime?
+
+    package init(lease: LeaseID, quarantinedUntil: LedgerTime?) {
+        self.lease = lease
+        self.quarantinedUntil = quarantinedUntil
+    }
+}
+
+/// A refusal that has a record of its own.
+public struct RefusalRecord: Hashable, Sendable {
+    /// Whose request it was.
+    public let tenant: String
+    /// The pool that was asked.
+    public let pool: String
+    /// Why.
+    public let code: RefusalCode
+    /// Why, in full.
+    public let message: String
+
+    /// A refusal with its facts.
+    public init(tenant: String, pool: String, code: RefusalCode, message: String) {
+        self.tenant = tenant
+        self.pool = pool
+        self.code = code
+        self.message = message
+    }
+}
+
+/// How many refusals of one sort went without a record of their own.
+public struct RefusalCount: Hashable, Sendable {
+    /// Whose requests they were.
+    public let tenant: String
+    /// The pool that was asked.
+    public let pool: String
+    /// Why.
+    public let code: RefusalCode
+    /// How many.
+    public let count: UInt64
+
+    /// A count with its facts.
+    public init(tenant: String, pool: String, code: RefusalCode, count: UInt64) {
+        self.tenant = tenant
+        self.pool = pool
+        self.code = code
+        self.count = count
+    }
+}

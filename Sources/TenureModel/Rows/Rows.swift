@@ -1,0 +1,373 @@
+// The rows of the state: what is true after a position.
+//
+// Pools, resources and quotas are few and stay in memory. Leases, sessions, stored answers, tenant
+// use and the two indexes are many: they are read through `RowSource` when they are needed.
+
+/// A pool.
+package struct Pool: Hashable, Sendable {
+    package let name: String
+    package var settings: PoolSettings
+
+    package init(name: String, settings: PoolSettings) {
+        self.name = name
+        self.settings = settings
+    }
+}
+
+/// A resource with what is taken of it.
+///
+/// I2: held + reserved + quarantined + free = capacity + debt.
+package struct Resource: Hashable, Sendable {
+    package let id: ResourceID
+    package let name: String
+    package let pool: String
+    package let kind: Kind
+    package let node: String?
+    package var capacity: UInt64
+    package var labels: [Label]
+    package var cost: UInt64
+    package var state: ResourceState
+    package var detected: Bool
+    package var held: UInt64
+    package var reserved: UInt64
+    package var quarantined: UInt64
+
+    package init(id: ResourceID, request: ResourceRequest) {
+        self.id = id
+        name = request.name
+        pool = request.pool
+        kind = request.kind
+        node = request.node
+        capacity = request.capacity
+        labels = request.labels ?? []
+        cost = request.cost ?? 0
+        state = .active
+        detected = request.detected
+        held = 0
+        reserved = 0
+        quarantined = 0
+    }
+
+    /// Everything that is taken. Each term is at most 2^62 and so is the sum of what was granted.
+    package var used: UInt64 { held + reserved + quarantined }
+    /// What can be granted.
+    package var free: UInt64 { capacity > used ? capacity - used : 0 }
+    /// How far use is above a capacity that was cut.
+    package var debt: UInt64 { used > capacity ? used - capacity : 0 }
+    /// The place it is in: its node, or a place of its own.
+    package var place: String { node ?? name }
+}
+
+/// The quota of a tenant for a kind.
+package struct Quota: Hashable, Sendable {
+    package let tenant: String
+    package let kind: Kind
+    package var limit: UInt64
+
+    package init(tenant: String, kind: Kind, limit: UInt64) {
+        self.tenant = tenant
+        self.kind = kind
+        self.limit = limit
+    }
+}
+
+/// What a tenant and all below it use, by kind. I3.
+package struct TenantUsage: Hashable, Sendable {
+    package struct Entry: Hashable, Sendable {
+        package let kind: Kind
+        package var held: UInt64
+        package var reserved: UInt64
+        package var quarantined: UInt64
+
+        package init(kind: Kind, held: UInt64, reserved: UInt64, quarantined: UInt64) {
+            self.kind = kind
+            self.held = held
+            self.reserved = reserved
+            self.quarantined = quarantined
+        }
+
+        package var used: UInt64 { held + reserved + quarantined }
+    }
+
+    package let tenant: String
+    /// By kind name; no entry is all zero.
+    package var entries: [Entry]
+
+    package init(tenant: String, entries: [Entry] = []) {
+        self.tenant = tenant
+        self.entries = entries
+    }
+}
+
+/// An amount of one resource that a lease holds.
+package struct Placement: Hashable, Sendable {
+    package let resource: ResourceID
+    package var amount: UInt64
+
+    package init(resource: ResourceID, amount: UInt64) {
+        self.resource = resource
+        self.amount = amount
+    }
+}
+
+/// Where a lease stands.
+package enum LeaseState: UInt8, Sendable {
+    /// Held by its holder.
+    case held = 0
+    /// A reservation that waits for commit.
+    case reserved = 1
+    /// Ended uncleanly; its amounts wait for the end of the lock-delay.
+    case quarantined = 2
+}
+
+/// What of a lease never changes after its grant.
+package final class LeaseTerms: Hashable, Sendable {
+    package let pool: String
+    package let tenant: String
+    package let holder: String
+    package let uid: UInt32?
+    package let granted: LedgerTime
+    /// The TTL that renewals use; 0 with a session.
+    package let ttlMilliseconds: UInt64
+    /// The end of its longest life, or `never`.
+    package let lifetimeEnd: LedgerTime
+    package let session: SessionID?
+    package let priority: Priority
+    package let tags: [Label]
+    package let purpose: String?
+    package let requestID: String?
+
+    package init(
+        pool: String,
+        tenant: String,
+        holder: String,
+        uid: UInt32?,
+        granted: LedgerTime,
+        ttlMilliseconds: UInt64,
+        lifetimeEnd: LedgerTime,
+        session: SessionID?,
+        priority: Priority,
+        tags: [Label],
+        purpose: String?,
+        requestID: String?
+    ) {
+        self.pool = pool
+        self.tenant = tenant
+        self.holder = holder
+        self.uid = uid
+        self.granted = granted
+        self.ttlMilliseconds = ttlMilliseconds
+        self.lifetimeEnd = lifetimeEnd
+        self.session = session
+        self.priority = priority
+        self.tags = tags
+        self.purpose = purpose
+        self.requestID = requestID
+    }
+
+    package static func == (left: LeaseTerms, right: LeaseTerms) -> Bool {
+        left === right
+            || (left.pool == right.pool && left.tenant == right.tenant
+                && left.holder == right.holder && left.uid == right.uid
+                && left.granted == right.granted
+                && left.ttlMilliseconds == right.ttlMilliseconds
+                && left.lifetimeEnd == right.lifetimeEnd && left.session == right.session
+                && left.priority == right.priority && left.tags == right.tags
+                && left.purpose == right.purpose && left.requestID == right.requestID)
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(granted)
+        hasher.combine(holder)
+    }
+}
+
+/// A lease, a reservation, or what is quarantined of one.
+package struct Lease: Hashable, Sendable {
+    package let id: LeaseID
+    package var token: Token
+    package var state: LeaseState
+    /// When it ends without renewal: for a session's lease the end of its longest life.
+    package var deadline: LedgerTime
+    package var placements: [Placement]
+    package let terms: LeaseTerms
+
+    package init(
+        id: LeaseID,
+        token: Token,
+        state: LeaseState,
+        deadline: LedgerTime,
+        placements: [Placement],
+        terms: LeaseTerms
+    ) {
+        self.id = id
+        self.token = token
+        self.state = state
+        self.deadline = deadline
+        self.placements = placements
+        self.terms = terms
+    }
+}
+
+/// Liveness shared by many leases.
+package struct Session: Hashable, Sendable {
+    package let id: SessionID
+    package var token: Token
+    package let holder: String
+    package let uid: UInt32?
+    /// 0 when only its process ends it.
+    package let ttlMilliseconds: UInt64
+    /// `never` when only its process ends it.
+    package var deadline: LedgerTime
+    package let process: ProcessIdentity?
+    /// Set when it has ended and its leases are still being reclaimed.
+    package var ended: ReclaimCause?
+
+    package init(
+        id: SessionID,
+        token: Token,
+        holder: String,
+        uid: UInt32?,
+        ttlMilliseconds: UInt64,
+        deadline: LedgerTime,
+        process: ProcessIdentity?,
+        ended: ReclaimCause?
+    ) {
+        self.id = id
+        self.token = token
+        self.holder = holder
+        self.uid = uid
+        self.ttlMilliseconds = ttlMilliseconds
+        self.deadline = deadline
+        self.process = process
+        self.ended = ended
+    }
+}
+
+/// Why something was taken back.
+public enum ReclaimCause: UInt8, CaseIterable, Sendable {
+    /// Its deadline passed.
+    case expired = 0
+    /// Its process is dead, by proof.
+    case dead = 1
+    /// An operator took it.
+    case revoked = 2
+    /// Its session was closed by its holder.
+    case closed = 3
+
+    /// The name in answers.
+    public var name: String {
+        switch self {
+        case .expired: "expired"
+        case .dead: "dead"
+        case .revoked: "revoked"
+        case .closed: "closed"
+        }
+    }
+
+    /// Whether the holder may still be using what it held, so that the lock-delay applies.
+    package var isUnclean: Bool { self == .expired || self == .revoked || self == .dead }
+}
+
+/// A request id within its tenant.
+package struct RequestKey: Hashable, Comparable, Sendable {
+    package let tenant: String
+    package let id: String
+
+    package init(tenant: String, id: String) {
+        self.tenant = tenant
+        self.id = id
+    }
+
+    package static func < (left: RequestKey, right: RequestKey) -> Bool {
+        (left.tenant, left.id) < (right.tenant, right.id)
+    }
+}
+
+/// The answer that a request id is answered with for as long as the window lasts. I7.
+package struct StoredAnswer: Hashable, Sendable {
+    package enum Outcome: Hashable, Sendable {
+        case granted(
+            status: UInt8,
+            lease: LeaseID,
+            holder: String,
+            deadline: LedgerTime,
+            placements: [Placement]
+        )
+        case refused(code: String, message: String)
+    }
+
+    package let key: RequestKey
+    /// What the request was, field by field, so that another body is told from the same one.
+    package let body: [UInt8]
+    package let outcome: Outcome
+    package let position: Position
+    package let expires: LedgerTime
+
+    package init(
+        key: RequestKey,
+        body: [UInt8],
+        outcome: Outcome,
+        position: Position,
+        expires: LedgerTime
+    ) {
+        self.key = key
+        self.body = body
+        self.outcome = outcome
+        self.position = position
+        self.expires = expires
+    }
+}
+
+/// What falls due at a time. The order is the order of reclaim: time, class, age.
+package struct DueKey: Hashable, Comparable, Sendable {
+    package enum Class: UInt8, Sendable {
+        case lease = 0
+        case session = 1
+        case storedAnswer = 2
+    }
+
+    package let time: LedgerTime
+    package let subject: Class
+    /// A lease or session id; for a stored answer the position that stored it.
+    package let id: UInt64
+
+    package init(time: LedgerTime, subject: Class, id: UInt64) {
+        self.time = time
+        self.subject = subject
+        self.id = id
+    }
+
+    package static func < (left: DueKey, right: DueKey) -> Bool {
+        if left.time != right.time { return left.time < right.time }
+        if left.subject != right.subject { return left.subject.rawValue < right.subject.rawValue }
+        return left.id < right.id
+    }
+}
+
+/// One entry of the index of what falls due.
+package struct DueEntry: Hashable, Sendable {
+    package let key: DueKey
+    /// The stored answer that is forgotten, for entries of that class.
+    package let request: RequestKey?
+
+    package init(key: DueKey, request: RequestKey? = nil) {
+        self.key = key
+        self.request = request
+    }
+}
+
+/// A lease of a session.
+package struct MemberKey: Hashable, Comparable, Sendable {
+    package let session: SessionID
+    package let lease: LeaseID
+
+    package init(session: SessionID, lease: LeaseID) {
+        self.session = session
+        self.lease = lease
+    }
+
+    package static func < (left: MemberKey, right: MemberKey) -> Bool {
+        left.session != right.session ? left.session < right.session : left.lease < right.lease
+    }
+}
