@@ -114,7 +114,7 @@ extension UnsafeRawBufferPointer {
     var hexadecimal: String {
         let digits = Array("0123456789abcdef".utf8)
         var text: [UInt8] = []
-        for unsafebyte in unsafe self {
+        for byte in unsafe Array(self) {
             text.append(digits[Int(byte >> 4)])
             text.append(digits[Int(byte & 15)])
         }

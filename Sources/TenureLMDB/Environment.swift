@@ -34,7 +34,9 @@ package struct EnvironmentOptions: Sendable {
     }
 }
 
-/// An open environment. It closes when the last reference goes, or on `close()`.
+/// An open environment.
+///
+/// It closes when the last reference goes, or on `close()`.
 @safe
 package final class Environment: @unchecked Sendable {
     // SAFETY: LMDB's environment may be used from any thread; what is not thread-safe in it
@@ -106,7 +108,9 @@ package final class Environment: @unchecked Sendable {
         close()
     }
 
-    /// Closes the environment. A second call does nothing; a use after it stops the process.
+    /// Closes the environment.
+    ///
+    /// A second call does nothing; a use after it stops the process.
     package func close() {
         invariant(
             readers.load(ordering: .acquiring) == 0,

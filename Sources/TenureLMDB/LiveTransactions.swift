@@ -50,7 +50,9 @@ final class LiveTransactions: Sendable {
         return false
     }
 
-    /// Lets no further transaction begin, ever. Answers false when that was so already.
+    /// Lets no further transaction begin, ever.
+    ///
+    /// Answers false when that was so already.
     func close() -> Bool {
         let before = state.bitwiseOr(Self.closed, ordering: .acquiringAndReleasing).oldValue
         if before & Self.closed != 0 { return false }

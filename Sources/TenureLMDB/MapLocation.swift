@@ -22,7 +22,9 @@ package struct MapLocation: Sendable {
     /// The only page size that the pre-open check lets through.
     static let pageBytes: UInt = 4096
 
-    /// Checks the page that `bytes` lie in, if it is mapped. Dirty pages of a writer are not.
+    /// Checks the page that `bytes` lie in, if it is mapped.
+    ///
+    /// Dirty pages of a writer are not.
     @inline(__always)
     func check(_ bytes: UnsafeRawBufferPointer) throws(StoreError) {
         let address = UInt(bitPattern: bytes.baseAddress)

@@ -15,7 +15,9 @@ package struct Snapshot: ~Copyable, StoreReading {
     package let handle: TransactionHandle
 }
 
-/// One reader slot, kept. It belongs to one thread at a time, and is not `Sendable` for that.
+/// One reader slot, kept.
+///
+/// It belongs to one thread at a time, and is not `Sendable` for that.
 @safe
 package final class PersistentReader {
     private let environment: Environment

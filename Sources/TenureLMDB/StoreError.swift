@@ -6,7 +6,9 @@ internal import CLMDB
 internal import Glibc
 package import SystemPackage
 
-/// Why the store refused. The transaction that saw it is over, and nothing of it was stored.
+/// Why the store refused.
+///
+/// The transaction that saw it is over, and nothing of it was stored.
 package enum StoreError: Error, Equatable, Sendable {
     /// The map has no room for another page: `Environment.growMap()`, then try again.
     case mapFull

@@ -1,6 +1,8 @@
 // A named table of an environment: a small value, good for as long as the environment is.
 
-/// One named table. Its handle is opened once, at start, and lives as long as the environment.
+/// One named table.
+///
+/// Its handle is opened once, at start, and lives as long as the environment.
 package struct Table: Sendable, Hashable {
     /// What the file calls it.
     package let name: String

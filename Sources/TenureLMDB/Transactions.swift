@@ -29,7 +29,9 @@ package struct TransactionHandle {
     }
 }
 
-/// A snapshot. It ends with the scope that gave it.
+/// A snapshot.
+///
+/// It ends with the scope that gave it.
 @safe
 package struct ReadTransaction: ~Copyable, StoreReading {
     package let handle: TransactionHandle
@@ -52,7 +54,9 @@ package struct ReadTransaction: ~Copyable, StoreReading {
     }
 }
 
-/// The one open write transaction. Anything but `commit()` rolls it back.
+/// The one open write transaction.
+///
+/// Anything but `commit()` rolls it back.
 @safe
 package struct WriteTransaction: ~Copyable, StoreReading {
     package let handle: TransactionHandle
