@@ -1,0 +1,66 @@
+// Processes, peers of a socket, and threads.
+
+#define _GNU_SOURCE
+#include "CTenureSystem.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+
+int tenure_pidfd_open(int32_t pid) {
+    // The kernel sets close-on-exec on every pidfd.
+    long descriptor = syscall(SYS_pidfd_open, pid, 0);
+    return descriptor < 0 ? -errno : (int)descriptor;
+}
+
+int tenure_peer_credentials(int socket, struct tenure_peer *peer) {
+    struct ucred credentials;
+    socklen_t length = sizeof credentials;
+    if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &length) < 0) return -errno;
+    if (length != sizeof credentials) return -EINVAL;
+    peer->pid = credentials.pid;
+    peer->uid = credentials.uid;
+    peer->gid = credentials.gid;
+    return 0;
+}
+
+struct start {
+    void *context;
+    void (*body)(void *);
+};
+
+static void *run(void *argument) {
+    struct start start = *(struct start *)argument;
+    free(argument);
+    start.body(start.context);
+    return NULL;
+}
+
+int tenure_thread_start(uint64_t *thread, void *context, void (*body)(void *)) {
+    struct start *start = malloc(sizeof *start);
+    if (start == NULL) return -ENOMEM;
+    start->context = context;
+    start->body = body;
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pthread_t handle;
+    int failure = pthread_create(&handle, NULL, run, start);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (failure != 0) {
+        free(start);
+        return -failure;
+    }
+    *thread = (uint64_t)handle;
+    return 0;
+}
+
+int tenure_thread_join(uint64_t thread) { return -pthread_join((pthread_t)thread, NULL); }

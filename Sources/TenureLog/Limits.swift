@@ -1,0 +1,64 @@
+// Every bound of the log in one place, each with its unit and its reason.
+//
+// The relations between them are checked by a test; a configuration is checked when a log is
+// made or opened.
+
+/// Bounds of the log.
+package enum LogLimits {
+    /// Bytes: the unit in which a disk keeps or loses data, and on which every group starts.
+    package static let block = 4096
+    /// Bytes of one payload; larger than any command that the wire lets in.
+    package static let payload = 1 << 20
+    /// Bytes of one group, header and seal included: one write and one sync stay short.
+    package static let group = 4 << 20
+    /// Bytes of a segment unless the configuration says otherwise.
+    package static let segmentDefault = 16 << 20
+    /// Bytes of the smallest segment, for tests: small, and still with room for several groups.
+    package static let segmentMinimum = 64 << 10
+    /// Bytes of the largest segment, which recovery holds in memory as a whole.
+    package static let segmentMaximum = 256 << 20
+    /// Bytes zero-filled by one write while a spare is prepared, so that no write takes long.
+    package static let spareChunk = 1 << 20
+    /// How many copies of bytes cut at one place are kept before opening is refused.
+    package static let cutCopies = 1000
+}
+
+/// What can be chosen about a log.
+package struct LogConfiguration: Equatable, Sendable {
+    /// Who prepares the next segment.
+    package enum SparePreparation: Equatable, Sendable {
+        /// A thread of its own, so that no commit waits for 16 MiB of zeros.
+        case background
+        /// The committing thread, so that a simulation sees one order of operations.
+        case synchronous
+    }
+
+    /// Bytes of a segment made from now on; those that exist keep their size.
+    package var segmentBytes: Int
+    /// Who prepares the next segment.
+    package var spare: SparePreparation
+
+    /// A configuration with defaults for what is not named.
+    package init(
+        segmentBytes: Int = LogLimits.segmentDefault,
+        spare: SparePreparation = .background
+    ) {
+        self.segmentBytes = segmentBytes
+        self.spare = spare
+    }
+
+    /// Whether the sizes are within the limits and on block boundaries.
+    package var isValid: Bool {
+        segmentBytes >= LogLimits.segmentMinimum
+            && segmentBytes <= LogLimits.segmentMaximum
+            && segmentBytes % LogLimits.block == 0
+    }
+
+    /// The most bytes that one group can have.
+    ///
+    /// A fresh segment has room for its header, one empty group, one group of this size and the
+    /// empty group that seals it; so a segment never gets sealed without a frame in it.
+    package var groupBytes: Int {
+        min(LogLimits.group, segmentBytes - 3 * LogLimits.block)
+    }
+}
