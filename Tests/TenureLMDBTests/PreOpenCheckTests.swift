@@ -106,6 +106,49 @@ struct PreOpenCheckTests {
         #expect(opened > 0, "padding at least is not guarded")
     }
 
+    @Test(arguments: [EnvironmentOptions.Access.readWrite, .audit])
+    func `L9: a meta page that leads to the rows of the commit before is refused`(
+        access: EnvironmentOptions.Access
+    ) throws {
+        let (scratch, bytes) = try sample()
+        let (newest, older) = metas(of: bytes)
+        var wrong = bytes
+        wrong.replaceSubrange(
+            (newest + 88)..<(newest + 136),
+            with: bytes[(older + 88)..<(older + 136)]
+        )
+        try scratch.writeDataFile(wrong)
+        let environment = try Environment.open(
+            path: scratch.path,
+            options: EnvironmentOptions(access: access)
+        )
+        let error = #expect(throws: StoreError.self) { try environment.tables(["rows"]) }
+        #expect(error?.description.contains("leads to the rows of transaction 22, not 23") == true)
+    }
+
+    @Test
+    func `a root that states another page's number is refused`() throws {
+        let (scratch, bytes) = try sample()
+        let (newest, older) = metas(of: bytes)
+        let (root, other) = (number(bytes, newest + 128), number(bytes, older + 128))
+        try #require(root != other)
+        var wrong = bytes
+        let source = bytes[(other * 4_096)..<(other * 4_096 + 4_096)]
+        wrong.replaceSubrange((root * 4_096)..<(root * 4_096 + 4_096), with: source)
+        try scratch.writeDataFile(wrong)
+        let verdict = PreOpenCheck.run(directory: scratch.path)
+        #expect(verdict == .damaged("page \(root) states that it is page \(other)"))
+    }
+
+    /// Where the newest and the older meta page of `bytes` start.
+    private func metas(of bytes: [UInt8]) -> (newest: Int, older: Int) {
+        number(bytes, 144) > number(bytes, 4_096 + 144) ? (0, 4_096) : (4_096, 0)
+    }
+
+    private func number(_ bytes: [UInt8], _ offset: Int) -> Int {
+        (0..<8).reduce(0) { $0 | Int(bytes[offset + $1]) << (8 * $1) }
+    }
+
     /// The rows of the last two commits of `sample`, by number of commit.
     private func readsOneSnapshot(_ scratch: Scratch) throws -> Bool {
         let options = EnvironmentOptions(access: .audit)
