@@ -28,7 +28,9 @@ struct GroupBuffer: ~Copyable {
         borrowing get { buffer.bytes }
     }
 
-    /// Adds a frame. Its checksum waits for `finish`, which knows where the group goes.
+    /// Adds a frame.
+    ///
+    /// Its checksum waits for `finish`, which knows where the group goes.
     @inline(__always)
     mutating func append(position: UInt64, time: UInt64, payload: RawSpan) {
         let next = end + GroupFormat.frameHeaderBytes + payload.byteCount

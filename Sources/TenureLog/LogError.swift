@@ -32,9 +32,13 @@ package enum LogFault: Error, Equatable, Sendable {
     case missingSegment
     /// The file does not have the size that its header states.
     case size
+    /// The device does not give the bytes.
+    case unreadable(DiskError)
 }
 
-/// Why the log refused. After `device` and `failed` the log is closed for good.
+/// Why the log refused.
+///
+/// After `device` and `failed` the log is closed for good.
 package enum LogError: Error, Equatable, Sendable {
     /// The disk failed; nothing more is written.
     case device(DiskError)

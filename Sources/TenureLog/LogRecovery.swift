@@ -194,19 +194,17 @@ struct LogRecovery {
         )
     }
 
+    private func atEnd(_ walk: SegmentWalk) -> LogFault {
+        walk.isSealed ? .padding : .notSealed
+    }
+
     private func damage(
         _ segment: borrowing SegmentFile,
         _ walk: SegmentWalk,
         _ verdict: TailVerdict
     ) -> LogError {
-        var fault = walk.isSealed ? LogFault.padding : .notSealed
-        if !walk.isAtEnd(of: segment.bytes) {
-            do throws(LogFault) {
-                _ = try walk.group(in: segment.bytes)
-            } catch {
-                fault = error
-            }
-        }
+        let bytes = segment.bytes
+        let fault = walk.isAtEnd(of: bytes) ? atEnd(walk) : walk.fault(in: bytes)
         let position = walk.place.position
         return LogError(fault, in: segment, at: walk.place.offset, position: position, verdict)
     }

@@ -7,7 +7,8 @@ struct SegmentFile: ~Copyable {
     let name: SegmentName
     let path: String
     private let buffer: AlignedBuffer
-    private let count: Int
+    /// How many bytes the file has.
+    let count: Int
 
     /// Reads a file; `direct` goes past the page cache, for files of log/ only.
     init(
@@ -117,28 +118,57 @@ struct SegmentWalk {
         endsEmpty = group.header.count == 0
     }
 
+    /// What is wrong at the current place, where no valid group starts.
+    func fault(in bytes: RawSpan) -> LogFault {
+        do throws(LogFault) {
+            _ = try group(in: bytes)
+            return isSealed ? .padding : .notSealed
+        } catch {
+            return error
+        }
+    }
+
     /// Whether a later group's header lies behind the current place: proof that the group
     /// expected here was durable.
     func hasGroupBehind(in bytes: RawSpan) -> Bool {
-        var offset = fileOffset + LogLimits.block
+        nextHeader(in: bytes) != nil
+    }
+
+    /// The next header of a later group of this segment, and its offset in the file.
+    func nextHeader(in bytes: RawSpan) -> (offset: Int, header: GroupHeader)? {
+        let step = header.isCompact ? 1 : LogLimits.block
+        var offset = fileOffset + step
         // A group torn in the middle still has its own header; what lies within it, payloads
         // that may look like anything, says nothing about later groups.
         if fileOffset < bytes.byteCount,
             let own = try? GroupHeader(reading: bytes.extracting(fileOffset..<bytes.byteCount)),
             (try? place.admit(own)) != nil
         {
-            offset = fileOffset + GroupFormat.padded(own.length)
+            offset = fileOffset + (header.isCompact ? own.length : GroupFormat.padded(own.length))
         }
         while offset < bytes.byteCount {
-            let rest = bytes.extracting(offset..<bytes.byteCount)
-            if let later = try? GroupHeader(reading: rest), later.ledger == place.ledger,
-                later.segment == place.segment, later.offset == UInt64(offset),
-                later.number > place.number
-            {
-                return true
-            }
-            offset += LogLimits.block
+            if let later = later(in: bytes, at: offset) { return (offset, later) }
+            offset += step
         }
-        return false
+        return nil
+    }
+
+    private func later(in bytes: RawSpan, at offset: Int) -> GroupHeader? {
+        let magic: UInt32? = try? bytes.field(at: offset)
+        guard magic == GroupFormat.magic,
+            let later = try? GroupHeader(reading: bytes.extracting(offset..<bytes.byteCount)),
+            later.ledger == place.ledger, later.segment == place.segment,
+            header.isCompact || later.offset == UInt64(offset), later.number > place.number
+        else { return nil }
+        return later
+    }
+
+    /// Goes on at a group behind damage, believing what its header says about what was before.
+    mutating func jump(to next: (offset: Int, header: GroupHeader)) {
+        fileOffset = next.offset
+        place.offset = next.header.offset
+        place.number = next.header.number
+        place.position = next.header.firstPosition
+        place.seal = next.header.previousSeal
     }
 }
