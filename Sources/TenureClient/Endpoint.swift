@@ -1,0 +1,66 @@
+// Where a daemon listens, and why a client can not go on.
+
+internal import NIOCore
+internal import NIOPosix
+
+/// Where a daemon listens.
+package enum Endpoint: Hashable, Sendable {
+    /// A Unix socket, by its path.
+    case unixSocket(path: String)
+    /// TCP.
+    case tcp(host: String, port: Int)
+
+    /// The endpoint as an error names it.
+    package var name: String {
+        switch self {
+        case .unixSocket(let path): path
+        case .tcp(let host, let port): "\(host):\(port)"
+        }
+    }
+}
+
+/// Why a client can not go on; what the ledger refuses is a `Refusal` instead.
+package enum ClientError: Error, Equatable, Sendable {
+    /// Nobody listens there, or may not be talked to.
+    case unreachable(endpoint: String, reason: String)
+    /// The connection ended; whether outstanding commands happened is not known.
+    case closed
+    /// The daemon sent what is no reply.
+    case notTenure(String)
+    /// The connection was refused: an error that no command of the ledger has.
+    case rejected(code: String, message: String)
+}
+
+extension Endpoint {
+    /// Connects and puts `makeHandler`'s handler into the pipeline.
+    func connect<Handler: ChannelInboundHandler & SendableMetatype>(
+        on group: any EventLoopGroup,
+        makeHandler: @escaping @Sendable () -> Handler
+    ) async throws -> (channel: any Channel, handler: NIOLoopBound<Handler>) {
+        let bootstrap = ClientBootstrap(group: group)
+            .channelOption(.socketOption(.so_keepalive), value: 1)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(makeHandler())
+                }
+            }
+        do {
+            let channel =
+                switch self {
+                case .unixSocket(let path):
+                    try await bootstrap.connect(unixDomainSocketPath: path).get()
+                case .tcp(let host, let port):
+                    try await bootstrap.connect(host: host, port: port).get()
+                }
+            let handler = try await channel.eventLoop.submit {
+                NIOLoopBound(
+                    try channel.pipeline.syncOperations.handler(type: Handler.self),
+                    eventLoop: channel.eventLoop
+                )
+            }.get()
+            return (channel, handler)
+        } catch {
+            throw ClientError.unreachable(endpoint: name, reason: String(describing: error))
+        }
+    }
+}

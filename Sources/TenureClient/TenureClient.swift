@@ -1,0 +1,106 @@
+// A client of the daemon: commands in, answers out, over one pipelined connection.
+//
+// Commands of concurrent tasks share the connection and are answered in the order they were sent.
+// A client does not reconnect: after `ClientError.closed` the caller decides, and asks with its
+// request id whether what was outstanding happened.
+
+package import NIOCore
+internal import NIOPosix
+package import TenureModel
+internal import TenureWire
+
+/// A connection to a daemon.
+package final class TenureClient: Sendable {
+    /// What the daemon says without being asked: leases lost, and events after WATCH.
+    ///
+    /// One task may iterate; past 1,000 that nobody took, the oldest are dropped.
+    package let pushes: AsyncStream<Push>
+    private let channel: any Channel
+    private let handler: NIOLoopBound<ClientHandler>
+
+    /// How many pushes wait for somebody to take them.
+    private static let pushesKept = 1_000
+
+    private init(
+        channel: any Channel,
+        handler: NIOLoopBound<ClientHandler>,
+        pushes: AsyncStream<Push>
+    ) {
+        self.channel = channel
+        self.handler = handler
+        self.pushes = pushes
+    }
+
+    /// Connects, authenticates where `password` is given, and agrees on RESP3.
+    ///
+    /// - Throws: `ClientError.unreachable` when nobody listens, `ClientError.rejected` when the
+    ///   daemon does not want us, `Refusal` with `busy` when it has too many connections.
+    package static func connect(
+        to endpoint: Endpoint,
+        password: String? = nil,
+        on group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
+    ) async throws -> TenureClient {
+        let (pushes, continuation) = AsyncStream.makeStream(
+            of: Push.self,
+            bufferingPolicy: .bufferingNewest(pushesKept)
+        )
+        let (channel, handler) = try await endpoint.connect(on: group) {
+            ClientHandler(pushes: continuation)
+        }
+        let client = TenureClient(channel: channel, handler: handler, pushes: pushes)
+        do {
+            _ = try await client.send(
+                ["HELLO", "3"] + (password.map { ["AUTH", "default", $0] } ?? [])
+            )
+        } catch {
+            await client.close()
+            throw error
+        }
+        return client
+    }
+
+    /// Sends a command and waits for its answer.
+    ///
+    /// Cancelling the task does not take the command back.
+    ///
+    /// - Throws: `Refusal` when the ledger says no; `ClientError` when there is no answer.
+    package func send(_ words: [String]) async throws -> Document {
+        let handler = handler
+        let reply = try await withCheckedThrowingContinuation { continuation in
+            channel.eventLoop.execute { handler.value.send(words, continuation) }
+        }
+        switch reply {
+        case .value(let document):
+            return document
+        case .failure(let code, let message):
+            if let code = RefusalCode(rawValue: code) { throw Refusal(code, message) }
+            throw ClientError.rejected(code: code, message: message)
+        case .push:
+            throw ClientError.notTenure("a push where an answer was due")
+        }
+    }
+
+    /// Sends `command` and waits for its answer.
+    ///
+    /// - Throws: as `send(_:)` with words; `Refusal` for what only the ledger asks of itself.
+    package func send(_ command: Command) async throws -> Document {
+        guard let words = CommandWriter.words(command) else {
+            throw Refusal(.malformed, "housekeeping is the ledger's own and can not be sent")
+        }
+        return try await send(words)
+    }
+
+    /// Closes the connection; what is outstanding ends in `ClientError.closed`.
+    package func close() async {
+        // An error here says that it was closed already.
+        try? await channel.close().get()
+    }
+}
+
+/// Something that the daemon said without being asked.
+package struct Push: Equatable, Sendable {
+    /// What kind: `lease-lost`, `event`.
+    package let name: String
+    /// What it says.
+    package let values: [Document]
+}

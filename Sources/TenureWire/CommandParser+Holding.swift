@@ -1,0 +1,103 @@
+// Commands of holders: asking for amounts, keeping them, giving them back.
+
+internal import TenureModel
+
+extension CommandParser {
+    /// ACQUIRE, RESERVE and PLAN.
+    static func acquire(_ words: CommandWords) throws(Refusal) -> AcquireRequest {
+        var request = AcquireRequest(
+            pool: try words.name(operand: 0),
+            claims: try Grammar.claims(try words.text(operand: 1))
+        )
+        request.planOnly = words.row.word == .plan
+        if let tenant = try words.tenant() { request.tenant = tenant }
+        request.holder = try words.name(.holder)
+        request.ttlMilliseconds = try words.milliseconds(.ttl)
+        request.session = try words.session()
+        request.maxLifetimeMilliseconds = try words.milliseconds(.maxLifetime)
+        request.holdMilliseconds = try words.milliseconds(.hold)
+        if let text = try words.text(.priority) { request.priority = try priority(text) }
+        if let text = try words.text(.request) { request.requestID = try Grammar.requestID(text) }
+        if let text = try words.text(.strategy) { request.strategy = try strategy(text) }
+        if let text = try words.text(.select) {
+            request.selector = try Grammar.labels(text, "SELECT")
+        }
+        if let text = try words.text(.tag) { request.tags = try Grammar.labels(text, "TAG") }
+        if let text = try words.text(.purpose) {
+            request.purpose = try Grammar.freeText(text, "PURPOSE")
+        }
+        if request.ttlMilliseconds != nil, request.session != nil {
+            throw Grammar.fault(
+                "TTL and SESSION exclude each other: a lease in a session lives as long as it"
+            )
+        }
+        return request
+    }
+
+    private static func priority(_ text: String) throws(Refusal) -> Priority {
+        if let priority = Priority(name: text.lowercased()) { return priority }
+        throw Grammar.fault(
+            "PRIORITY \(Grammar.quoted(text)) is none of low, normal, high, critical"
+        )
+    }
+
+    /// The strategy called `text`.
+    static func strategy(_ text: String) throws(Refusal) -> Strategy {
+        if let strategy = Strategy(rawValue: text.lowercased()) { return strategy }
+        let names = Strategy.allCases.map(\.rawValue).joined(separator: ", ")
+        throw Grammar.fault("the strategy \(Grammar.quoted(text)) is none of \(names)")
+    }
+
+    /// SESSION OPEN.
+    static func sessionOpen(_ words: CommandWords) throws(Refusal) -> ParsedRequest {
+        let request = SessionRequest(
+            ttlMilliseconds: try words.milliseconds(.ttl),
+            holder: try words.name(.holder)
+        )
+        guard let place = words[.process] else {
+            guard request.ttlMilliseconds != nil else {
+                throw Grammar.fault(
+                    "SESSION OPEN needs TTL or PROCESS, or both: what else ends it?"
+                )
+            }
+            return .ledger(.openSession(request))
+        }
+        if words.arguments.key(place) == WordKey("PEER") {
+            return .openSession(request, process: .peer)
+        }
+        guard let number = words.arguments.unsigned(place), number > 0,
+            let pid = Int32(exactly: number)
+        else {
+            throw Grammar.fault(
+                "PROCESS \(words.arguments.quoted(place)) is neither a process number nor 'peer'"
+            )
+        }
+        return .openSession(request, process: .pid(pid))
+    }
+
+    /// What carries the token of a lease or a session.
+    static func holding(_ words: CommandWords) throws(Refusal) -> Command {
+        switch words.row.word {
+        case .commit: return .commit(try words.leaseReference(), parts: try parts(words))
+        case .cancel: return .cancel(try words.leaseReference())
+        case .release: return .release(try words.leaseReference(), parts: try parts(words))
+        case .check: return .check(try words.leaseReference())
+        case .sessionKeepAlive: return .keepSession(try words.sessionReference())
+        case .sessionClose: return .closeSession(try words.sessionReference())
+        case .leaseRevoke:
+            let reason = try Grammar.freeText(try words.text(operand: 1), "the reason")
+            guard !reason.isEmpty else { throw Grammar.fault("the reason is empty; state one") }
+            return .revoke(LeaseID(rawValue: try words.id(operand: 0)), reason: reason)
+        default:
+            return .renew(
+                try words.leaseReference(),
+                ttlMilliseconds: try words.milliseconds(.ttl)
+            )
+        }
+    }
+
+    private static func parts(_ words: CommandWords) throws(Refusal) -> [Part]? {
+        guard let place = words.optionalOperand else { return nil }
+        return try Grammar.parts(try words.arguments.text(place))
+    }
+}

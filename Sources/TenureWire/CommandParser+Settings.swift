@@ -1,0 +1,151 @@
+// Commands of operators, and reads.
+
+internal import TenureModel
+
+extension CommandParser {
+    /// What reads.
+    static func query(_ words: CommandWords) throws(Refusal) -> Query {
+        switch words.row.word {
+        case .sessionGet: return .session(SessionID(rawValue: try words.id(operand: 0)))
+        case .leaseGet: return .lease(LeaseID(rawValue: try words.id(operand: 0)))
+        case .leaseList:
+            let filter = LeaseFilter(
+                pool: try words.name(.pool),
+                tenant: try words.tenant(),
+                holder: try words.name(.holder)
+            )
+            return .leases(filter, page: try words.page())
+        case .requestGet:
+            return .request(
+                id: try Grammar.requestID(try words.text(operand: 0)),
+                tenant: try words.tenant() ?? "default"
+            )
+        case .usageGet: return .usage(tenant: try Grammar.tenant(try words.text(operand: 0)))
+        case .poolGet: return .pool(try words.name(operand: 0))
+        case .poolList: return .pools
+        case .resourceGet: return .resource(try words.name(operand: 0))
+        case .resourceList:
+            return .resources(pool: try words.name(.pool), page: try words.page())
+        case .quotaGet:
+            let (tenant, kind) = try tenantAndKind(words)
+            return .quota(tenant: tenant, kind: kind)
+        case .quotaList: return .quotas(tenant: try words.tenant())
+        default: return .status
+        }
+    }
+
+    /// What declares, changes or deletes pools, resources and quotas.
+    static func setting(_ words: CommandWords) throws(Refusal) -> Command {
+        switch words.row.word {
+        case .poolSet:
+            return .setPool(
+                name: try words.name(operand: 0),
+                settings: try poolSettings(words.arguments, from: words.operand(1))
+            )
+        case .poolDelete: return .deletePool(name: try words.name(operand: 0))
+        case .resourceSet: return .setResource(try resource(words))
+        case .resourceCordon:
+            return .setResourceState(name: try words.name(operand: 0), state: .cordoned)
+        case .resourceDrain:
+            return .setResourceState(name: try words.name(operand: 0), state: .draining)
+        case .resourceUncordon:
+            return .setResourceState(name: try words.name(operand: 0), state: .active)
+        case .resourceDelete: return .deleteResource(name: try words.name(operand: 0))
+        case .quotaSet:
+            let (tenant, kind) = try tenantAndKind(words)
+            let limit = try Grammar.amount(
+                (try words.text(.limit) ?? "")[...],
+                of: kind,
+                orZero: true
+            )
+            return .setQuota(tenant: tenant, kind: kind, limit: limit)
+        case .quotaDelete:
+            let (tenant, kind) = try tenantAndKind(words)
+            return .deleteQuota(tenant: tenant, kind: kind)
+        default:
+            // Only a row that was added to the table and not here; an answer, not a trap.
+            throw unsupported(words.row.word.rawValue)
+        }
+    }
+
+    private static func tenantAndKind(
+        _ words: CommandWords
+    ) throws(Refusal) -> (tenant: String, kind: Kind) {
+        (
+            try Grammar.tenant(try words.text(operand: 0)),
+            try Grammar.kind((try words.text(operand: 1))[...])
+        )
+    }
+
+    private static func resource(_ words: CommandWords) throws(Refusal) -> ResourceRequest {
+        let kind = try Grammar.kind((try words.text(.kind) ?? "")[...])
+        let capacity = (try words.text(.capacity) ?? "")[...]
+        var request = ResourceRequest(
+            name: try words.name(operand: 0),
+            pool: try words.name(.pool) ?? "",
+            kind: kind,
+            capacity: try Grammar.amount(capacity, of: kind, orZero: true),
+            node: try words.name(.node)
+        )
+        if let text = try words.text(.label) {
+            request.labels = text.isEmpty ? [] : try Grammar.labels(text, "LABEL")
+        }
+        if let text = try words.text(.cost) { request.cost = try Grammar.cost(text) }
+        request.force = words[.force] != nil
+        return request
+    }
+
+    /// Key and value pairs of a pool.
+    private static func poolSettings(
+        _ arguments: RequestArguments,
+        from start: Int
+    ) throws(Refusal) -> [PoolSetting] {
+        var settings: [PoolSetting] = []
+        var seen: Set<String> = []
+        var index = start
+        while index < arguments.count {
+            let word = try arguments.text(index)
+            guard let key = PoolSettings.keys.first(where: { $0.lowercased() == word.lowercased() })
+            else {
+                throw Grammar.fault(
+                    "unknown pool setting \(arguments.quoted(index))"
+                        + "\(Suggestion.sentence(for: word, in: PoolSettings.keys)); there are "
+                        + PoolSettings.keys.joined(separator: ", ")
+                )
+            }
+            guard seen.insert(key).inserted else {
+                throw Grammar.fault("the pool setting \(key) is given twice")
+            }
+            guard index + 1 < arguments.count else {
+                throw Grammar.fault("the pool setting \(key) needs a value")
+            }
+            settings.append(try poolSetting(key, arguments, at: index + 1))
+            index += 2
+        }
+        return settings
+    }
+
+    private static func poolSetting(
+        _ key: String,
+        _ arguments: RequestArguments,
+        at place: Int
+    ) throws(Refusal) -> PoolSetting {
+        if key == "strategy" { return .strategy(try strategy(try arguments.text(place))) }
+        guard let value = arguments.unsigned(place), value <= Limits.millisecondsMax else {
+            throw Grammar.fault(
+                "the pool setting \(key) \(arguments.quoted(place)) is not a whole number "
+                    + "from 0 to \(Limits.millisecondsMax)"
+            )
+        }
+        switch key {
+        case "ttlDefault": return .ttlDefault(value)
+        case "ttlMin": return .ttlMin(value)
+        case "ttlMax": return .ttlMax(value)
+        case "maxLifetime": return .maxLifetime(value)
+        case "lockDelay": return .lockDelay(value)
+        case "restartGrace": return .restartGrace(value)
+        case "tier": return .tier(value)
+        default: throw unsupported("the pool setting \(key)")
+        }
+    }
+}

@@ -1,0 +1,328 @@
+// The rows of the command table, by what they are for.
+
+extension CommandTable {
+    /// One row.
+    private static func row(
+        _ word: CommandWord,
+        _ operands: [String] = [],
+        optional: [String] = [],
+        isOpen: Bool = false,
+        options: [OptionWord] = [],
+        required: [OptionWord] = [],
+        scope: CommandSpecification.Scope = .ledger,
+        isAdmin: Bool = false,
+        _ summary: String,
+        _ example: String
+    ) -> CommandSpecification {
+        CommandSpecification(
+            word: word,
+            operands: operands,
+            optionalOperands: optional,
+            isOpen: isOpen,
+            options: options,
+            required: required,
+            scope: scope,
+            isAdmin: isAdmin,
+            summary: summary,
+            example: example
+        )
+    }
+
+    private static let asking: [OptionWord] = [
+        .tenant, .holder, .ttl, .session, .maxLifetime, .priority, .wait, .queue, .request,
+        .strategy, .select, .tag, .purpose,
+    ]
+
+    /// What asks for amounts.
+    static let granting = [
+        row(
+            .acquire,
+            ["pool", "claims"],
+            options: asking,
+            "Grants a lease, all of its claims or nothing.",
+            "ACQUIRE gpus gpu=1,memory=32Gi TENANT research TTL 60000 REQUEST 7f3a"
+        ),
+        row(
+            .reserve,
+            ["pool", "claims"],
+            options: asking + [.hold],
+            required: [.hold],
+            "Holds amounts until COMMIT, CANCEL, or the end of HOLD.",
+            "RESERVE gpus 4*gpu=2,cpu=8+cpu=2 HOLD 10000"
+        ),
+        row(
+            .plan,
+            ["pool", "claims"],
+            options: asking + [.hold],
+            "Tells what ACQUIRE would grant now and changes nothing.",
+            "PLAN gpus gpu=1"
+        ),
+        row(
+            .commit,
+            ["reservation", "token"],
+            optional: ["parts"],
+            "Turns a reservation, or the named parts of it, into a lease.",
+            "COMMIT 281474976710661 281474976710661 gpu0=1"
+        ),
+        row(
+            .cancel,
+            ["reservation", "token"],
+            "Gives a reservation back.",
+            "CANCEL 281474976710661 281474976710661"
+        ),
+    ]
+
+    /// What holders do with what they have.
+    static let holding = [
+        row(
+            .renew,
+            ["lease", "token"],
+            options: [.ttl],
+            "Moves the deadline of a lease, by its own TTL or the one given.",
+            "RENEW 281474976710661 281474976710661 TTL 60000"
+        ),
+        row(
+            .release,
+            ["lease", "token"],
+            optional: ["parts"],
+            "Gives a lease, or the named parts of it, back.",
+            "RELEASE 281474976710661 281474976710661 gpu0=1"
+        ),
+        row(
+            .check,
+            ["lease", "token"],
+            "Tells whether the token is the current one of a valid lease.",
+            "CHECK 281474976710661 281474976710661"
+        ),
+        row(
+            .sessionOpen,
+            options: [.ttl, .process, .holder],
+            "Opens a session: one keep-alive for many leases.",
+            "SESSION OPEN TTL 30000 PROCESS peer"
+        ),
+        row(
+            .sessionKeepAlive,
+            ["session", "token"],
+            "Moves the deadline of a session and of all its leases.",
+            "SESSION KEEPALIVE 281474976710664 281474976710664"
+        ),
+        row(
+            .sessionClose,
+            ["session", "token"],
+            "Ends a session and all its leases.",
+            "SESSION CLOSE 281474976710664 281474976710664"
+        ),
+        row(
+            .leaseRevoke,
+            ["lease", "reason"],
+            isAdmin: true,
+            "Takes a lease from its holder.",
+            "LEASE REVOKE 281474976710661 \"node is on fire\""
+        ),
+    ]
+
+    /// What reads.
+    static let reading = [
+        row(
+            .sessionGet,
+            ["session"],
+            "Shows a session.",
+            "SESSION GET 281474976710664"
+        ),
+        row(
+            .leaseGet,
+            ["lease"],
+            "Shows a lease or a reservation.",
+            "LEASE GET 281474976710661"
+        ),
+        row(
+            .leaseList,
+            options: [.pool, .tenant, .holder, .limit, .after],
+            "Lists leases and reservations by age.",
+            "LEASE LIST POOL gpus LIMIT 50"
+        ),
+        row(
+            .requestGet,
+            ["request"],
+            options: [.tenant],
+            "Shows the stored answer of a request id.",
+            "REQUEST GET 7f3a TENANT research"
+        ),
+        row(
+            .explain,
+            ["request|lease"],
+            scope: .later,
+            "Tells why a request was granted, waits, or was refused.",
+            "EXPLAIN 281474976710661"
+        ),
+        row(.usageGet, ["tenant"], "Shows what a tenant uses.", "USAGE GET research/vision"),
+        row(.status, [], "Shows the counts of the whole ledger.", "STATUS"),
+        row(
+            .watch,
+            options: [.pool],
+            scope: .connection,
+            "Pushes every durable event to this connection; needs RESP3.",
+            "WATCH POOL gpus"
+        ),
+        row(.unwatch, scope: .connection, "Ends WATCH.", "UNWATCH"),
+    ]
+
+    /// What operators declare.
+    static let settings = [
+        row(
+            .poolSet,
+            ["name"],
+            isOpen: true,
+            isAdmin: true,
+            "Creates a pool or changes settings of it.",
+            "POOL SET gpus strategy best-fit ttlMax 3600000"
+        ),
+        row(.poolGet, ["name"], "Shows a pool with all its settings.", "POOL GET gpus"),
+        row(.poolList, [], "Lists the pools.", "POOL LIST"),
+        row(.poolDelete, ["name"], isAdmin: true, "Deletes an empty pool.", "POOL DEL gpus"),
+        row(
+            .resourceSet,
+            ["name"],
+            options: [.pool, .kind, .capacity, .node, .label, .cost, .force],
+            required: [.pool, .kind, .capacity],
+            isAdmin: true,
+            "Declares a resource or changes it.",
+            "RESOURCE SET gpu0 POOL gpus KIND gpu CAPACITY 1 NODE host1 LABEL model=h100"
+        ),
+        row(.resourceGet, ["name"], "Shows a resource and its use.", "RESOURCE GET gpu0"),
+        row(
+            .resourceList,
+            options: [.pool, .limit, .after],
+            "Lists resources by name.",
+            "RESOURCE LIST POOL gpus"
+        ),
+        row(
+            .resourceCordon,
+            ["name"],
+            isAdmin: true,
+            "Stops new grants on a resource.",
+            "RESOURCE CORDON gpu0"
+        ),
+        row(
+            .resourceDrain,
+            ["name"],
+            isAdmin: true,
+            "Stops new grants on a resource that is to be emptied.",
+            "RESOURCE DRAIN gpu0"
+        ),
+        row(
+            .resourceUncordon,
+            ["name"],
+            isAdmin: true,
+            "Allows new grants on a resource again.",
+            "RESOURCE UNCORDON gpu0"
+        ),
+        row(
+            .resourceDelete,
+            ["name"],
+            isAdmin: true,
+            "Deletes a resource that is not in use.",
+            "RESOURCE DEL gpu0"
+        ),
+        row(
+            .quotaSet,
+            ["tenant", "kind"],
+            options: [.limit, .guarantee, .borrow, .weight],
+            required: [.limit],
+            isAdmin: true,
+            "Sets the most that a tenant and all below it may hold of a kind.",
+            "QUOTA SET research gpu LIMIT 8"
+        ),
+        row(
+            .quotaGet,
+            ["tenant", "kind"],
+            "Shows a quota and its use.",
+            "QUOTA GET research gpu"
+        ),
+        row(
+            .quotaList,
+            options: [.tenant],
+            "Lists quotas with their use, of all tenants or at and below one.",
+            "QUOTA LIST TENANT research"
+        ),
+        row(
+            .quotaDelete,
+            ["tenant", "kind"],
+            isAdmin: true,
+            "Deletes a quota.",
+            "QUOTA DEL research gpu"
+        ),
+    ]
+
+    /// What a connection answers by itself.
+    static let connection = [
+        row(
+            .hello,
+            optional: ["version"],
+            isOpen: true,
+            scope: .connection,
+            "Chooses RESP2 or RESP3 and may authenticate and name the connection.",
+            "HELLO 3 AUTH default secret SETNAME scheduler"
+        ),
+        row(
+            .auth,
+            ["password"],
+            optional: ["password after the user default"],
+            scope: .connection,
+            "Authenticates a connection over TCP.",
+            "AUTH secret"
+        ),
+        row(.ping, optional: ["message"], scope: .connection, "Answers PONG.", "PING"),
+        row(.echo, ["message"], scope: .connection, "Answers the message.", "ECHO hello"),
+        row(.clientID, scope: .connection, "Tells the connection's number.", "CLIENT ID"),
+        row(.clientGetName, scope: .connection, "Tells its name.", "CLIENT GETNAME"),
+        row(.clientSetName, ["name"], scope: .connection, "Names it.", "CLIENT SETNAME worker"),
+        row(
+            .clientSetInfo,
+            ["attribute", "value"],
+            scope: .connection,
+            "Notes which library it is.",
+            "CLIENT SETINFO LIB-NAME mine"
+        ),
+        row(.clientInfo, scope: .connection, "Describes this connection.", "CLIENT INFO"),
+        row(.clientList, scope: .connection, "Describes this connection only.", "CLIENT LIST"),
+        row(.commands, scope: .connection, "Describes all commands.", "COMMAND"),
+        row(.commandCount, scope: .connection, "Counts the commands.", "COMMAND COUNT"),
+        row(
+            .commandDocs,
+            isOpen: true,
+            scope: .connection,
+            "Tells what commands are for.",
+            "COMMAND DOCS ACQUIRE"
+        ),
+        row(
+            .commandInfo,
+            isOpen: true,
+            scope: .connection,
+            "Describes the named commands.",
+            "COMMAND INFO ACQUIRE RELEASE"
+        ),
+        row(.commandList, scope: .connection, "Names all commands.", "COMMAND LIST"),
+        row(
+            .info,
+            isOpen: true,
+            scope: .connection,
+            "Tells the figures of the daemon as text.",
+            "INFO server"
+        ),
+        row(
+            .select,
+            ["database"],
+            scope: .connection,
+            "Accepts database 0, the only one.",
+            "SELECT 0"
+        ),
+        row(
+            .reset,
+            scope: .connection,
+            "Makes the connection as it was when it began.",
+            "RESET"
+        ),
+        row(.quit, scope: .connection, "Answers OK and closes.", "QUIT"),
+    ]
+}

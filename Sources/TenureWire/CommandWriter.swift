@@ -1,0 +1,161 @@
+// The reverse of the parser: a command of the model as the words that mean it.
+
+package import TenureModel
+
+/// Writes commands as words.
+package enum CommandWriter {
+    /// The words that mean `command`; nothing for what the ledger asks of itself.
+    ///
+    /// The process of a session is written by its number only: who it is, the server finds out.
+    package static func words(_ command: Command) -> [String]? {
+        switch command {
+        case .acquire(let request): acquire(request)
+        case .commit(let reference, let parts):
+            ["COMMIT"] + words(reference) + words(parts)
+        case .cancel(let reference): ["CANCEL"] + words(reference)
+        case .renew(let reference, let ttl):
+            ["RENEW"] + words(reference) + option(.ttl, ttl.map { "\($0)" })
+        case .release(let reference, let parts):
+            ["RELEASE"] + words(reference) + words(parts)
+        case .revoke(let lease, let reason): ["LEASE", "REVOKE", "\(lease.rawValue)", reason]
+        case .check(let reference): ["CHECK"] + words(reference)
+        case .openSession(let request): openSession(request)
+        case .keepSession(let reference): ["SESSION", "KEEPALIVE"] + words(reference)
+        case .closeSession(let reference): ["SESSION", "CLOSE"] + words(reference)
+        case .query(let query): words(query)
+        case .housekeeping: nil
+        default: setting(command)
+        }
+    }
+
+    private static func setting(_ command: Command) -> [String]? {
+        switch command {
+        case .setPool(let name, let settings):
+            ["POOL", "SET", name] + settings.flatMap(words)
+        case .deletePool(let name): ["POOL", "DEL", name]
+        case .setResource(let request): setResource(request)
+        case .setResourceState(let name, let state):
+            stateWord(state).map { ["RESOURCE", $0, name] }
+        case .deleteResource(let name): ["RESOURCE", "DEL", name]
+        case .setQuota(let tenant, let kind, let limit):
+            ["QUOTA", "SET", tenant, kind.name, "LIMIT", Quantity.text(limit, kind: kind)]
+        case .deleteQuota(let tenant, let kind): ["QUOTA", "DEL", tenant, kind.name]
+        default: nil
+        }
+    }
+
+    private static func acquire(_ request: AcquireRequest) -> [String] {
+        let verb =
+            request.planOnly ? "PLAN" : request.holdMilliseconds == nil ? "ACQUIRE" : "RESERVE"
+        var words = [verb, request.pool, text(request.claims)]
+        words += option(.tenant, request.tenant == "default" ? nil : request.tenant)
+        words += option(.holder, request.holder)
+        words += option(.ttl, request.ttlMilliseconds.map { "\($0)" })
+        words += option(.session, request.session.map { "\($0.rawValue)" })
+        words += option(.maxLifetime, request.maxLifetimeMilliseconds.map { "\($0)" })
+        words += option(.hold, request.holdMilliseconds.map { "\($0)" })
+        words += option(.priority, request.priority == .normal ? nil : request.priority.name)
+        words += option(.request, request.requestID)
+        words += option(.strategy, request.strategy?.rawValue)
+        words += option(.select, request.selector.isEmpty ? nil : text(request.selector))
+        words += option(.tag, request.tags.isEmpty ? nil : text(request.tags))
+        return words + option(.purpose, request.purpose)
+    }
+
+    private static func openSession(_ request: SessionRequest) -> [String] {
+        ["SESSION", "OPEN"] + option(.ttl, request.ttlMilliseconds.map { "\($0)" })
+            + option(.process, request.process.map { "\($0.pid)" })
+            + option(.holder, request.holder)
+    }
+
+    private static func setResource(_ request: ResourceRequest) -> [String] {
+        [
+            "RESOURCE", "SET", request.name, "POOL", request.pool, "KIND", request.kind.name,
+            "CAPACITY", Quantity.text(request.capacity, kind: request.kind),
+        ]
+            + option(.node, request.node)
+            + option(.label, request.labels.map(text))
+            + option(.cost, request.cost.map { Quantity.text($0, kind: .cpu) })
+            + (request.force ? [OptionWord.force.word] : [])
+    }
+
+    private static func words(_ query: Query) -> [String] {
+        switch query {
+        case .pool(let name): ["POOL", "GET", name]
+        case .pools: ["POOL", "LIST"]
+        case .resource(let name): ["RESOURCE", "GET", name]
+        case .resources(let pool, let page):
+            ["RESOURCE", "LIST"] + option(.pool, pool) + words(page)
+        case .quota(let tenant, let kind): ["QUOTA", "GET", tenant, kind.name]
+        case .quotas(let tenant): ["QUOTA", "LIST"] + option(.tenant, tenant)
+        case .usage(let tenant): ["USAGE", "GET", tenant]
+        case .lease(let lease): ["LEASE", "GET", "\(lease.rawValue)"]
+        case .leases(let filter, let page):
+            ["LEASE", "LIST"] + option(.pool, filter.pool) + option(.tenant, filter.tenant)
+                + option(.holder, filter.holder) + words(page)
+        case .session(let session): ["SESSION", "GET", "\(session.rawValue)"]
+        case .request(let id, let tenant):
+            ["REQUEST", "GET", id] + option(.tenant, tenant == "default" ? nil : tenant)
+        case .status: ["STATUS"]
+        }
+    }
+
+    private static func words(_ reference: LeaseReference) -> [String] {
+        ["\(reference.lease.rawValue)", "\(reference.token.rawValue)"]
+    }
+
+    private static func words(_ reference: SessionReference) -> [String] {
+        ["\(reference.session.rawValue)", "\(reference.token.rawValue)"]
+    }
+
+    private static func words(_ parts: [Part]?) -> [String] {
+        guard let parts else { return [] }
+        return [parts.map { "\($0.resource)=\($0.quantity)" }.joined(separator: ",")]
+    }
+
+    private static func words(_ page: Page) -> [String] {
+        option(.limit, page.limit == Page().limit ? nil : "\(page.limit)")
+            + option(.after, page.after)
+    }
+
+    private static func words(_ setting: PoolSetting) -> [String] {
+        switch setting {
+        case .strategy(let value): ["strategy", value.rawValue]
+        case .ttlDefault(let value): ["ttlDefault", "\(value)"]
+        case .ttlMin(let value): ["ttlMin", "\(value)"]
+        case .ttlMax(let value): ["ttlMax", "\(value)"]
+        case .maxLifetime(let value): ["maxLifetime", "\(value)"]
+        case .lockDelay(let value): ["lockDelay", "\(value)"]
+        case .restartGrace(let value): ["restartGrace", "\(value)"]
+        case .tier(let value): ["tier", "\(value)"]
+        }
+    }
+
+    /// The verb that leads to `state`; nothing for what nobody can ask for.
+    private static func stateWord(_ state: ResourceState) -> String? {
+        switch state {
+        case .active: "UNCORDON"
+        case .cordoned: "CORDON"
+        case .draining: "DRAIN"
+        case .unconfirmed, .lost: nil
+        }
+    }
+
+    private static func option(_ option: OptionWord, _ value: String?) -> [String] {
+        value.map { [option.word, $0] } ?? []
+    }
+
+    /// Claims as one argument.
+    package static func text(_ claims: [Claim]) -> String {
+        claims.map { claim in
+            let amounts = claim.amounts.map { part in
+                "\(part.kind.name)=\(Quantity.text(part.amount, kind: part.kind))"
+            }
+            return (claim.places == 1 ? "" : "\(claim.places)*") + amounts.joined(separator: ",")
+        }.joined(separator: "+")
+    }
+
+    private static func text(_ labels: [Label]) -> String {
+        labels.map { "\($0.name)=\($0.value)" }.joined(separator: ",")
+    }
+}

@@ -1,0 +1,104 @@
+// The answers that most requests get, straight from their types, in the order of their documents.
+
+internal import NIOCore
+internal import TenureModel
+
+extension ReplyEncoder {
+    /// Appends a granted request.
+    static func write(_ grant: Grant, to buffer: inout ByteBuffer, _ version: RESPVersion) {
+        buffer.writeMapHeader(8, version)
+        buffer.writeStaticString("$6\r\nstatus\r\n")
+        buffer.writeBulk(grant.status.rawValue)
+        writeIdentity("$5\r\nlease\r\n", grant.lease.rawValue, grant.token, to: &buffer)
+        buffer.writeStaticString("$6\r\nholder\r\n")
+        buffer.writeBulk(grant.holder)
+        writeTTL(grant.ttlMilliseconds, to: &buffer, version)
+        write(grant.placements, to: &buffer, version)
+        writePosition(grant.position, to: &buffer)
+        buffer.writeStaticString("$8\r\nreplayed\r\n")
+        buffer.writeBool(grant.replayed, version)
+    }
+
+    /// Appends a renewed lease.
+    static func write(_ renewal: Renewal, to buffer: inout ByteBuffer, _ version: RESPVersion) {
+        buffer.writeMapHeader(5, version)
+        buffer.writeStaticString("$6\r\nstatus\r\n$7\r\nrenewed\r\n")
+        writeIdentity("$5\r\nlease\r\n", renewal.lease.rawValue, renewal.token, to: &buffer)
+        writeTTL(renewal.ttlMilliseconds, to: &buffer, version)
+        writePosition(renewal.position, to: &buffer)
+    }
+
+    /// Appends what has ended.
+    static func write(_ ending: Ending, to buffer: inout ByteBuffer, _ version: RESPVersion) {
+        buffer.writeMapHeader(4, version)
+        buffer.writeStaticString("$6\r\nstatus\r\n")
+        buffer.writeBulk(ending.status.rawValue)
+        if ending.status == .closed {
+            buffer.writeStaticString("$7\r\nsession\r\n")
+        } else {
+            buffer.writeStaticString("$5\r\nlease\r\n")
+        }
+        buffer.writeRESP(unsigned: ending.id)
+        write(ending.placements, to: &buffer, version)
+        writePosition(ending.position, to: &buffer)
+    }
+
+    /// Appends a session.
+    static func write(_ view: SessionView, to buffer: inout ByteBuffer, _ version: RESPVersion) {
+        buffer.writeMapHeader(5, version)
+        buffer.writeStaticString("$6\r\nstatus\r\n$4\r\nopen\r\n")
+        writeIdentity("$7\r\nsession\r\n", view.session.rawValue, view.token, to: &buffer)
+        writeTTL(view.ttlMilliseconds, to: &buffer, version)
+        writePosition(view.position, to: &buffer)
+    }
+
+    private static func writeIdentity(
+        _ name: StaticString,
+        _ id: UInt64,
+        _ token: Token,
+        to buffer: inout ByteBuffer
+    ) {
+        buffer.writeStaticString(name)
+        buffer.writeRESP(unsigned: id)
+        buffer.writeStaticString("$5\r\ntoken\r\n")
+        buffer.writeRESP(unsigned: token.rawValue)
+    }
+
+    private static func writeTTL(
+        _ milliseconds: UInt64?,
+        to buffer: inout ByteBuffer,
+        _ version: RESPVersion
+    ) {
+        buffer.writeStaticString("$3\r\nttl\r\n")
+        if let milliseconds {
+            buffer.writeRESP(integer: Int64(clamping: milliseconds))
+        } else {
+            buffer.writeNull(version)
+        }
+    }
+
+    private static func writePosition(_ position: Position, to buffer: inout ByteBuffer) {
+        buffer.writeStaticString("$8\r\nposition\r\n")
+        buffer.writeRESP(unsigned: position)
+    }
+
+    private static func write(
+        _ placements: [PlacementView],
+        to buffer: inout ByteBuffer,
+        _ version: RESPVersion
+    ) {
+        buffer.writeStaticString("$10\r\nplacements\r\n")
+        buffer.writeArrayHeader(placements.count)
+        for placement in placements {
+            buffer.writeMapHeader(4, version)
+            buffer.writeStaticString("$8\r\nresource\r\n")
+            buffer.writeBulk(placement.resource)
+            buffer.writeStaticString("$4\r\nnode\r\n")
+            buffer.writeBulk(placement.node)
+            buffer.writeStaticString("$4\r\nkind\r\n")
+            buffer.writeBulk(placement.kind.name)
+            buffer.writeStaticString("$6\r\namount\r\n")
+            buffer.writeRESP(integer: Int64(clamping: placement.amount))
+        }
+    }
+}
