@@ -1,0 +1,345 @@
+# The campaign's own model: what must be true of every lease, from the clients' records.
+#
+# Records are folded in the order in which they came back. For each lease the book keeps the
+# *worlds* that are possible (one, unless the outcome of a command is unknown), the time until which
+# it surely lives, and the places in the log where it was surely held. Numbers of invariants (I1 …)
+# are those of the design. What a fold finds wrong goes to `faults`; nothing here asks the daemon.
+
+from facts import ENDED, GONE, LATER, MS, POSITION_BITS, SILENCE, Lease, subtract
+from sessions import SessionBook
+
+class Book(SessionBook):
+    """All leases, sessions, holders and request ids of one campaign."""
+
+    def __init__(self):
+        self.leases, self.sessions = {}, {}
+        self.holders = {}        # holder -> lease: a holder's name is used for one grant only
+        self.pending = {}        # holder -> record of an acquire whose outcome is unknown
+        self.refused = set()     # holders that were refused and not granted since
+        self.requests = {}       # (tenant, request id) -> (lease, body)
+        self.fresh = {}          # (tenant, request id) -> record of the answer that was no replay
+        self.bodies = {}         # (tenant, request id) -> bodies that were sent under it
+        self.conflicts = []
+        self.settings = {}       # (tenant, kind) -> limits that are possible, None for no quota
+        self.tokens = []         # (position, token) of everything that got a new token
+        self.resolved = {}       # how acquires of unknown outcome turned out
+        self.gaps = [0]
+        self.last_back = 0
+        self.faults = []
+        self.counts, self.refusals, self.unknowns = {}, {}, {}
+
+    # --- entry ---------------------------------------------------------------------------------
+
+    def fault(self, rule, sentence, *records):
+        self.faults.append((rule, sentence, [str(record) for record in records]))
+
+    def fold(self, record):
+        """Takes one finished record into account."""
+        if record.op == "GAP":
+            self.gaps.append(record.back)
+            return
+        if record.back - self.last_back > SILENCE:
+            self.gaps.append(record.back)
+        self.last_back = max(self.last_back, record.back)
+        tally = {"ok": self.counts, "err": self.refusals, "unknown": self.unknowns}[record.outcome]
+        name = f"{record.op} {record.code}" if record.outcome == "err" else record.op
+        tally[name] = tally.get(name, 0) + 1
+        if record.op in ("ACQUIRE", "RESERVE"):
+            self.fold_grant(record)
+        elif record.op == "QUOTA SET":
+            self.fold_setting(record)
+        elif record.op.startswith("SESSION"):
+            self.fold_session(record)
+        elif record.op == "OBSERVE":
+            self.observe(record)
+        elif record.op in ("RENEW", "RELEASE", "COMMIT", "CANCEL", "CHECK"):
+            self.fold_change(record)
+
+    # --- grants --------------------------------------------------------------------------------
+
+    def fold_grant(self, record):
+        ask, holder = record.ask, record.ask["holder"]
+        key = (ask["tenant"], ask["request"]) if ask.get("request") else None
+        if key:
+            self.bodies.setdefault(key, set()).add(ask["body"])
+        if record.outcome == "unknown":
+            self.pending.setdefault(holder, record)
+            self.refused.discard(holder)
+        elif record.outcome == "err":
+            self.fold_refused_grant(record, key)
+        else:
+            self.fold_ok_grant(record, key)
+
+    def fold_refused_grant(self, record, key):
+        ask, code = record.ask, record.code
+        if code == "CONFLICT":
+            self.conflicts.append((key, record))
+        elif code == "UNSATISFIABLE" and not ask.get("infeasible"):
+            self.fault("claim", "a claim that fits the empty pool was called unsatisfiable", record)
+        elif code in ("ERR", "NOPERM", "FENCED", "IDTOOOLD"):
+            self.fault("refusal", "a well-formed request was refused as malformed", record)
+        first = self.fresh.get(key)
+        if first is not None and first.back < record.sent and code not in LATER:
+            # The answer was stored and seen before this request was sent.
+            same = first.ask["body"] == ask["body"]
+            if same or code != "CONFLICT":
+                self.fault("I7", "a stored answer was not repeated for its request id" if same
+                           else "another body under a known request id is no conflict",
+                           first, record)
+        if ask["holder"] not in self.holders and ask["holder"] not in self.pending:
+            self.refused.add(ask["holder"])
+
+    def fold_ok_grant(self, record, key):
+        ask, reply = record.ask, record.reply
+        lease, holder = int(reply["lease"]), ask["holder"]
+        replayed = bool(reply.get("replayed"))
+        self.bind(holder, lease, record)
+        if key:
+            self.bind_request(key, lease, record, replayed)
+        if replayed:
+            return
+        if lease in self.leases:
+            self.fault("I4", f"lease {lease} was granted a second time", record)
+            return
+        token, position = int(reply["token"]), int(reply["position"])
+        if token & POSITION_BITS != position:
+            self.fault("I4", "the token does not encode the position of its grant", record)
+        self.tokens.append((position, token, record))
+        state = "reserved" if record.op == "RESERVE" else "held"
+        asked, got = ask["kinds"], reply["kinds"]
+        if asked != got:
+            self.fault("I8", f"asked for {asked} but granted {got}", record)
+        entry = self.enter(lease, token, ask, state, reply["amounts"])
+        self.set_deadline(entry, record)
+        entry.see(position, reply["amounts"])
+        entry.open_span(record.back, reply["amounts"])
+
+    def enter(self, lease, token, ask, state, amounts):
+        session = ask.get("session")
+        entry = Lease(lease, token, ask["holder"], ask["tenant"], session, state, amounts)
+        self.leases[lease] = entry
+        if session is not None and session in self.sessions:
+            self.sessions[session].leases.add(lease)
+        return entry
+
+    def bind(self, holder, lease, record):
+        known = self.holders.setdefault(holder, lease)
+        if known != lease:
+            self.fault("I7", f"one request was granted twice: leases {known} and {lease}", record)
+        self.pending.pop(holder, None)
+        self.refused.discard(holder)
+
+    def bind_request(self, key, lease, record, replayed):
+        known = self.requests.setdefault(key, (lease, record.ask["body"]))
+        if known[0] != lease:
+            self.fault("I7", f"request id {key} names leases {known[0]} and {lease}", record)
+        elif known[1] != record.ask["body"]:
+            self.fault("I7", f"request id {key} was answered to two bodies", record)
+        if not replayed:
+            first = self.fresh.setdefault(key, record)
+            if first is not record:
+                self.fault("I7", f"request id {key} was granted anew twice", first, record)
+
+    def fold_setting(self, record):
+        """A quota that one client alone keeps changing: acknowledged values must stay."""
+        key, limit = (record.ask["tenant"], record.ask["kind"]), record.ask["limit"]
+        if record.outcome == "ok":
+            self.settings[key] = {limit}
+        elif record.outcome == "unknown":
+            self.settings.setdefault(key, {None}).add(limit)
+
+    # --- deadlines -----------------------------------------------------------------------------
+
+    def set_deadline(self, entry, record):
+        ttl = record.reply.get("ttl")
+        if entry.session is None and ttl is not None:
+            entry.sure = max(entry.sure, record.sent + int(ttl) * MS)
+            entry.latest = record.back + (int(ttl) + 2) * MS
+            entry.refreshed = record.sent
+
+    def postpone(self, timed, record, ttl):
+        """An unknown outcome may have moved the deadline."""
+        if timed.latest is not None:
+            timed.latest = max(timed.latest, record.back + (ttl + 2) * MS)
+            timed.refreshed = record.sent
+
+    def sure(self, entry):
+        """The time until which the lease surely lives if nothing ended it."""
+        if entry.session is None:
+            return entry.sure
+        session = self.sessions.get(entry.session)
+        return session.sure if session and not session.closed and not session.maybe_closed else 0
+
+    def overdue(self, entry, record):
+        """Whether a success now means that a deadline was ignored (I5)."""
+        timed = self.sessions.get(entry.session) if entry.session is not None else entry
+        if not timed or timed.latest is None or record.sent <= timed.latest:
+            return False
+        # Any gap since the deadline was learnt may have given grace.
+        return not any(gap >= timed.refreshed for gap in self.gaps[-64:])
+
+    def close_span(self, entry, time):
+        entry.close_span(time, self.sure(entry))
+
+    # --- changes of a lease --------------------------------------------------------------------
+
+    def fold_change(self, record):
+        entry = self.leases.get(record.ask["lease"])
+        if record.ask.get("stale"):
+            if record.outcome == "ok":
+                self.fault("fencing", "a token that is not the lease's was accepted", record)
+            return
+        if entry is None:
+            self.fault("book", "a change of a lease that nobody was granted", record)
+        elif record.outcome == "unknown":
+            self.fold_unknown_change(entry, record)
+        elif record.outcome == "err":
+            self.fold_refused_change(entry, record)
+        else:
+            self.fold_ok_change(entry, record)
+
+    def fold_unknown_change(self, entry, record):
+        if record.op == "CHECK":
+            return
+        if record.op in ("RENEW", "COMMIT"):
+            self.postpone(entry, record, record.ask["ttl" if record.op == "RENEW" else "longest"])
+        if record.op == "RENEW":
+            return
+        self.close_span(entry, record.sent)
+        parts = record.ask.get("parts")
+        for state, amounts in entry.live:
+            if record.op == "COMMIT" and state == "reserved":
+                entry.add_world(("held", parts or amounts))
+                # A commit may set a nearer deadline than the reservation's.
+                entry.sure = min(entry.sure, record.sent + record.ask["ttl"] * MS)
+            elif record.op == "RELEASE" and parts:
+                rest = subtract(amounts, parts)
+                entry.add_world((state, rest) if rest else ENDED)
+            elif record.op != "COMMIT":
+                entry.add_world(ENDED)
+
+    def fold_refused_change(self, entry, record):
+        if record.code in LATER:
+            return
+        if record.code not in GONE:
+            self.fault("refusal", "a well-formed change was refused as malformed", record)
+            return
+        if ENDED not in entry.worlds and record.back < self.sure(entry):
+            self.fault("I5", "a lease ended before its deadline", record)
+        self.close_span(entry, record.sent)
+        entry.worlds = [ENDED]
+
+    def fold_ok_change(self, entry, record):
+        status = record.reply.get("status")
+        if record.op in ("RELEASE", "CANCEL") and status == "already ended":
+            if ENDED not in entry.worlds and record.back < self.sure(entry):
+                self.fault("I5", "a lease ended before its deadline", record)
+            self.close_span(entry, record.sent)
+            entry.worlds = [ENDED]
+            return
+        if not entry.live:
+            self.fault("I1", f"{record.op} succeeded on a lease that had ended", record)
+            return
+        if self.overdue(entry, record):
+            self.fault("I5", f"{record.op} succeeded after the deadline", record)
+        position = int(record.reply["position"])
+        if record.op in ("RENEW", "CHECK"):
+            entry.worlds = entry.live
+            if entry.certain is not None:
+                entry.see(position, entry.certain)
+            if record.op == "RENEW":
+                self.set_deadline(entry, record)
+        elif record.op == "COMMIT":
+            self.fold_commit(entry, record, position)
+        else:
+            self.fold_release(entry, record, position)
+
+    def fold_commit(self, entry, record, position):
+        reserved = [amounts for state, amounts in entry.live if state == "reserved"]
+        if not reserved:
+            self.fault("reserve", "a reservation was committed a second time", record)
+            return
+        wanted = record.ask.get("parts") or reserved[0]
+        got = record.reply.get("amounts") or wanted
+        if got != wanted:
+            self.fault("reserve", f"committed {got} instead of {wanted}", record)
+        if entry.certain is not None:
+            entry.see(position - 1, entry.certain)
+        self.close_span(entry, record.sent)
+        token = int(record.reply.get("token") or entry.token)
+        if token != entry.token:
+            self.tokens.append((position, token, record))
+            entry.token = token
+        entry.worlds = [("held", got)]
+        entry.see(position, got)
+        entry.sure = 0  # a commit starts the lease's own deadline
+        self.set_deadline(entry, record)
+        entry.open_span(record.back, got)
+
+    def fold_release(self, entry, record, position):
+        before, parts = entry.certain, record.ask.get("parts")
+        if before is not None:
+            entry.see(position - 1, before)
+        self.close_span(entry, record.sent)
+        if not parts:
+            entry.worlds = [ENDED]
+            return
+        rests = [subtract(amounts, parts) for _, amounts in entry.live]
+        rest = record.reply["amounts"] if record.reply.get("amounts") else {}
+        if rest not in rests:
+            self.fault("I2", f"a partial release left {rest}, not one of {rests}", record)
+        if rest:
+            entry.worlds = [("held", rest)]
+            entry.see(position, rest)
+            entry.open_span(record.back, rest)
+        else:
+            entry.worlds = [ENDED]
+
+    # --- what the daemon shows after a restart --------------------------------------------------
+
+    def observe(self, record):
+        """A lease as the daemon listed it: settles what was unknown."""
+        ask = record.ask
+        lease, amounts = ask["lease"], ask["amounts"]
+        entry = self.leases.get(lease)
+        if entry is None:
+            self.adopt(record)
+        elif ask["state"] == "ended":
+            self.close_span(entry, record.sent)
+            entry.worlds = [ENDED]
+        elif (ask["state"], amounts) not in entry.worlds:
+            self.fault("I1", f"lease {lease} shows as {ask['state']} {amounts}, "
+                       f"but only {entry.worlds} are possible", record)
+        elif len(entry.worlds) > 1:
+            entry.worlds = [(ask["state"], amounts)]
+            entry.open_span(record.back, amounts)
+            session = self.sessions.get(entry.session)
+            if session and session.maybe_closed:
+                entry.add_world(ENDED)
+
+    def adopt(self, record):
+        ask, holder = record.ask, record.ask["holder"]
+        first = self.pending.get(holder)
+        if first is None:
+            known = self.holders.get(holder)
+            if known is not None and known != ask["lease"]:
+                self.fault("I7", f"one request was granted twice: leases {known} and "
+                           f"{ask['lease']}", record)
+            elif holder in self.refused:
+                self.fault("I1", "a request that was refused holds a lease", record)
+            elif known is None:
+                self.fault("I9", "a lease that nobody asked for", record)
+            return
+        self.bind(holder, ask["lease"], record)
+        key = (first.ask["tenant"], first.ask.get("request"))
+        if key[1]:
+            self.requests.setdefault(key, (ask["lease"], first.ask["body"]))
+        if ask["state"] == "ended":
+            return
+        entry = self.enter(ask["lease"], ask["token"], first.ask, ask["state"], ask["amounts"])
+        ttl = first.ask.get("hold") or first.ask.get("ttl")
+        if entry.session is None:
+            entry.sure = first.sent + ttl * MS
+            entry.latest, entry.refreshed = record.back + (ttl + 2) * MS, record.back
+        entry.see(ask["lease"] & POSITION_BITS, ask["amounts"])
+        entry.open_span(record.back, ask["amounts"])

@@ -1,0 +1,317 @@
+#!/usr/bin/env python3
+# The kill campaign: a real daemon under a mixed load is killed at random moments, again and again.
+#
+# Eight clients contend for small pools through the stock Redis client. After every restart and at
+# the end everything that was acknowledged must be there, nothing may be granted twice or beyond
+# capacity, and the order of the log must be that of real time. The model and the judgement are the
+# campaign's own and share nothing with the daemon. A run without kills or without acknowledged
+# commands is a failure. Exit status: 0 clean, 1 a violation (evidence is kept), 2 cannot run.
+#
+#   tools/campaign/kill.py --kills 200 --seed 7 --tenure .build/release/tenure
+
+import argparse
+import json
+import os
+import random
+import shutil
+import signal
+import statistics
+import sys
+import threading
+import time
+
+from book import Book
+from daemon import Daemon, Exited, workplace
+from history import History, read
+from oracle import judge
+from snapshot import Snapshot
+from wire import Lost, Refused, Wire
+from workload import Client
+from world import World, declare
+
+CLIENTS = 8
+RECENT = 200  # requests that may be repeated
+
+
+class Campaign:
+    """The daemon, its clients and the book; the rounds of killing."""
+
+    def __init__(self, arguments, home):
+        self.home, self.random = home, random.Random(arguments.seed)
+        self.arguments = arguments
+        self.daemon = Daemon(arguments.tenure, home, arguments.serve_argument)
+        self.daemon.resp = arguments.resp
+        self.book, self.lock = Book(), threading.Lock()
+        self.recent = []
+        self.state = threading.Condition()
+        self.up, self.pausing, self.over, self.parked = False, False, False, 0
+        self.killing, self.broken = False, []
+        self.history = History(home, "observer")
+        self.starts, self.kills = [], {"under load": 0, "stopped": 0, "in recovery": 0}
+        self.stops = 0
+        self.clients = [Client(number, self, self.random.random()) for number in range(CLIENTS)]
+
+    # --- what clients call ---------------------------------------------------------------------
+
+    def wait_up(self):
+        with self.state:
+            self.state.wait_for(lambda: self.up or self.over)
+            return not self.over
+
+    def park(self):
+        with self.state:
+            self.parked += 1
+            self.state.notify_all()
+            # Parked until the round that is over has been closed by the controller.
+            self.state.wait_for(lambda: not self.up or self.over)
+
+    def lost(self, name, error):
+        if not self.killing and not self.pausing:
+            self.broken.append(f"{name} lost its connection though nothing was killed: {error}")
+
+    def crashed(self, name, error):
+        self.broken.append(f"{name}: {error!r}")
+
+    def fold(self, record):
+        with self.lock:
+            self.book.fold(record)
+
+    def remember(self, op, fields):
+        self.recent.append((op, fields))
+        del self.recent[:-RECENT]
+
+    def recall(self, chooser):
+        recent = self.recent[:]
+        return chooser.choice(recent) if recent else None
+
+    def hand_over(self, holder, lease):
+        self.clients[int(holder[1:].split("-")[0])].inbox.append(lease)
+
+    # --- rounds --------------------------------------------------------------------------------
+
+    def gap(self):
+        record = self.history.invoke("GAP", {})
+        self.fold(self.history.finish(record, "ok"))
+
+    def resume(self):
+        with self.state:
+            self.parked, self.pausing, self.killing = 0, False, False
+            self.up = True
+            self.state.notify_all()
+
+    def wait_parked(self):
+        with self.state:
+            alive = lambda: sum(client.is_alive() for client in self.clients)
+            if not self.state.wait_for(lambda: self.parked >= alive(), 60):
+                self.broken.append("clients did not come to rest within 60 s")
+            self.up = False
+            self.state.notify_all()
+
+    def kill(self, how):
+        self.killing = True
+        self.gap()
+        self.daemon.kill()
+        self.kills[how] += 1
+
+    def bring_up(self):
+        """Starts the daemon, sometimes killing it once more while it recovers."""
+        while True:
+            self.daemon.start()
+            if self.kills["under load"] and self.random.random() < 0.2:
+                self.daemon.sleep(self.random.uniform(0, 0.06))
+                self.kill("in recovery")
+                continue
+            self.starts.append(self.daemon.wait_ready())
+            self.gap()
+            return
+
+    def connect(self):
+        return Wire(self.daemon.socket, self.daemon.resp)
+
+    def check(self, leaks=False):
+        """Compares the daemon with the book while the clients are parked."""
+        wire = self.connect()
+        try:
+            before = set(self.book.pending)
+            Snapshot(wire, self.book, self.history, self.random).check(leaks)
+            for holder in before:
+                lease = self.book.holders.get(holder)
+                if lease in self.book.leases:
+                    self.book.resolved["happened"] = self.book.resolved.get("happened", 0) + 1
+                    self.hand_over(holder, lease)
+        finally:
+            wire.close()
+
+    def load(self):
+        """One spell of load that ends in a kill."""
+        self.resume()
+        self.daemon.sleep(self.random.uniform(0.001, 0.5))
+        if self.random.random() < 0.12:
+            self.gap()
+            self.daemon.signal(signal.SIGSTOP)
+            self.stops += 1
+            time.sleep(self.random.uniform(0.02, 1.2))
+            if self.random.random() < 0.5:
+                self.kill("stopped")
+                return self.wait_parked()
+            self.daemon.signal(signal.SIGCONT)
+            self.gap()
+            self.daemon.sleep(self.random.uniform(0.01, 0.2))
+        self.kill("under load")
+        self.wait_parked()
+
+    def run(self):
+        """All rounds, then the quiet end; `Exited` when the daemon ends by itself."""
+        for client in self.clients:
+            client.start()
+        self.daemon.start()
+        self.starts.append(self.daemon.wait_ready())
+        wire = self.connect()
+        declare(wire)
+        wire.close()
+        if self.daemon.second_writer() == 0:
+            self.book.fault("writer", "a second daemon served the same directory")
+        while sum(self.kills.values()) < self.arguments.kills and not self.faulty():
+            self.load()
+            self.bring_up()
+            self.check()
+            self.progress()
+        if not self.faulty():
+            self.quiet_end()
+
+    def quiet_end(self):
+        """Load without a kill, everything overdue reclaimed, an orderly stop, the audit."""
+        self.resume()
+        self.daemon.sleep(1.0)
+        self.pausing = True
+        self.wait_parked()
+        self.check()
+        self.daemon.sleep(6.5)
+        self.check(leaks=True)
+        self.finish_clients()
+        status = self.daemon.terminate()
+        if status != 0:
+            self.book.fault("stop", f"exit status {status} after SIGTERM")
+        self.replay()
+        audit = self.daemon.audit()
+        self.audit = (audit.stdout + audit.stderr).strip()
+        if audit.returncode != 0:
+            self.book.fault("audit", f"tenure audit verify: exit {audit.returncode}: {self.audit}")
+
+    def finish_clients(self):
+        with self.state:
+            self.over = True
+            self.state.notify_all()
+        for client in self.clients:
+            client.join(30)
+        self.history.close()
+
+    def replay(self):
+        """The judgement over the whole history, from the clients' files alone."""
+        records = read(self.home)
+        book = Book()
+        for record in records:
+            book.fold(record)
+        judge(records, book, World)
+        self.book.faults += [fault for fault in book.faults if fault not in self.book.faults]
+
+    def faulty(self):
+        return bool(self.book.faults or self.broken)
+
+    def progress(self):
+        done = sum(self.kills.values())
+        if done % 20 == 0:
+            print(f"  {done} kills, {sum(self.book.counts.values())} acknowledged", flush=True)
+
+    def stop_all(self):
+        if not self.over:
+            self.finish_clients()
+        if self.daemon.process and self.daemon.process.poll() is None:
+            self.daemon.kill()
+
+
+def report(campaign, seconds):
+    """What happened, for people; the same as a dictionary."""
+    book = campaign.book
+    counts = {name: count for name, count in sorted(book.counts.items()) if name != "OBSERVE"}
+    facts = {
+        "kills": campaign.kills, "stops": campaign.stops, "seconds": round(seconds, 1),
+        "acknowledged": counts, "refused": dict(sorted(book.refusals.items())),
+        "unknown": dict(sorted(book.unknowns.items())), "unknown acquires": book.resolved,
+        "leases": len(book.leases), "starts": len(campaign.starts),
+        "start ms": {} if not campaign.starts else {
+            "median": round(statistics.median(campaign.starts), 1),
+            "max": round(max(campaign.starts), 1)},
+        "audit": getattr(campaign, "audit", None),
+    }
+    for name, value in facts.items():
+        shown = ", ".join(f"{key} {count}" for key, count in value.items()) \
+            if isinstance(value, dict) else value
+        print(f"{name}: {shown}")
+    return facts
+
+
+def verdict(campaign):
+    """The reasons to fail, as lines."""
+    lines = [f"{rule}: {sentence}" + "".join(f"\n    {line}" for line in evidence)
+             for rule, sentence, evidence in campaign.book.faults]
+    lines += campaign.broken
+    if not lines and campaign.arguments.kills and not campaign.kills["under load"]:
+        lines.append("no kill happened: nothing was tested")
+    for op in ("ACQUIRE", "RESERVE", "RELEASE", "COMMIT"):
+        if not lines and not campaign.book.counts.get(op):
+            lines.append(f"no {op} was acknowledged: nothing was tested")
+    return lines
+
+
+def options():
+    parser = argparse.ArgumentParser(description="Kills a real daemon and checks what it kept.")
+    parser.add_argument("--tenure", default=os.environ.get("TENURE_BIN"),
+                        help="the binary (TENURE_BIN)")
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--dir", help="where the data directory is made; a real file system")
+    parser.add_argument("--resp", type=int, choices=(2, 3), default=2)
+    parser.add_argument("--json", help="also write the report there")
+    parser.add_argument("--keep", action="store_true", help="keep the data and the histories")
+    parser.add_argument("--serve-argument", action="append", default=[],
+                        help="a further argument of `tenure serve`; may be repeated")
+    arguments = parser.parse_args()
+    if not arguments.tenure or not os.access(arguments.tenure, os.X_OK):
+        parser.exit(2, "name the tenure binary with --tenure or TENURE_BIN\n")
+    if arguments.seed is None:
+        arguments.seed = random.SystemRandom().randrange(1 << 32)
+    return arguments
+
+
+def main():
+    arguments = options()
+    home, kind = workplace(arguments.dir)
+    print(f"kill campaign: {arguments.kills} kills, seed {arguments.seed}, data in {home} ({kind})",
+          flush=True)
+    campaign = Campaign(arguments, home)
+    began = time.monotonic()
+    try:
+        campaign.run()
+    except (Exited, Lost, Refused, ValueError, KeyError) as error:
+        campaign.broken.append(repr(error))
+    finally:
+        campaign.stop_all()
+    facts = report(campaign, time.monotonic() - began)
+    failures = verdict(campaign)
+    if arguments.json:
+        with open(arguments.json, "w") as file:
+            json.dump(dict(facts, failures=failures, seed=arguments.seed), file, indent=2)
+    for line in failures[:20]:
+        print(f"VIOLATION {line}")
+    if failures:
+        print(f"{len(failures)} violations; evidence in {home}; seed {arguments.seed}")
+        return 1
+    print("kill campaign: no violation")
+    if not arguments.keep:
+        shutil.rmtree(home)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

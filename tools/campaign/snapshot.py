@@ -1,0 +1,229 @@
+# What the daemon shows while the clients are parked, compared with the book.
+#
+# Expiries go on meanwhile. Use only shrinks then, so two equal listings of the resources with the
+# leases listed between them are one moment; the comparison is made on such a moment.
+
+import time
+
+import world
+from facts import MS
+from history import now
+from oracle import levels
+from wire import Refused, amounts_of, as_map, listing
+
+TERMS = ("held", "reserved", "quarantined")
+PATIENCE = 8.0
+SAMPLE = 12
+
+
+class Snapshot:
+    """One moment of the daemon's state, read by one connection."""
+
+    def __init__(self, wire, book, history, random):
+        self.wire, self.book, self.history, self.random = wire, book, history, random
+
+    def check(self, leaks=False):
+        """Compares everything; faults go to the book."""
+        self.settle()
+        self.check_resources()
+        self.check_quotas()
+        self.check_leases()
+        self.check_requests()
+        self.check_reads()
+        if leaks:
+            self.check_leaks()
+
+    # --- a moment ------------------------------------------------------------------------------
+
+    def settle(self):
+        """Reads until nothing moved while reading and the sums agree, or patience ends."""
+        limit = time.monotonic() + PATIENCE
+        while True:
+            before = self.read_resources()
+            self.leases = [self.lease(item) for item in listing(self.wire, "LEASE", "LIST")]
+            self.time = now()
+            self.quotas = {(item["tenant"], item["kind"]): item
+                           for item in listing(self.wire, "QUOTA", "LIST", page=None)}
+            self.resources = self.read_resources()
+            steady = before == self.resources
+            if (steady and not self.differences()) or time.monotonic() > limit:
+                break
+            time.sleep(0.01)
+        if not steady:
+            self.book.fault("I2", f"use kept changing for {PATIENCE} s with no client at work")
+        for sentence in self.differences():
+            self.book.fault("I1" if sentence.startswith("ended") else "I2", sentence)
+
+    def read_resources(self):
+        return {item["name"]: {name: int(item[name]) for name in
+                               TERMS + ("free", "capacity", "debt")}
+                for item in listing(self.wire, "RESOURCE", "LIST")}
+
+    def lease(self, item):
+        state = item.get("state") or item.get("status")
+        state = {"granted": "held"}.get(state, state)
+        return {"lease": int(item["lease"]), "token": int(item["token"]), "state": state,
+                "holder": item["holder"], "tenant": item["tenant"], "amounts": amounts_of(item)}
+
+    def differences(self):
+        """Where the resources' terms are not the sums over the listed leases."""
+        sums = {}
+        for lease in self.leases:
+            for name, amount in lease["amounts"].items():
+                key = (name, lease["state"])
+                sums[key] = sums.get(key, 0) + amount
+        wrong = [f"{name}: {term} is {facts[term]}, its leases hold {sums.get((name, term), 0)}"
+                 for name, facts in self.resources.items() for term in TERMS
+                 if facts[term] != sums.get((name, term), 0)]
+        # A lease that is over may wait a moment for its reclaim, but no longer.
+        return wrong + [f"ended lease {lease['lease']} is still listed: {lease}"
+                        for lease in self.leases if lease["state"] != "quarantined"
+                        and lease["lease"] in self.book.leases
+                        and not self.book.leases[lease["lease"]].live]
+
+    # --- comparisons ---------------------------------------------------------------------------
+
+    def check_resources(self):
+        for name, (_, _, capacity, _) in world.RESOURCES.items():
+            facts = self.resources.get(name)
+            if facts is None:
+                self.book.fault("I1", f"resource {name} is gone")
+                continue
+            if facts["capacity"] != capacity:
+                self.book.fault("I1", f"{name}: capacity {facts['capacity']}, not {capacity}")
+            used = sum(facts[term] for term in TERMS)
+            if used + facts["free"] != facts["capacity"] + facts["debt"] or facts["debt"] \
+                    or min(facts.values()) < 0:
+                self.book.fault("I2", f"{name}: {facts}")
+
+    def check_quotas(self):
+        used = {}
+        for lease in self.leases:
+            for name, amount in lease["amounts"].items():
+                for level in levels(lease["tenant"]):
+                    key = (level, world.World.kind_of[name])
+                    used[key] = used.get(key, 0) + amount
+        for key, limit in world.QUOTAS.items():
+            quota = self.quotas.get(key)
+            if quota is None:
+                self.book.fault("I1", f"the quota of {key} is gone")
+            elif int(quota["limit"]) != limit:
+                self.book.fault("I1", f"the quota of {key} is {quota['limit']}, not {limit}")
+            elif int(quota["used"]) != used.get(key, 0):
+                self.book.fault("I3", f"{key} uses {quota['used']}, its leases {used.get(key, 0)}")
+            elif int(quota["used"]) > limit:
+                self.book.fault("I3", f"{key} uses {quota['used']} of {limit}")
+        for key, possible in self.book.settings.items():
+            shown = int(self.quotas[key]["limit"]) if key in self.quotas else None
+            if shown not in possible:
+                self.book.fault("I1", f"the quota of {key} is {shown}, not one of {possible}")
+            self.book.settings[key] = {shown}
+
+    def check_leases(self):
+        """Every lease that surely lives is listed; every listed one is known and possible."""
+        listed = {}
+        for lease in self.leases:
+            if lease["lease"] in listed:
+                self.book.fault("I8", f"lease {lease['lease']} is listed twice")
+            listed[lease["lease"]] = lease
+            self.observe(lease)
+        for entry in self.book.leases.values():
+            if not entry.live or entry.lease in listed:
+                continue
+            # A lease whose deadline has passed is as good as ended; nothing else may be missing.
+            if all(state != "ended" for state, _ in entry.worlds) \
+                    and self.book.sure(entry) > self.time:
+                record = self.history.invoke("OBSERVE", {"lease": entry.lease})
+                self.book.fault("I1", f"acknowledged lease {entry.lease} of {entry.holder} "
+                                f"{entry.worlds} is gone", record)
+            self.book.close_span(entry, self.time)
+            self.observe({"lease": entry.lease, "token": entry.token, "state": "ended",
+                          "holder": entry.holder, "tenant": entry.tenant, "amounts": {}})
+        for holder in [holder for holder in self.book.pending if holder not in
+                       {lease["holder"] for lease in self.leases}]:
+            self.settle_pending(holder)
+        self.listed = listed
+
+    def observe(self, lease):
+        entry = self.book.leases.get(lease["lease"])
+        fields = dict(lease, state="ended" if lease["state"] == "quarantined" else lease["state"])
+        if entry and fields["state"] != "ended":
+            for name in ("token", "holder", "tenant"):
+                if lease[name] != getattr(entry, name) and not \
+                        (name == "token" and len(entry.worlds) > 1):
+                    self.book.fault("I1", f"lease {lease['lease']}: {name} is {lease[name]}, "
+                                    f"not {getattr(entry, name)}")
+        if entry and len(entry.worlds) == 1 and entry.worlds[0][0] == fields["state"] \
+                and entry.worlds[0][1] == fields["amounts"]:
+            return
+        if entry and lease["state"] == "quarantined" and not entry.live:
+            return
+        if entry and entry.live and lease["state"] == "quarantined" and self.surely(entry):
+            self.book.fault("I5", f"lease {lease['lease']} was reclaimed before its deadline")
+        record = self.history.invoke("OBSERVE", fields)
+        self.book.fold(self.history.finish(record, "ok"))
+
+    def surely(self, entry):
+        return all(state != "ended" for state, _ in entry.worlds) \
+            and self.book.sure(entry) > self.time
+
+    def settle_pending(self, holder):
+        """An acquire of unknown outcome that is not listed: its request id tells more."""
+        record = self.book.pending[holder]
+        request, resolved = record.ask.get("request"), self.book.resolved
+        if request:
+            stored = self.stored(request, record.ask["tenant"])
+            if stored and stored.get("lease"):
+                resolved["happened, ended since"] = resolved.get("happened, ended since", 0) + 1
+                self.book.bind(holder, int(stored["lease"]), record)
+                return
+        # Without a live lease it can only have been refused, lost, or have ended since.
+        resolved["no trace"] = resolved.get("no trace", 0) + 1
+        self.book.pending.pop(holder)
+        if request and record.ask.get("ttl") == 60_000 and record.ask.get("hold") is None:
+            self.book.refused.add(holder)
+
+    def stored(self, request, tenant):
+        try:
+            return as_map(self.wire.call("REQUEST", "GET", request, "TENANT", tenant))
+        except Refused as refusal:
+            if refusal.code != "NOTFOUND":
+                self.book.fault("I7", f"REQUEST GET {request}: {refusal}")
+            return None
+
+    def check_requests(self):
+        """Stored answers of some known grants: the same lease as was answered then."""
+        known = list(self.book.fresh.items())[-400:]
+        for (tenant, request), record in self.random.sample(known, min(SAMPLE, len(known))):
+            stored = self.stored(request, tenant)
+            if not stored or int(stored.get("lease") or 0) != int(record.reply["lease"]):
+                self.book.fault("I7", f"REQUEST GET {request} tells {stored}", record)
+
+    def check_reads(self):
+        """LEASE GET agrees with the list, for live leases and for ended ones."""
+        entries = list(self.book.leases.values())[-2000:]
+        for entry in self.random.sample(entries, min(SAMPLE, len(entries))):
+            try:
+                shown = self.lease(as_map(self.wire.call("LEASE", "GET", entry.lease)))
+            except Refused as refusal:
+                shown = None
+                if refusal.code not in ("NOTFOUND", "EXPIRED"):
+                    self.book.fault("I1", f"LEASE GET {entry.lease}: {refusal}")
+            if shown and not entry.live and shown["state"] in ("held", "reserved"):
+                self.book.fault("I1", f"ended lease {entry.lease} is shown as {shown}")
+            if not shown and entry.lease in self.listed and self.surely(entry) \
+                    and self.book.sure(entry) > now():
+                self.book.fault("I1", f"lease {entry.lease} is listed but LEASE GET says no")
+
+    def check_leaks(self):
+        """With nothing killed for a while, what is overdue must have been taken back."""
+        slack = (world.RESTART_GRACE_MS + world.LOCK_DELAY_MS + 1_000) * MS
+        for lease in self.leases:
+            entry = self.book.leases.get(lease["lease"])
+            timed = entry and (self.book.sessions.get(entry.session) if entry.session else entry)
+            if not timed or timed.latest is None:
+                continue
+            latest = max(timed.latest, self.book.gaps[-1])
+            if latest + slack < self.time:
+                self.book.fault("leak", f"lease {entry.lease} of {entry.holder} should have been "
+                                f"reclaimed {(self.time - latest) // MS} ms ago: {lease}")

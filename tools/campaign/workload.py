@@ -1,0 +1,262 @@
+# One client: a thread with one connection that asks, renews, releases, repeats itself and lies.
+#
+# It asks the book which of its leases may live, writes each command to its history first, and
+# reports every outcome to the book. When the connection is lost it parks until the daemon is back.
+
+import random
+import threading
+from collections import deque
+
+import world
+from facts import reply_fields
+from history import History
+from wire import Lost, Refused, Wire, as_map
+
+MENU = {
+    "acquire": 26, "reserve": 10, "renew": 14, "release": 12, "release_part": 7, "commit": 8,
+    "cancel": 4, "check": 4, "stale": 5, "repeat": 5, "repeat_other": 3, "open_session": 2,
+    "keep_session": 5, "close_session": 1.5, "infeasible": 1, "set_quota": 1,
+}
+SHORTEST, LONGEST = 20, 60_000  # TTLs in milliseconds
+MOST_LEASES, MOST_SESSIONS = 5, 2
+
+
+class Client(threading.Thread):
+    """One thread, one connection, one history."""
+
+    def __init__(self, number, campaign, seed):
+        super().__init__(name=f"c{number}", daemon=True)
+        self.campaign, self.book = campaign, campaign.book
+        self.random = random.Random(seed)
+        self.history = History(campaign.home, self.name)
+        self.mine, self.sessions, self.inbox = [], [], deque()
+        self.count, self.wire = 0, None
+
+    def run(self):
+        try:
+            while self.campaign.wait_up():
+                try:
+                    self.wire = Wire(self.campaign.daemon.socket, self.campaign.daemon.resp)
+                    while not self.campaign.pausing:
+                        self.step()
+                except Lost as error:
+                    self.campaign.lost(self.name, error)
+                finally:
+                    if self.wire:
+                        self.wire.close()
+                    self.campaign.park()
+        except BaseException as error:  # a fault of the campaign itself must not look like success
+            self.campaign.crashed(self.name, error)
+            raise
+        finally:
+            self.history.close()
+
+    # --- one step ------------------------------------------------------------------------------
+
+    def step(self):
+        while self.inbox:
+            self.mine.append(self.inbox.popleft())
+        self.mine = [lease for lease in self.mine
+                     if lease in self.book.leases and self.book.leases[lease].live]
+        self.sessions = [one for one in self.sessions if not self.book.sessions[one].closed]
+        name = self.random.choices(list(MENU), MENU.values())[0]
+        if name in ("acquire", "reserve") and len(self.mine) >= MOST_LEASES:
+            name = "release"
+        if not getattr(self, name)():
+            self.acquire() if len(self.mine) < MOST_LEASES else self.release()
+
+    def ask(self, op, fields, words):
+        """Sends one command and tells the book; the record, or `Lost` when nobody knows."""
+        record = self.history.invoke(op, fields)
+        try:
+            reply = self.wire.call(*words)
+            self.history.finish(record, "ok", None, self.digest(op, reply))
+        except Refused as refusal:
+            self.history.finish(record, "err", refusal.code, {"text": str(refusal)[:200]})
+        except Lost as lost:
+            self.history.finish(record, "unknown", None, {"text": str(lost)[:200]})
+            self.campaign.fold(record)
+            raise
+        self.campaign.fold(record)
+        return record
+
+    def digest(self, op, reply):
+        if op == "QUOTA SET":
+            return None
+        fields = reply_fields(as_map(reply))
+        if op == "CHECK" and as_map(reply).get("valid") in (0, False, "false"):
+            raise Refused("EXPIRED", "CHECK says that it is not valid")
+        return fields
+
+    # --- grants --------------------------------------------------------------------------------
+
+    def ttl(self):
+        kind = self.random.random()
+        if kind < 0.35:
+            return self.random.randint(SHORTEST, 250)
+        return self.random.randint(800, 4_000) if kind < 0.8 else LONGEST
+
+    def request(self, op, claim, infeasible=False):
+        """The fields and words of a new grant request."""
+        pool, claims, kinds = claim
+        self.count += 1
+        fields = {
+            "pool": pool, "claims": claims, "kinds": kinds, "holder": f"{self.name}-{self.count}",
+            "tenant": self.random.choice(world.TENANTS), "infeasible": infeasible,
+        }
+        if op == "RESERVE":
+            fields["hold"] = self.random.randint(50, 2_000)
+            fields["ttl"] = self.ttl()
+        elif self.sessions and self.random.random() < 0.25:
+            fields["session"] = self.random.choice(self.sessions)
+        else:
+            fields["ttl"] = self.ttl()
+        if infeasible or self.random.random() < 0.6:
+            fields["request"] = f"r-{self.name}-{self.count}"
+        fields["body"] = claims + " " + fields["holder"]
+        return fields
+
+    @staticmethod
+    def words(op, fields):
+        words = [op, fields["pool"], fields["claims"], "TENANT", fields["tenant"],
+                 "HOLDER", fields["holder"]]
+        for option in ("hold", "ttl", "session", "request"):
+            if fields.get(option) is not None:
+                words += [option.upper(), fields[option]]
+        return words
+
+    def grant(self, op, fields):
+        if fields.get("request"):  # before it is sent: an unknown outcome is what wants repeating
+            self.campaign.remember(op, fields)
+        record = self.ask(op, fields, self.words(op, fields))
+        if record.outcome == "ok" and not record.reply.get("replayed"):
+            self.campaign.hand_over(fields["holder"], int(record.reply["lease"]))
+        return True
+
+    def acquire(self):
+        return self.grant("ACQUIRE", self.request("ACQUIRE", self.random.choice(world.CLAIMS)))
+
+    def reserve(self):
+        return self.grant("RESERVE", self.request("RESERVE", self.random.choice(world.CLAIMS)))
+
+    def infeasible(self):
+        claim = self.random.choice(world.INFEASIBLE)
+        return self.grant("ACQUIRE", self.request("ACQUIRE", claim, infeasible=True))
+
+    def repeat(self):
+        """The same request once more, anyone's: the same answer or none."""
+        before = self.campaign.recall(self.random)
+        return before and self.grant(before[0], dict(before[1], again=True))
+
+    def repeat_other(self):
+        """A known request id with another body."""
+        before = self.campaign.recall(self.random)
+        if not before:
+            return False
+        self.count += 1
+        op, fields = before
+        holder = f"{self.name}-{self.count}"
+        body = f"{fields['claims']} {holder}"
+        record = self.ask(op, dict(fields, holder=holder, body=body),
+                          self.words(op, dict(fields, holder=holder)))
+        if record.outcome == "ok" and not record.reply.get("replayed"):
+            self.campaign.hand_over(holder, int(record.reply["lease"]))
+        return True
+
+    # --- changes -------------------------------------------------------------------------------
+
+    def pick(self, state):
+        """One of its leases that is certainly in this state, or none."""
+        fitting = [entry for entry in map(self.book.leases.get, self.mine)
+                   if len(entry.worlds) == 1 and entry.worlds[0][0] == state]
+        return self.random.choice(fitting) if fitting else None
+
+    def change(self, op, entry, **fields):
+        words = [op, entry.lease, entry.token]
+        if fields.get("parts"):
+            words.append(world.parts_words(fields["parts"]))
+        if op == "RENEW":
+            words += ["TTL", fields["ttl"]]
+        self.ask(op, {"lease": entry.lease, "token": entry.token, **fields}, words)
+        return True
+
+    def renew(self):
+        entry = self.pick("held")
+        if not entry or entry.session is not None:
+            return False
+        return self.change("RENEW", entry, ttl=self.ttl())
+
+    def check(self):
+        entry = self.pick("held")
+        return entry and self.change("CHECK", entry)
+
+    def release(self):
+        entry = self.pick("held")
+        if entry:
+            return self.change("RELEASE", entry, parts=None)
+        entry = self.pick("reserved")
+        return bool(entry) and self.change("CANCEL", entry)
+
+    def release_part(self):
+        entry = self.pick("held")
+        return entry and self.change("RELEASE", entry, parts=self.some_of(entry))
+
+    def some_of(self, entry):
+        """A part of what it holds; sometimes a whole resource."""
+        name, amount = self.random.choice(sorted(entry.certain.items()))
+        step = {"cpu": 250, "gpu": 250, "memory": 256 << 20}.get(world.World.kind_of[name], 1)
+        return {name: self.random.randrange(step, amount + 1, step) if amount > step else amount}
+
+    def commit(self):
+        entry = self.pick("reserved")
+        if not entry:
+            return False
+        parts = None
+        if self.random.random() < 0.3:
+            parts = self.some_of(entry)
+        return self.change("COMMIT", entry, parts=parts, ttl=SHORTEST, longest=LONGEST)
+
+    def cancel(self):
+        entry = self.pick("reserved")
+        return entry and self.change("CANCEL", entry)
+
+    def stale(self):
+        """A token that is not, or no longer, the right one."""
+        if not self.mine:
+            return False
+        entry = self.book.leases[self.random.choice(self.mine)]
+        token = self.random.choice([entry.token - 1, entry.token + 1, 1, entry.token ^ (1 << 50)])
+        op = self.random.choice(["RENEW", "RELEASE", "CHECK", "COMMIT", "CANCEL"])
+        self.ask(op, {"lease": entry.lease, "token": token, "stale": True},
+                 [op, entry.lease, token])
+        return True
+
+    # --- sessions and settings -----------------------------------------------------------------
+
+    def open_session(self):
+        if len(self.sessions) >= MOST_SESSIONS:
+            return self.close_session()
+        ttl = self.random.randint(200, 3_000)
+        record = self.ask("SESSION OPEN", {"ttl": ttl}, ["SESSION", "OPEN", "TTL", ttl])
+        if record.outcome == "ok":
+            self.sessions.append(int(record.reply["session"]))
+        return True
+
+    def session_words(self, verb):
+        session = self.book.sessions[self.random.choice(self.sessions)]
+        fields = {"session": session.session, "token": session.token, "ttl": 3_000}
+        self.ask(f"SESSION {verb}", fields, ["SESSION", verb, session.session, session.token])
+        return True
+
+    def keep_session(self):
+        return bool(self.sessions) and self.session_words("KEEPALIVE")
+
+    def close_session(self):
+        return bool(self.sessions) and self.session_words("CLOSE")
+
+    def set_quota(self):
+        fields = {"tenant": f"settings/{self.name}", "kind": "cpu",
+                  "limit": self.random.randint(1, 9_000)}
+        self.ask("QUOTA SET", fields, ["QUOTA", "SET", fields["tenant"], "cpu", "LIMIT",
+                                       world.quantity("cpu", fields["limit"])])
+        return True

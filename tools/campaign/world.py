@@ -1,0 +1,81 @@
+# What the campaign contends for: three small pools, seven tenants, quotas on several levels.
+#
+# Everything is written down here as plain numbers in base units; the daemon is told once, and must
+# tell the same after every restart.
+
+GI = 1 << 30
+LOCK_DELAY_MS = 60
+RESTART_GRACE_MS = 300
+
+POOLS = {
+    "compute": ["restartGrace", RESTART_GRACE_MS],
+    "gpus": ["restartGrace", RESTART_GRACE_MS, "lockDelay", LOCK_DELAY_MS],
+    "seats": ["restartGrace", RESTART_GRACE_MS],
+}
+
+# name: (pool, kind, capacity in base units, node)
+RESOURCES = {
+    "n0-cpu": ("compute", "cpu", 4_000, "n0"), "n0-memory": ("compute", "memory", 8 * GI, "n0"),
+    "n1-cpu": ("compute", "cpu", 4_000, "n1"), "n1-memory": ("compute", "memory", 8 * GI, "n1"),
+    "n2-cpu": ("compute", "cpu", 2_000, "n2"), "n2-memory": ("compute", "memory", 2 * GI, "n2"),
+    "gpu-0": ("gpus", "gpu", 1_000, "g0"), "gpu-1": ("gpus", "gpu", 1_000, "g0"),
+    "gpu-2": ("gpus", "gpu", 1_000, "g0"), "gpu-3": ("gpus", "gpu", 1_000, "g0"),
+    "seats": ("seats", "seat", 7, "office"),
+}
+
+TENANTS = ["a", "a/x", "a/x/deep", "a/y", "b", "b/z", "c"]
+
+QUOTAS = {
+    ("a", "cpu"): 5_000, ("a/x", "cpu"): 3_000, ("a", "seat"): 4, ("b", "memory"): 5 * GI,
+    ("b/z", "gpu"): 2_000, ("a/x/deep", "memory"): 2 * GI,
+}
+
+# (pool, claims, base units by kind)
+CLAIMS = [
+    ("compute", "cpu=500m,memory=1Gi", {"cpu": 500, "memory": GI}),
+    ("compute", "cpu=1", {"cpu": 1_000}),
+    ("compute", "2*cpu=1,memory=512Mi", {"cpu": 2_000, "memory": GI}),
+    ("compute", "cpu=1,memory=2Gi+cpu=500m", {"cpu": 1_500, "memory": 2 * GI}),
+    ("compute", "memory=3Gi", {"memory": 3 * GI}),
+    ("gpus", "gpu=1", {"gpu": 1_000}),
+    ("gpus", "gpu=500m", {"gpu": 500}),
+    ("gpus", "gpu=2", {"gpu": 2_000}),
+    ("seats", "seat=1", {"seat": 1}),
+    ("seats", "seat=2", {"seat": 2}),
+    ("seats", "seat=3", {"seat": 3}),
+]
+
+INFEASIBLE = [
+    ("gpus", "gpu=9", {"gpu": 9_000}), ("seats", "seat=8", {"seat": 8}),
+    ("compute", "cpu=64", {"cpu": 64_000}), ("gpus", "gpu=1500m", {"gpu": 1_500}),
+]
+
+
+class World:
+    """The same facts in the form that the sweeps look them up in."""
+
+    kind_of = {name: facts[1] for name, facts in RESOURCES.items()}
+    capacities = {name: facts[2] for name, facts in RESOURCES.items()}
+    quotas = dict(QUOTAS)
+
+
+def quantity(kind, amount):
+    """An amount of base units as it is written in a command."""
+    return f"{amount}m" if kind in ("cpu", "gpu") else str(amount)
+
+
+def parts_words(amounts):
+    """{resource: amount} as the `parts` argument."""
+    return ",".join(f"{name}={quantity(World.kind_of[name], amount)}"
+                    for name, amount in sorted(amounts.items()))
+
+
+def declare(wire):
+    """Tells a fresh ledger everything above."""
+    for name, settings in POOLS.items():
+        wire.call("POOL", "SET", name, *settings)
+    for name, (pool, kind, capacity, node) in RESOURCES.items():
+        wire.call("RESOURCE", "SET", name, "POOL", pool, "KIND", kind,
+                  "CAPACITY", quantity(kind, capacity), "NODE", node)
+    for (tenant, kind), limit in QUOTAS.items():
+        wire.call("QUOTA", "SET", tenant, kind, "LIMIT", quantity(kind, limit))
