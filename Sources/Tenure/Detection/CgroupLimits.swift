@@ -125,7 +125,7 @@ extension Mount {
 extension HostFiles {
     /// The number behind `name` in a file of lines of a name and a number.
     func field(_ name: String, of path: String) -> UInt64? {
-        for line in lines(path) {
+        for line in lines(path) where line.hasPrefix(name) {
             let words = line.split(whereSeparator: \.isWhitespace)
             if words.count >= 2, words[0] == name { return UInt64(words[1]) }
         }

@@ -41,7 +41,7 @@ struct HostFiles: Sendable {
 
     /// The lines of the file at `path`; none when there is no file.
     func lines(_ path: String) -> [Substring] {
-        (text(path) ?? "").split(whereSeparator: \.isNewline)
+        (text(path) ?? "").utf8.split(separator: UInt8(ascii: "\n")).map { Substring($0) }
     }
 
     /// The first line of the file at `path` without blanks around it; nil when that is empty.
