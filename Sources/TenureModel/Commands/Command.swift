@@ -154,8 +154,8 @@ public enum Housekeeping: Equatable, Sendable {
     case grace(fromNanoseconds: UInt64)
     /// Takes back what is due, at most `Limits.reclaimBatch` things.
     case reclaim
-    /// The process of a session is dead.
-    case processDied(SessionID, evidence: String)
+    /// The process of a session is dead; with `treeIsGone`, all that it started is too.
+    case processDied(SessionID, treeIsGone: Bool, evidence: String)
     /// Refusals that were not recorded one by one.
     case refusalsCounted([RefusalCount])
     /// A refusal worth a record of its own.

@@ -25,10 +25,12 @@ package struct LedgerFacts: Hashable, Sendable {
     package var epoch: UInt16 = 1
     /// The number that the next resource gets.
     package var nextResource: UInt32 = 1
-    /// The last gap in which holders could not renew.
-    package var grace: Grace?
+    /// The latest gaps in which holders could not renew, oldest first.
+    package var graces: [Grace] = []
     /// The clocks at the last opening.
     package var opening: Opening?
+    /// The ledger time of the last opening.
+    package var openedAt = LedgerTime.zero
     /// How many leases, reservations and quarantined leases there are.
     package var leases: UInt64 = 0
     /// How many sessions there are.

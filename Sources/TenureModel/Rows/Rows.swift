@@ -136,6 +136,8 @@ package final class LeaseTerms: Hashable, Sendable {
     package let tags: [Label]
     package let purpose: String?
     package let requestID: String?
+    /// Whether it was granted as a reservation.
+    package let wasReserved: Bool
 
     package init(
         pool: String,
@@ -149,7 +151,8 @@ package final class LeaseTerms: Hashable, Sendable {
         priority: Priority,
         tags: [Label],
         purpose: String?,
-        requestID: String?
+        requestID: String?,
+        wasReserved: Bool
     ) {
         self.pool = pool
         self.tenant = tenant
@@ -163,6 +166,7 @@ package final class LeaseTerms: Hashable, Sendable {
         self.tags = tags
         self.purpose = purpose
         self.requestID = requestID
+        self.wasReserved = wasReserved
     }
 
     package static func == (left: LeaseTerms, right: LeaseTerms) -> Bool {
@@ -173,7 +177,8 @@ package final class LeaseTerms: Hashable, Sendable {
                 && left.ttlMilliseconds == right.ttlMilliseconds
                 && left.lifetimeEnd == right.lifetimeEnd && left.session == right.session
                 && left.priority == right.priority && left.tags == right.tags
-                && left.purpose == right.purpose && left.requestID == right.requestID)
+                && left.purpose == right.purpose && left.requestID == right.requestID
+                && left.wasReserved == right.wasReserved)
     }
 
     package func hash(into hasher: inout Hasher) {
@@ -254,12 +259,14 @@ public enum ReclaimCause: UInt8, CaseIterable, Sendable {
     case revoked = 2
     /// Its session was closed by its holder.
     case closed = 3
+    /// Its process is dead and so is every process it started, by proof.
+    case gone = 4
 
     /// The name in answers.
     public var name: String {
         switch self {
         case .expired: "expired"
-        case .dead: "dead"
+        case .dead, .gone: "dead"
         case .revoked: "revoked"
         case .closed: "closed"
         }

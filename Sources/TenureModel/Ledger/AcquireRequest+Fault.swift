@@ -1,0 +1,143 @@
+// What can be wrong with a request whatever the state is.
+
+extension AcquireRequest {
+    /// The first thing that is malformed, as a sentence; nothing when all is well.
+    var fault: String? {
+        if !Names.isValid(pool) { return "POOL '\(pool.printable)' is no name" }
+        if !Names.isValidTenant(tenant) {
+            return "TENANT '\(tenant.printable)' is no path of at most \(Limits.tenantLevels) names"
+        }
+        if let holder, !Names.isValid(holder) { return "HOLDER '\(holder.printable)' is no name" }
+        if let id = requestID, id.isEmpty || id.utf8.count > Limits.requestIDBytes {
+            return "REQUEST must have 1 to \(Limits.requestIDBytes) bytes"
+        }
+        return claimsFault ?? durationFault ?? labelFault
+    }
+
+    /// Amounts in all, by kind, in the order of first mention. Only after `fault` said nothing.
+    var totals: [ClaimAmount] {
+        var totals: [ClaimAmount] = []
+        for claim in claims {
+            for amount in claim.amounts {
+                let sum = amount.amount &* UInt64(claim.places)
+                if let index = totals.firstIndex(where: { $0.kind == amount.kind }) {
+                    totals[index].amount &+= sum
+                } else {
+                    totals.append(ClaimAmount(kind: amount.kind, amount: sum))
+                }
+            }
+        }
+        return totals
+    }
+
+    private var claimsFault: String? {
+        if claims.isEmpty || claims.count > Limits.claims {
+            return "a request has 1 to \(Limits.claims) claims"
+        }
+        var places = 0
+        var sums: [Kind: UInt64] = [:]
+        for claim in claims {
+            guard claim.places >= 1, claim.places <= Limits.places else {
+                return "a claim asks for 1 to \(Limits.places) places"
+            }
+            places += claim.places
+            if let fault = claim.fault { return fault }
+            for amount in claim.amounts {
+                let (product, overflow) = amount.amount.multipliedReportingOverflow(
+                    by: UInt64(claim.places)
+                )
+                let (sum, carry) = product.addingReportingOverflow(sums[amount.kind] ?? 0)
+                if overflow || carry || sum > Limits.amountMax {
+                    return "the amounts of \(amount.kind.name) add up to more than "
+                        + "\(Limits.amountMax) \(amount.kind.baseUnit.rawValue)"
+                }
+                sums[amount.kind] = sum
+            }
+        }
+        return places > Limits.places ? "a request asks for at most \(Limits.places) places" : nil
+    }
+
+    private var durationFault: String? {
+        if session != nil, ttlMilliseconds != nil {
+            return "a lease in a SESSION has no TTL of its own; leave TTL out"
+        }
+        for (name, value) in [
+            ("TTL", ttlMilliseconds), ("HOLD", holdMilliseconds),
+            ("MAXLIFETIME", maxLifetimeMilliseconds),
+        ] {
+            if let value, value == 0 || value > Limits.millisecondsMax {
+                return "\(name) must be 1 to \(Limits.millisecondsMax) ms"
+            }
+        }
+        return nil
+    }
+
+    private var labelFault: String? {
+        if let fault = selector.fault(of: "SELECT") ?? tags.fault(of: "TAG") { return fault }
+        if let purpose, !purpose.isPlainText {
+            return "PURPOSE must be at most \(Limits.textBytes) bytes without control characters"
+        }
+        return nil
+    }
+}
+
+extension Claim {
+    fileprivate var fault: String? {
+        if amounts.isEmpty || amounts.count > Limits.kindsPerClaim {
+            return "a claim names 1 to \(Limits.kindsPerClaim) kinds"
+        }
+        for (index, amount) in amounts.enumerated() {
+            if amount.amount == 0 || amount.amount > Limits.amountMax {
+                return "\(amount.kind.name) must be 1 to \(Limits.amountMax) "
+                    + amount.kind.baseUnit.rawValue
+            }
+            if amounts[..<index].contains(where: { $0.kind == amount.kind }) {
+                return "\(amount.kind.name) is asked for twice in one claim; add it up"
+            }
+        }
+        return nil
+    }
+}
+
+extension [Label] {
+    /// What is malformed about labels that were given as `option`.
+    func fault(of option: String) -> String? {
+        if count > Limits.labels { return "\(option) has more than \(Limits.labels) labels" }
+        for (index, label) in enumerated() {
+            if !Names.isValid(label.name) {
+                return "\(option) '\(label.name.printable)' is no name of a label"
+            }
+            if label.value.utf8.count > Limits.labelValueBytes || !label.value.isPlainText {
+                return "\(option) \(label.name) must have at most \(Limits.labelValueBytes) bytes "
+                    + "without control characters"
+            }
+            if self[..<index].contains(where: { $0.name == label.name }) {
+                return "\(option) \(label.name) is given twice"
+            }
+        }
+        return nil
+    }
+}
+
+extension String {
+    /// Whether it is short and without control characters, bidirectional ones included.
+    var isPlainText: Bool {
+        utf8.count <= Limits.textBytes
+            && unicodeScalars.allSatisfy { scalar in
+                switch scalar.properties.generalCategory {
+                case .control, .format, .surrogate, .lineSeparator, .paragraphSeparator: false
+                default: true
+                }
+            }
+    }
+
+    /// The text, shortened and with control characters replaced, fit for a message.
+    var printable: String {
+        var result = ""
+        for scalar in unicodeScalars.prefix(80) {
+            let isPlain = String(scalar).isPlainText
+            result.unicodeScalars.append(isPlain ? scalar : "?")
+        }
+        return result
+    }
+}

@@ -1,0 +1,72 @@
+// What `decide` returns, and the switch over commands.
+
+/// What a command changes and how it is answered. Nothing has changed yet.
+package struct Decision: Sendable {
+    /// The facts, one frame together; none when nothing changes.
+    package var events: [Event]
+    /// The answer, to leave when everything it shows is durable.
+    package var answer: Answer
+
+    init(_ events: [Event], _ answer: Answer) {
+        self.events = events
+        self.answer = answer
+    }
+
+    init(_ event: Event, _ answer: Answer) {
+        self.init([event], answer)
+    }
+
+    /// An answer without a change.
+    init(_ answer: Answer) {
+        self.init([], answer)
+    }
+
+    /// A refusal.
+    init(refused code: RefusalCode, _ message: String) {
+        self.init([], .refused(Refusal(code, message)))
+    }
+}
+
+extension LedgerState {
+    /// Decides one command into events and an answer.
+    ///
+    /// Pure: the same state, command, caller and time give the same decision. `mutating` only for
+    /// what is derived: the order in which due entries are looked at, and lazily built indexes.
+    ///
+    /// - Throws: `RowFault` when a row that the decision needs can not be trusted.
+    package mutating func decide(
+        _ command: Command,
+        caller: Caller,
+        now: LedgerTime
+    ) throws(RowFault) -> Decision {
+        switch command {
+        case .acquire(let request): try acquire(request, caller: caller, now: now)
+        case .commit(let reference, let parts):
+            try commit(reference, parts: parts, now: now)
+        case .cancel(let reference): try cancel(reference, now: now)
+        case .renew(let reference, let ttl): try renew(reference, ttl: ttl, now: now)
+        case .release(let reference, let parts):
+            try release(reference, parts: parts, now: now)
+        case .revoke(let lease, let reason): try revoke(lease, reason: reason, now: now)
+        case .check(let reference): try check(reference, now: now)
+        case .openSession(let request): openSession(request, caller: caller, now: now)
+        case .keepSession(let reference): try keepSession(reference, now: now)
+        case .closeSession(let reference): try closeSession(reference, now: now)
+        case .setPool(let name, let settings): setPool(name, settings)
+        case .deletePool(let name): deletePool(name)
+        case .setResource(let request): setResource(request)
+        case .setResourceState(let name, let state): setResourceState(name, state)
+        case .deleteResource(let name): deleteResource(name)
+        case .setQuota(let tenant, let kind, let limit): setQuota(tenant, kind, limit)
+        case .deleteQuota(let tenant, let kind): deleteQuota(tenant, kind)
+        case .query(let query): try answer(query, caller: caller, now: now)
+        case .housekeeping(let task): try housekeep(task, now: now)
+        }
+    }
+
+    /// The position that the frame of the decision will have.
+    var nextPosition: Position { facts.position + 1 }
+
+    /// The token that the frame of the decision gives out.
+    var nextToken: Token { Token(epoch: facts.epoch, position: nextPosition) }
+}

@@ -1,0 +1,274 @@
+// Granting: leases, reservations and plans.
+//
+// In order of precedence: malformed, a repeated or conflicting request id, unknown pool or session,
+// unsatisfiable, quota, exhausted.
+
+internal import TenureBase
+
+extension LedgerState {
+    /// What was found out about a request before places are looked for.
+    struct Terms {
+        var tenantLevels: [String]
+        var totals: [ClaimAmount]
+        var ttlMilliseconds: UInt64
+        var deadline: LedgerTime
+        var lifetimeEnd: LedgerTime
+        var settings: PoolSettings
+    }
+
+    mutating func acquire(
+        _ request: AcquireRequest,
+        caller: Caller,
+        now: LedgerTime
+    ) throws(RowFault) -> Decision {
+        if let fault = request.fault { return Decision(refused: .malformed, fault) }
+        var body: [UInt8] = []
+        if request.requestID != nil, !request.planOnly {
+            body = request.canonicalBytes
+            if let answered = try answered(request, body: body, now: now) { return answered }
+        }
+        let terms: Terms
+        switch try self.terms(of: request, now: now) {
+        case .success(let found): terms = found
+        case .failure(let refusal): return Decision(.refused(refusal))
+        }
+        if let refusal = try quotaRefusal(terms) {
+            if let infeasible = infeasible(request) {
+                return refuseForGood(request, infeasible, body: body, now: now)
+            }
+            return Decision(.refused(refusal))
+        }
+        return try grant(request, terms, body: body, caller: caller, now: now)
+    }
+
+    private mutating func grant(
+        _ request: AcquireRequest,
+        _ terms: Terms,
+        body: [UInt8],
+        caller: Caller,
+        now: LedgerTime
+    ) throws(RowFault) -> Decision {
+        let strategy = request.strategy ?? terms.settings.strategy
+        var placer = Placer(resources: resources, selector: request.selector)
+        guard
+            let slot = pools.index(forKey: request.pool),
+            placer.place(request.claims, strategy: strategy, in: &pools.values[slot].index)
+        else {
+            if let infeasible = infeasible(request) {
+                return refuseForGood(request, infeasible, body: body, now: now)
+            }
+            return Decision(refused: .exhausted, exhaustion(of: request))
+        }
+        guard placer.placements.count <= Limits.partsPerLease else {
+            return Decision(
+                refused: .malformed,
+                "the request needs \(placer.placements.count) parts, above the limit of "
+                    + "\(Limits.partsPerLease); ask for it in smaller requests"
+            )
+        }
+        let holder = request.holder ?? caller.generatedHolder
+        let lease = Lease(
+            id: LeaseID(rawValue: nextToken.rawValue),
+            token: nextToken,
+            state: request.holdMilliseconds == nil ? .held : .reserved,
+            deadline: terms.deadline,
+            placements: placer.placements,
+            terms: LeaseTerms(
+                pool: request.pool,
+                tenant: request.tenant,
+                holder: holder,
+                uid: caller.uid,
+                granted: now,
+                ttlMilliseconds: terms.ttlMilliseconds,
+                lifetimeEnd: terms.lifetimeEnd,
+                session: request.session,
+                priority: request.priority,
+                tags: request.tags,
+                purpose: request.purpose,
+                requestID: request.requestID,
+                wasReserved: request.holdMilliseconds != nil
+            )
+        )
+        var answer = Grant(
+            status: lease.state == .held ? .granted : .reserved,
+            lease: lease.id,
+            token: lease.token,
+            holder: holder,
+            ttlMilliseconds: try ttlOfNew(lease, now: now),
+            placements: views(of: lease.placements),
+            position: nextPosition,
+            replayed: false
+        )
+        if request.planOnly {
+            answer.status = .planned
+            answer.position = facts.position
+            return Decision(.grant(answer))
+        }
+        let stored = request.requestID.map { id in
+            StoredAnswer(
+                key: RequestKey(tenant: request.tenant, id: id),
+                body: body,
+                outcome: .granted(
+                    status: lease.state.rawValue,
+                    lease: lease.id,
+                    holder: holder,
+                    deadline: lease.deadline,
+                    placements: lease.placements
+                ),
+                position: nextPosition,
+                expires: now.advanced(byMilliseconds: Limits.requestWindowMilliseconds)
+            )
+        }
+        let why = GrantReason(
+            policyVersion: Placer.policyVersion,
+            strategy: strategy,
+            considered: placer.considered
+        )
+        return Decision(
+            .granted(GrantRecord(lease: lease, stored: stored, why: why)),
+            .grant(answer)
+        )
+    }
+
+    private func ttlOfNew(_ lease: Lease, now: LedgerTime) throws(RowFault) -> UInt64? {
+        ttl(until: try end(of: lease), now: now)
+    }
+
+    /// The bounds that pool and session set, and the amounts in all.
+    private func terms(
+        of request: AcquireRequest,
+        now: LedgerTime
+    ) throws(RowFault) -> Result<Terms, Refusal> {
+        guard let pool = pools[request.pool]?.pool else {
+            return .failure(
+                Refusal(.notFound, "no pool \(request.pool); create it with POOL SET")
+            )
+        }
+        let settings = pool.settings
+        if let id = request.session {
+            guard let session = try session(id), session.ended == nil,
+                dueTime(of: session) > now
+            else {
+                return .failure(Refusal(.expired, "session \(id.rawValue) has ended; open another"))
+            }
+        }
+        let ttl = request.session == nil ? request.ttlMilliseconds ?? settings.ttlDefault : 0
+        if request.session == nil, ttl < settings.ttlMin || ttl > settings.ttlMax {
+            return .failure(ttlOutOfBounds(ttl, pool: pool))
+        }
+        var lifetime = request.maxLifetimeMilliseconds ?? settings.maxLifetime
+        if settings.maxLifetime > 0, lifetime > settings.maxLifetime {
+            return .failure(
+                Refusal(
+                    .malformed,
+                    "MAXLIFETIME \(lifetime) ms is above maxLifetime \(settings.maxLifetime) ms of "
+                        + "pool \(pool.name)"
+                )
+            )
+        }
+        if lifetime == 0 { lifetime = .max }
+        let lifetimeEnd = now.advanced(byMilliseconds: lifetime)
+        let first = request.holdMilliseconds ?? (request.session == nil ? ttl : .max)
+        return .success(
+            Terms(
+                tenantLevels: Self.levels(of: request.tenant),
+                totals: request.totals,
+                ttlMilliseconds: ttl,
+                deadline: min(now.advanced(byMilliseconds: first), lifetimeEnd),
+                lifetimeEnd: lifetimeEnd,
+                settings: settings
+            )
+        )
+    }
+
+    /// The refusal of a TTL that the pool does not allow.
+    func ttlOutOfBounds(_ ttl: UInt64, pool: Pool) -> Refusal {
+        Refusal(
+            .malformed,
+            "TTL \(ttl) ms is outside \(pool.settings.ttlMin) to \(pool.settings.ttlMax) ms of "
+                + "pool \(pool.name); ask for one inside, or change ttlMin or ttlMax"
+        )
+    }
+
+    /// The first quota, from the whole path up, that the request would pass.
+    private func quotaRefusal(_ terms: Terms) throws(RowFault) -> Refusal? {
+        guard !quotas.isEmpty else { return nil }
+        for level in terms.tenantLevels {
+            guard let limits = quotas[level] else { continue }
+            let used = try usage(of: level)?.entries ?? []
+            for total in terms.totals {
+                guard let quota = limits.first(where: { $0.kind == total.kind }) else { continue }
+                let before = used.first { $0.kind == total.kind }?.used ?? 0
+                let (after, overflow) = before.addingReportingOverflow(total.amount)
+                guard overflow || after > quota.limit else { continue }
+                let text = { Quantity.text($0, kind: total.kind) }
+                return Refusal(
+                    .quota,
+                    "tenant \(level) uses \(text(before)) of its \(total.kind.name) quota of "
+                        + "\(text(quota.limit)); \(text(total.amount)) more does not fit"
+                )
+            }
+        }
+        return nil
+    }
+
+    /// Why the request could not fit even an empty pool, or nothing when it could.
+    private mutating func infeasible(_ request: AcquireRequest) -> Refusal? {
+        guard let slot = pools.index(forKey: request.pool) else { return nil }
+        var placer = Placer(resources: resources, selector: request.selector, view: .empty)
+        let fits = placer.place(
+            request.claims,
+            strategy: .firstFit,
+            in: &pools.values[slot].index
+        )
+        if fits { return nil }
+        return Refusal(.unsatisfiable, infeasibility(of: request, pools.values[slot].index))
+    }
+
+    private func infeasibility(of request: AcquireRequest, _ index: PlaceIndex) -> String {
+        for claim in request.claims {
+            for wanted in claim.amounts {
+                let largest = index.largestPlace(of: wanted.kind)
+                let text = { Quantity.text($0, kind: wanted.kind) }
+                if wanted.amount > largest {
+                    return "\(wanted.kind.name)=\(text(wanted.amount)) in one place is more than "
+                        + "any place of pool \(request.pool) has; the largest has "
+                        + "\(wanted.kind.name)=\(text(largest)); ask for less, or for more places"
+                }
+            }
+        }
+        for wanted in request.claims.flatMap(\.amounts)
+        where wanted.kind == .gpu && wanted.amount > 1000 && wanted.amount % 1000 != 0 {
+            return "gpu=\(Quantity.text(wanted.amount, kind: .gpu)) is more than one device and "
+                + "no sum of whole ones; ask for gpu=\(wanted.amount / 1000) and, as a claim of "
+                + "its own, gpu=\(wanted.amount % 1000)m"
+        }
+        return "the claims do not fit pool \(request.pool) even when it is empty; ask for less, "
+            + "or widen SELECT"
+    }
+
+    private func exhaustion(of request: AcquireRequest) -> String {
+        "pool \(request.pool) has not enough free in one place for what was asked; "
+            + "retry when leases end"
+    }
+
+    /// The refusal that repeating can not change; it uses up the request id.
+    private func refuseForGood(
+        _ request: AcquireRequest,
+        _ refusal: Refusal,
+        body: [UInt8],
+        now: LedgerTime
+    ) -> Decision {
+        guard let id = request.requestID, !request.planOnly else {
+            return Decision(.refused(refusal))
+        }
+        let stored = StoredAnswer(
+            key: RequestKey(tenant: request.tenant, id: id),
+            body: body,
+            outcome: .refused(code: refusal.code.rawValue, message: refusal.message),
+            position: nextPosition,
+            expires: now.advanced(byMilliseconds: Limits.requestWindowMilliseconds)
+        )
+        return Decision(.answered(stored), .refused(refusal))
+    }
+}

@@ -1,0 +1,272 @@
+// Applying events: the only way in which the state changes.
+//
+// Events are facts. Nothing here decides, and nothing here may fail for a reason other than a row
+// that can not be read. Every branch keeps I2 and I3.
+
+internal import TenureBase
+
+extension LedgerState {
+    /// Applies the events of one frame.
+    ///
+    /// - Throws: `RowFault` when a row can not be trusted; the state is then unusable.
+    package mutating func apply(
+        _ events: [Event],
+        at position: Position,
+        time: LedgerTime
+    ) throws(RowFault) {
+        invariant(position == facts.position + 1, "M1: events are applied once and in log order")
+        invariant(time > facts.time || position == 1, "M2: ledger time strictly increases")
+        facts.position = position
+        facts.time = time
+        for event in events { try apply(event) }
+    }
+
+    private mutating func apply(_ event: Event) throws(RowFault) {
+        switch event {
+        case .opened(let opening):
+            facts.opening = opening
+            facts.openedAt = facts.time
+        case .grace(let grace):
+            facts.graces.append(grace)
+            // One that ended an hour before, the longest grace, can not matter any more.
+            facts.graces.removeAll {
+                $0.end.advanced(byMilliseconds: 3_600_000) < grace.from
+            }
+        case .granted(let record): try applyGrant(record)
+        case .committed(let id, let deadline, let kept): try applyCommit(id, deadline, kept)
+        case .renewed(let id, let deadline): try applyRenewal(id, deadline)
+        case .reduced(let id, let parts): try applyReduction(id, parts)
+        case .released(let id): try end(id)
+        case .reclaimed(let leases, _, _):
+            for reclaimed in leases { try applyReclaim(reclaimed) }
+        case .quarantineEnded(let ids):
+            for id in ids { try end(id) }
+        case .sessionOpened, .sessionKept, .sessionEnded, .sessionForgotten:
+            try applySession(event)
+        case .answered(let stored): store(stored)
+        case .answersForgotten(let entries):
+            for entry in entries { forget(entry) }
+        case .poolSet, .poolDeleted, .resourceSet, .resourceStateSet, .resourceDeleted, .quotaSet,
+            .quotaDeleted:
+            applySetting(event)
+        case .refused, .refusalsCounted: break
+        }
+    }
+
+    // MARK: Leases
+
+    private mutating func applyGrant(_ record: GrantRecord) throws(RowFault) {
+        let lease = record.lease
+        invariant(
+            lease.token.position == facts.position,
+            "I4: a grant's token is its own position"
+        )
+        leases.insert(lease.id, lease, at: facts.position)
+        facts.leases += 1
+        try count(lease.placements, of: lease, as: lease.state, by: .adding)
+        insertDue(time: lease.deadline, .lease, lease.id.rawValue)
+        if let session = lease.terms.session {
+            let key = MemberKey(session: session, lease: lease.id)
+            members.insert(key, key, at: facts.position)
+        }
+        if let stored = record.stored { store(stored) }
+    }
+
+    private mutating func applyCommit(
+        _ id: LeaseID,
+        _ deadline: LedgerTime,
+        _ kept: [Placement]
+    ) throws(RowFault) {
+        var lease = try known(id)
+        try count(lease.placements, of: lease, as: .reserved, by: .subtracting)
+        removeDue(time: lease.deadline, .lease, id.rawValue)
+        lease.state = .held
+        lease.deadline = deadline
+        lease.placements = kept
+        try count(kept, of: lease, as: .held, by: .adding)
+        insertDue(time: deadline, .lease, id.rawValue)
+        leases.update(id, lease, at: facts.position)
+    }
+
+    private mutating func applyRenewal(_ id: LeaseID, _ deadline: LedgerTime) throws(RowFault) {
+        var lease = try known(id)
+        removeDue(time: lease.deadline, .lease, id.rawValue)
+        lease.deadline = deadline
+        insertDue(time: deadline, .lease, id.rawValue)
+        leases.update(id, lease, at: facts.position)
+    }
+
+    private mutating func applyReduction(_ id: LeaseID, _ parts: [Placement]) throws(RowFault) {
+        var lease = try known(id)
+        try count(parts, of: lease, as: lease.state, by: .subtracting)
+        lease.placements = lease.placements.subtracting(parts)
+        leases.update(id, lease, at: facts.position)
+    }
+
+    private mutating func applyReclaim(_ reclaimed: Reclaimed) throws(RowFault) {
+        guard let until = reclaimed.quarantinedUntil else { return try end(reclaimed.lease) }
+        var lease = try known(reclaimed.lease)
+        try count(lease.placements, of: lease, as: lease.state, by: .subtracting)
+        removeDue(time: lease.deadline, .lease, lease.id.rawValue)
+        removeMember(lease)
+        lease.state = .quarantined
+        lease.deadline = until
+        try count(lease.placements, of: lease, as: .quarantined, by: .adding)
+        insertDue(time: until, .lease, lease.id.rawValue)
+        leases.update(lease.id, lease, at: facts.position)
+    }
+
+    /// Ends a lease whole: its amounts are free again and its row is gone.
+    private mutating func end(_ id: LeaseID) throws(RowFault) {
+        let lease = try known(id)
+        try count(lease.placements, of: lease, as: lease.state, by: .subtracting)
+        removeDue(time: lease.deadline, .lease, id.rawValue)
+        if lease.state != .quarantined { removeMember(lease) }
+        leases.remove(id, at: facts.position)
+        facts.leases -= 1
+    }
+
+    private mutating func removeMember(_ lease: Lease) {
+        guard let session = lease.terms.session else { return }
+        members.remove(MemberKey(session: session, lease: lease.id), at: facts.position)
+    }
+
+    private func known(_ id: LeaseID) throws(RowFault) -> Lease {
+        guard let lease = try lease(id) else {
+            throw .damaged(
+                "the log changes lease \(id.rawValue) at position \(facts.position), "
+                    + "but the state does not have it"
+            )
+        }
+        return lease
+    }
+
+    // MARK: Due entries and stored answers
+
+    private mutating func insertDue(
+        time: LedgerTime,
+        _ subject: DueKey.Class,
+        _ id: UInt64,
+        request: RequestKey? = nil
+    ) {
+        guard time < .never else { return }
+        let entry = DueEntry(key: DueKey(time: time, subject: subject, id: id), request: request)
+        due.insert(entry.key, entry, at: facts.position)
+        dueQueue.insert(entry)
+    }
+
+    private mutating func removeDue(time: LedgerTime, _ subject: DueKey.Class, _ id: UInt64) {
+        guard time < .never else { return }
+        due.remove(DueKey(time: time, subject: subject, id: id), at: facts.position)
+    }
+
+    private mutating func store(_ answer: StoredAnswer) {
+        storedAnswers.insert(answer.key, answer, at: facts.position)
+        facts.storedAnswers += 1
+        insertDue(time: answer.expires, .storedAnswer, answer.position, request: answer.key)
+    }
+
+    private mutating func forget(_ entry: DueEntry) {
+        guard let key = entry.request else { return }
+        storedAnswers.remove(key, at: facts.position)
+        due.remove(entry.key, at: facts.position)
+        facts.storedAnswers -= 1
+    }
+
+    // MARK: Sessions
+
+    private mutating func applySession(_ event: Event) throws(RowFault) {
+        switch event {
+        case .sessionOpened(let session):
+            sessions.insert(session.id, session, at: facts.position)
+            facts.sessions += 1
+            insertDue(time: session.deadline, .session, session.id.rawValue)
+        case .sessionKept(let id, let deadline):
+            try changeSession(id) { $0.deadline = deadline }
+        case .sessionEnded(let id, let cause, _):
+            let now = facts.time
+            // Due from now on: the reclaimer comes back to it until its last lease is taken back.
+            try changeSession(id) {
+                $0.ended = cause
+                $0.deadline = now
+            }
+        case .sessionForgotten(let id):
+            guard let session = try session(id) else { return }
+            removeDue(time: session.deadline, .session, id.rawValue)
+            sessions.remove(id, at: facts.position)
+            facts.sessions -= 1
+        default: violated("M1: only session events come here")
+        }
+    }
+
+    private mutating func changeSession(
+        _ id: SessionID,
+        _ change: (inout Session) -> Void
+    ) throws(RowFault) {
+        guard var session = try session(id) else {
+            throw .damaged(
+                "the log changes session \(id.rawValue) at position "
+                    + "\(facts.position), but the state does not have it"
+            )
+        }
+        removeDue(time: session.deadline, .session, id.rawValue)
+        change(&session)
+        insertDue(time: session.deadline, .session, id.rawValue)
+        sessions.update(id, session, at: facts.position)
+    }
+
+    // MARK: Settings
+
+    private mutating func applySetting(_ event: Event) {
+        switch event {
+        case .poolSet(let pool):
+            if pools[pool.name] == nil {
+                pools[pool.name] = PoolState(pool: pool)
+            } else {
+                pools[pool.name]?.pool = pool
+            }
+            changedPools[pool.name] = facts.position
+        case .poolDeleted(let name):
+            pools[name] = nil
+            changedPools[name] = facts.position
+        case .resourceSet(let declaration): applyResource(declaration)
+        case .resourceStateSet(let id, let state): changeResource(id) { $0.state = state }
+        case .resourceDeleted(let id):
+            guard let resource = resource(id) else { return }
+            resources[Int(id.rawValue)] = nil
+            resourceIDs[resource.name] = nil
+            pools[resource.pool]?.index.remove(resource, in: resources)
+            changedResources[id] = facts.position
+        case .quotaSet(let quota):
+            quotas[quota.tenant]?.removeAll { $0.kind == quota.kind }
+            quotas[quota.tenant, default: []].append(quota)
+            changedQuotas[QuotaKey(tenant: quota.tenant, kind: quota.kind)] = facts.position
+        case .quotaDeleted(let key):
+            quotas[key.tenant]?.removeAll { $0.kind == key.kind }
+            if quotas[key.tenant]?.isEmpty == true { quotas[key.tenant] = nil }
+            changedQuotas[key] = facts.position
+        default: violated("M1: only settings come here")
+        }
+    }
+
+    private mutating func applyResource(_ declaration: ResourceDeclaration) {
+        let request = declaration.request
+        if var resource = resource(declaration.id) {
+            resource.capacity = request.capacity
+            resource.labels = request.labels ?? resource.labels
+            resource.cost = request.cost ?? resource.cost
+            place(resource)
+        } else {
+            facts.nextResource = max(facts.nextResource, declaration.id.rawValue + 1)
+            place(Resource(id: declaration.id, request: request))
+        }
+        changedResources[declaration.id] = facts.position
+    }
+
+    private mutating func changeResource(_ id: ResourceID, _ change: (inout Resource) -> Void) {
+        guard var resource = resource(id) else { return }
+        change(&resource)
+        place(resource)
+        changedResources[id] = facts.position
+    }
+}

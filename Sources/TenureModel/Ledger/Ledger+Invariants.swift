@@ -1,0 +1,81 @@
+// I2 and I3, recomputed from the leases: what audits and tests ask for after every step.
+
+extension LedgerState {
+    /// The first violation of I2 or I3, as a sentence; nothing when both hold.
+    ///
+    /// Reads every lease: O(leases).
+    package func invariantFault() throws(RowFault) -> String? {
+        var taken: [ResourceID: [LeaseState: UInt64]] = [:]
+        var used: [String: [Kind: UInt64]] = [:]
+        var count: UInt64 = 0
+        let changed = leases.keys { _ in true }
+        for id in changed.keys.sorted() where changed[id] == true {
+            guard let lease = try lease(id) else { continue }
+            count += 1
+            tally(lease, &taken, &used)
+        }
+        var after: LeaseID?
+        while true {
+            let page = try source.leases(after: after, limit: 1_000)
+            guard let last = page.last else { break }
+            for lease in page where changed[lease.id] == nil {
+                count += 1
+                tally(lease, &taken, &used)
+            }
+            after = last.id
+        }
+        if count != facts.leases {
+            return "I6: \(facts.leases) leases are counted, \(count) are there"
+        }
+        if let fault = resourceFault(taken) { return fault }
+        return try usageFault(used)
+    }
+
+    private func tally(
+        _ lease: Lease,
+        _ taken: inout [ResourceID: [LeaseState: UInt64]],
+        _ used: inout [String: [Kind: UInt64]]
+    ) {
+        for placement in lease.placements {
+            taken[placement.resource, default: [:]][lease.state, default: 0] += placement.amount
+            guard let kind = resource(placement.resource)?.kind else { continue }
+            for level in Self.levels(of: lease.terms.tenant) {
+                used[level, default: [:]][kind, default: 0] += placement.amount
+            }
+        }
+    }
+
+    private func resourceFault(_ taken: [ResourceID: [LeaseState: UInt64]]) -> String? {
+        for resource in resources.compactMap({ $0 }) {
+            let sums = taken[resource.id] ?? [:]
+            if sums[.held] ?? 0 != resource.held || sums[.reserved] ?? 0 != resource.reserved
+                || sums[.quarantined] ?? 0 != resource.quarantined
+            {
+                return "I2: \(resource.name) counts held \(resource.held), reserved "
+                    + "\(resource.reserved), quarantined \(resource.quarantined); its leases "
+                    + "hold \(sums[.held] ?? 0), \(sums[.reserved] ?? 0), "
+                    + "\(sums[.quarantined] ?? 0)"
+            }
+            if resource.used + resource.free != resource.capacity + resource.debt {
+                return "I2: \(resource.name) does not balance"
+            }
+        }
+        return nil
+    }
+
+    private func usageFault(_ used: [String: [Kind: UInt64]]) throws(RowFault) -> String? {
+        for level in used.keys.sorted() {
+            let entries = try usage(of: level)?.entries ?? []
+            let sums = used[level] ?? [:]
+            for entry in entries where entry.used != sums[entry.kind] ?? 0 {
+                return "I3: tenant \(level) counts \(entry.used) of \(entry.kind.name), its "
+                    + "leases hold \(sums[entry.kind] ?? 0)"
+            }
+            if entries.count != sums.count {
+                return "I3: tenant \(level) counts \(entries.count) kinds, its leases hold "
+                    + "\(sums.count)"
+            }
+        }
+        return nil
+    }
+}

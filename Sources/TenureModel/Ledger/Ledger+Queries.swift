@@ -1,0 +1,309 @@
+// Reads, evaluated in the writer's order: they show exactly the state after the last position.
+
+internal import TenureBase
+
+extension LedgerState {
+    func answer(
+        _ query: Query,
+        caller: Caller,
+        now: LedgerTime
+    ) throws(RowFault) -> Decision {
+        switch query {
+        case .pool(let name):
+            guard let state = pools[name] else { return Decision(.refused(noPool(name))) }
+            return shown(document(of: state.pool))
+        case .pools:
+            return list(pools.values.map(\.pool).sorted { $0.name < $1.name }.map(document(of:)))
+        case .resource(let name):
+            guard let resource = resource(named: name) else {
+                return Decision(.refused(noResource(name)))
+            }
+            return shown(resource.document)
+        case .resources(let pool, let page): return resourcePage(of: pool, page)
+        case .quota(let tenant, let kind): return try quotaAnswer(tenant, kind)
+        case .quotas(let tenant): return try quotaList(below: tenant)
+        case .usage(let tenant): return try usageAnswer(tenant)
+        case .lease(let id):
+            guard let lease = try lease(id) else {
+                return Decision(
+                    refused: .notFound,
+                    "lease \(id.rawValue) is not held; it has ended or was never granted"
+                )
+            }
+            return shown(try document(of: lease, caller: caller, now: now))
+        case .leases(let filter, let page):
+            return try leasePage(filter, page, caller: caller, now: now)
+        case .session(let id): return try sessionAnswer(id, caller: caller, now: now)
+        case .request(let id, let tenant): return try requestAnswer(id, tenant, now: now)
+        case .status: return shown(status)
+        }
+    }
+
+    private func shown(_ document: Document) -> Decision {
+        guard case .map(let fields) = document else { return Decision(.document(document)) }
+        return Decision(.document(.map(fields + [.init("position", .id(facts.position))])))
+    }
+
+    private func list(_ items: [Document], cursor: String? = nil) -> Decision {
+        shown(.map([.init("items", .list(items)), .init("cursor", .optional(cursor))]))
+    }
+
+    private func document(of pool: Pool) -> Document {
+        .map([.init("name", .string(pool.name))] + pool.settings.fields)
+    }
+
+    // MARK: Resources and quotas
+
+    private func resourcePage(of pool: String?, _ page: Page) -> Decision {
+        if let pool, pools[pool] == nil { return Decision(.refused(noPool(pool))) }
+        let names = resources.compactMap { resource -> String? in
+            guard let resource, pool == nil || resource.pool == pool else { return nil }
+            return page.after.map { resource.name > $0 } ?? true ? resource.name : nil
+        }.sorted()
+        let limit = min(max(page.limit, 1), Limits.pageItems)
+        let items = names.prefix(limit).compactMap { resource(named: $0)?.document }
+        return list(items, cursor: names.count > limit ? names[limit - 1] : nil)
+    }
+
+    private func quotaAnswer(_ tenant: String, _ kind: Kind) throws(RowFault) -> Decision {
+        guard let quota = quota(QuotaKey(tenant: tenant, kind: kind)) else {
+            return Decision(
+                refused: .notFound,
+                "tenant \(tenant.printable) has no quota for \(kind.name); see QUOTA LIST"
+            )
+        }
+        return shown(try document(of: quota))
+    }
+
+    private func quotaList(below tenant: String?) throws(RowFault) -> Decision {
+        var items: [Document] = []
+        for level in quotas.keys.sorted() {
+            guard tenant == nil || level == tenant || level.hasPrefix((tenant ?? "") + "/") else {
+                continue
+            }
+            for quota in (quotas[level] ?? []).sorted(by: { $0.kind < $1.kind }) {
+                items.append(try document(of: quota))
+            }
+        }
+        return list(items)
+    }
+
+    private func document(of quota: Quota) throws(RowFault) -> Document {
+        let entry = try usage(of: quota.tenant)?.entries.first { $0.kind == quota.kind }
+        return .map([
+            .init("tenant", .string(quota.tenant)), .init("kind", .string(quota.kind.name)),
+            .init("limit", .count(quota.limit)), .init("used", .count(entry?.used ?? 0)),
+            .init("held", .count(entry?.held ?? 0)),
+            .init("reserved", .count(entry?.reserved ?? 0)),
+            .init("quarantined", .count(entry?.quarantined ?? 0)),
+        ])
+    }
+
+    private func usageAnswer(_ tenant: String) throws(RowFault) -> Decision {
+        guard Names.isValidTenant(tenant) else {
+            return Decision(refused: .malformed, "TENANT '\(tenant.printable)' is no path of names")
+        }
+        let entries = try usage(of: tenant)?.entries ?? []
+        return shown(
+            .map([
+                .init("tenant", .string(tenant)),
+                .init(
+                    "items",
+                    .list(
+                        entries.map { entry in
+                            .map([
+                                .init("kind", .string(entry.kind.name)),
+                                .init("used", .count(entry.used)),
+                                .init("held", .count(entry.held)),
+                                .init("reserved", .count(entry.reserved)),
+                                .init("quarantined", .count(entry.quarantined)),
+                            ])
+                        }
+                    )
+                ),
+            ])
+        )
+    }
+
+    // MARK: Leases, sessions, requests
+
+    private func leasePage(
+        _ filter: LeaseFilter,
+        _ page: Page,
+        caller: Caller,
+        now: LedgerTime
+    ) throws(RowFault) -> Decision {
+        var after: LeaseID?
+        if let cursor = page.after {
+            guard let raw = UInt64(cursor) else {
+                return Decision(
+                    refused: .malformed,
+                    "AFTER '\(cursor.printable)' is no cursor; use the one of the page before"
+                )
+            }
+            after = LeaseID(rawValue: raw)
+        }
+        let limit = min(max(page.limit, 1), Limits.pageItems)
+        var items: [Document] = []
+        var scanned = 0
+        var rows = MergedLeases(state: self.leases, source: source, after: after)
+        while items.count < limit, scanned < Limits.pageScan {
+            guard let lease = try rows.next() else { return list(items) }
+            scanned += 1
+            after = lease.id
+            guard filter.admits(lease) else { continue }
+            items.append(try document(of: lease, caller: caller, now: now))
+        }
+        return list(items, cursor: after.map { "\($0.rawValue)" })
+    }
+
+    private func document(
+        of lease: Lease,
+        caller: Caller,
+        now: LedgerTime
+    ) throws(RowFault) -> Document {
+        let end = try end(of: lease)
+        let terms = lease.terms
+        let maySeeToken = caller.isAdmin || (terms.uid != nil && terms.uid == caller.uid)
+        var fields: [Document.Field] = [
+            .init("lease", .id(lease.id.rawValue)),
+            .init("state", .string(stateName(of: lease, end: end, now: now))),
+        ]
+        if maySeeToken { fields.append(.init("token", .id(lease.token.rawValue))) }
+        fields += [
+            .init("pool", .string(terms.pool)), .init("tenant", .string(terms.tenant)),
+            .init("holder", .string(terms.holder)),
+            .init("ttl", end == .never ? .null : .count(end.milliseconds(since: now))),
+            .init("age", .count(now.milliseconds(since: terms.granted))),
+            .init("session", terms.session.map { .id($0.rawValue) } ?? .null),
+            .init("priority", .string(terms.priority.name)),
+            .init("request", .optional(terms.requestID)),
+            .init("purpose", .optional(terms.purpose)), .init("tags", terms.tags.document),
+            .init("placements", .list(views(of: lease.placements).map(\.document))),
+        ]
+        return .map(fields)
+    }
+
+    private func stateName(of lease: Lease, end: LedgerTime, now: LedgerTime) -> String {
+        switch lease.state {
+        case .quarantined: "quarantined"
+        case .held: end > now ? "held" : "ended"
+        case .reserved: end > now ? "reserved" : "ended"
+        }
+    }
+
+    private func sessionAnswer(
+        _ id: SessionID,
+        caller: Caller,
+        now: LedgerTime
+    ) throws(RowFault) -> Decision {
+        guard let session = try session(id) else {
+            return Decision(
+                refused: .notFound,
+                "session \(id.rawValue) is not open; it has ended or was never opened"
+            )
+        }
+        let end = dueTime(of: session)
+        let isOpen = session.ended == nil && end > now
+        let maySeeToken = caller.isAdmin || (session.uid != nil && session.uid == caller.uid)
+        var fields: [Document.Field] = [
+            .init("session", .id(id.rawValue)), .init("state", .string(isOpen ? "open" : "ended")),
+        ]
+        if maySeeToken { fields.append(.init("token", .id(session.token.rawValue))) }
+        fields += [
+            .init("holder", .string(session.holder)),
+            .init("ttl", end == .never ? .null : .count(end.milliseconds(since: now))),
+            .init("pid", session.process.map { .integer(Int64($0.pid)) } ?? .null),
+        ]
+        return shown(.map(fields))
+    }
+
+    private func requestAnswer(
+        _ id: String,
+        _ tenant: String,
+        now: LedgerTime
+    ) throws(RowFault) -> Decision {
+        guard let stored = try storedAnswer(RequestKey(tenant: tenant, id: id)) else {
+            return Decision(
+                refused: .notFound,
+                "request id \(id.printable) of tenant \(tenant.printable) has no stored answer: "
+                    + "it was not granted, or longer ago than answers are kept"
+            )
+        }
+        return Decision(repeated(stored, now: now))
+    }
+
+    // MARK: The whole ledger
+
+    private var status: Document {
+        .map([
+            .init("pools", .count(pools.count)),
+            .init("resources", .count(resourceIDs.count)),
+            .init("leases", .count(facts.leases)),
+            .init("sessions", .count(facts.sessions)),
+            .init("storedAnswers", .count(facts.storedAnswers)),
+            .init("epoch", .integer(Int64(facts.epoch))),
+            .init("time", .count(facts.time.nanoseconds)),
+        ])
+    }
+}
+
+extension LeaseFilter {
+    fileprivate func admits(_ lease: Lease) -> Bool {
+        if let pool, lease.terms.pool != pool { return false }
+        if let holder, lease.terms.holder != holder { return false }
+        if let tenant, lease.terms.tenant != tenant, !lease.terms.tenant.hasPrefix(tenant + "/") {
+            return false
+        }
+        return true
+    }
+}
+
+/// Leases in the order of their ids, over the overlay and the store.
+private struct MergedLeases {
+    private let state: Table<LeaseID, Lease>
+    private let source: any RowSource
+    private let changed: [LeaseID: Bool]
+    private let changedOrder: [LeaseID]
+    private var changedIndex = 0
+    private var stored: [Lease] = []
+    private var storedIndex = 0
+    private var storedAfter: LeaseID?
+    private var storeIsExhausted = false
+    private static let readAhead = 256
+
+    init(state: Table<LeaseID, Lease>, source: any RowSource, after: LeaseID?) {
+        self.state = state
+        self.source = source
+        storedAfter = after
+        changed = state.keys { id in after.map { id > $0 } ?? true }
+        changedOrder = changed.filter(\.value).map(\.key).sorted()
+    }
+
+    mutating func next() throws(RowFault) -> Lease? {
+        try fill()
+        let fromStore = storedIndex < stored.count ? stored[storedIndex] : nil
+        let id = changedIndex < changedOrder.count ? changedOrder[changedIndex] : nil
+        if let fromStore, id.map({ fromStore.id < $0 }) ?? true {
+            storedIndex += 1
+            return fromStore
+        }
+        guard let id, let row = state.changed(id) else { return nil }
+        changedIndex += 1
+        return row
+    }
+
+    /// Makes the next stored row one that the overlay does not replace.
+    private mutating func fill() throws(RowFault) {
+        while true {
+            while storedIndex < stored.count, changed[stored[storedIndex].id] != nil {
+                storedIndex += 1
+            }
+            guard storedIndex == stored.count, !storeIsExhausted else { return }
+            stored = try source.leases(after: storedAfter, limit: Self.readAhead)
+            storedIndex = 0
+            storedAfter = stored.last?.id ?? storedAfter
+            storeIsExhausted = stored.isEmpty
+        }
+    }
+}

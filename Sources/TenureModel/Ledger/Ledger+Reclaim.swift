@@ -1,0 +1,161 @@
+// Taking back what holders lost: by time, by the end of a session, by proof of death.
+//
+// A lease past its deadline is invalid whether or not it was taken back; what happens here is that
+// its amounts become free again, in batches that can not hurt the latency of others.
+
+internal import TenureBase
+
+extension LedgerState {
+    mutating func housekeep(_ task: Housekeeping, now: LedgerTime) throws(RowFault) -> Decision {
+        let done = Answer.document(.map([.init("position", .id(nextPosition))]))
+        switch task {
+        case .opened(let opening): return Decision(.opened(opening), done)
+        case .grace(let from):
+            let grace = Grace(from: LedgerTime(nanoseconds: from), end: now)
+            return Decision(grace.from < grace.end ? [.grace(grace)] : [], done)
+        case .reclaim: return Decision(try reclaim(now: now), done)
+        case .processDied(let id, let treeIsGone, let evidence):
+            guard let session = try session(id), session.ended == nil else { return Decision(done) }
+            let cause: ReclaimCause = treeIsGone ? .gone : .dead
+            return Decision(.sessionEnded(id, cause: cause, evidence: evidence), done)
+        case .refusalsCounted(let counts):
+            return Decision(counts.isEmpty ? [] : [.refusalsCounted(counts)], done)
+        case .refused(let record): return Decision(.refused(record), done)
+        case .resourceSeen(let name, let seen):
+            guard let resource = resource(named: name), resource.detected else {
+                return Decision(done)
+            }
+            if seen, resource.state == .unconfirmed {
+                return Decision(.resourceStateSet(resource.id, .active), done)
+            }
+            if !seen, resource.state == .active {
+                return Decision(.resourceStateSet(resource.id, .unconfirmed), done)
+            }
+            return Decision(done)
+        }
+    }
+
+    /// A lease as it is taken back: at once, or quarantined for the pool's lock-delay.
+    func reclaimed(_ lease: Lease, cause: ReclaimCause, now: LedgerTime) -> Reclaimed {
+        let delay = pools[lease.terms.pool]?.pool.settings.lockDelay ?? 0
+        let waits = delay > 0 && cause.isUnclean && lease.state == .held
+        return Reclaimed(
+            lease: lease.id,
+            quarantinedUntil: waits ? now.advanced(byMilliseconds: delay) : nil
+        )
+    }
+
+    /// What one frame takes back of what is due.
+    private struct Batch {
+        var expired: [Reclaimed] = []
+        var unquarantined: [LeaseID] = []
+        var forgotten: [DueEntry] = []
+        var others: [Event] = []
+        var weight = 0
+    }
+
+    private mutating func reclaim(now: LedgerTime) throws(RowFault) -> [Event] {
+        var batch = Batch()
+        while batch.weight < Limits.reclaimBatch,
+            let entry = try dueQueue.take(dueAt: now, from: source)
+        {
+            switch entry.key.subject {
+            case .lease: try reclaimLease(entry, into: &batch, now: now)
+            case .session: try reclaimSession(entry, into: &batch, now: now)
+            case .storedAnswer: try forget(entry, into: &batch)
+            }
+        }
+        var events = batch.others
+        if !batch.expired.isEmpty {
+            events.append(
+                .reclaimed(
+                    batch.expired,
+                    cause: .expired,
+                    evidence: "deadline passed at ledger time \(now.nanoseconds)"
+                )
+            )
+        }
+        if !batch.unquarantined.isEmpty { events.append(.quarantineEnded(batch.unquarantined)) }
+        if !batch.forgotten.isEmpty { events.append(.answersForgotten(batch.forgotten)) }
+        return events
+    }
+
+    private mutating func reclaimLease(
+        _ entry: DueEntry,
+        into batch: inout Batch,
+        now: LedgerTime
+    ) throws(RowFault) {
+        let id = LeaseID(rawValue: entry.key.id)
+        guard let lease = try lease(id), lease.deadline == entry.key.time else { return }
+        let time = dueTime(of: lease)
+        if time > now {
+            dueQueue.postpone(entry, until: time)
+            return
+        }
+        batch.weight += 1
+        if lease.state == .quarantined {
+            batch.unquarantined.append(id)
+        } else {
+            batch.expired.append(reclaimed(lease, cause: .expired, now: now))
+        }
+    }
+
+    private mutating func reclaimSession(
+        _ entry: DueEntry,
+        into batch: inout Batch,
+        now: LedgerTime
+    ) throws(RowFault) {
+        let id = SessionID(rawValue: entry.key.id)
+        guard let session = try session(id), session.deadline == entry.key.time else { return }
+        guard let cause = session.ended else {
+            let time = dueTime(of: session)
+            if time > now {
+                dueQueue.postpone(entry, until: time)
+            } else {
+                batch.weight += 1
+                let evidence = "no keep-alive before ledger time \(time.nanoseconds)"
+                batch.others.append(.sessionEnded(id, cause: .expired, evidence: evidence))
+            }
+            return
+        }
+        let leases = try members(of: id, limit: Limits.reclaimBatch)
+        batch.weight = Limits.reclaimBatch
+        if leases.isEmpty {
+            batch.others.append(.sessionForgotten(id))
+            return
+        }
+        var taken: [Reclaimed] = []
+        for member in leases {
+            guard let lease = try lease(member) else { continue }
+            taken.append(reclaimed(lease, cause: cause, now: now))
+        }
+        batch.others.append(
+            .reclaimed(taken, cause: cause, evidence: "session \(id.rawValue) ended")
+        )
+        // The entry stays until the last lease is taken back.
+        dueQueue.insert(entry)
+    }
+
+    private func forget(_ entry: DueEntry, into batch: inout Batch) throws(RowFault) {
+        guard let key = entry.request, let stored = try storedAnswer(key),
+            stored.position == entry.key.id
+        else { return }
+        batch.weight += 1
+        batch.forgotten.append(entry)
+    }
+
+    /// Leases of a session that are not taken back yet, oldest first.
+    func members(of id: SessionID, limit: Int) throws(RowFault) -> [LeaseID] {
+        let changed = members.keys { $0.session == id }
+        var found = changed.filter(\.value).map(\.key.lease)
+        var after: LeaseID?
+        // What the store still has may be gone already; read on until there is enough.
+        while found.count < limit {
+            let page = try source.members(of: id, after: after, limit: limit)
+            guard let last = page.last else { break }
+            found += page.filter { changed[MemberKey(session: id, lease: $0)] == nil }
+            after = last
+        }
+        return Array(found.sorted().prefix(limit))
+    }
+}

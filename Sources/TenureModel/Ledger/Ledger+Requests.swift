@@ -1,0 +1,117 @@
+// Request ids: the same id and body gives the stored answer, another body a conflict (I7).
+
+internal import TenureBase
+
+extension LedgerState {
+    /// The answer that the request's id already has, or nothing when it is new.
+    func answered(
+        _ request: AcquireRequest,
+        body: [UInt8],
+        now: LedgerTime
+    ) throws(RowFault) -> Decision? {
+        guard let id = request.requestID else { return nil }
+        let key = RequestKey(tenant: request.tenant, id: id)
+        if let stored = try storedAnswer(key) {
+            guard stored.body == body else {
+                return Decision(
+                    refused: .conflict,
+                    "request id \(id) of tenant \(request.tenant) was used with another body at "
+                        + "position \(stored.position); use a new id"
+                )
+            }
+            return Decision(repeated(stored, now: now))
+        }
+        if isTooOld(id, now: now) {
+            return Decision(
+                refused: .requestTooOld,
+                "request id \(id) is older than the \(Limits.requestWindowMilliseconds) ms for "
+                    + "which answers are kept; whether it was granted can not be told from it"
+            )
+        }
+        if facts.storedAnswers >= UInt64(Limits.storedAnswers) {
+            return Decision(
+                refused: .busy,
+                "\(Limits.storedAnswers) answers are kept for request ids; retry when some are "
+                    + "older than \(Limits.requestWindowMilliseconds) ms"
+            )
+        }
+        return nil
+    }
+
+    /// A stored answer as it is given now.
+    func repeated(_ stored: StoredAnswer, now: LedgerTime) -> Answer {
+        switch stored.outcome {
+        case .granted(let status, let lease, let holder, let deadline, let placements):
+            return .grant(
+                Grant(
+                    status: status == LeaseState.reserved.rawValue ? .reserved : .granted,
+                    lease: lease,
+                    token: Token(rawValue: lease.rawValue),
+                    holder: holder,
+                    ttlMilliseconds: ttl(until: deadline, now: now),
+                    placements: views(of: placements),
+                    position: stored.position,
+                    replayed: true
+                )
+            )
+        case .refused(let code, let message):
+            return .refused(Refusal(RefusalCode(rawValue: code) ?? .unknown, message))
+        }
+    }
+
+    /// Whether `id` is a time-ordered id (UUIDv7) from before the window.
+    private func isTooOld(_ id: String, now: LedgerTime) -> Bool {
+        guard let made = Self.uuidV7Milliseconds(id), let opening = facts.opening else {
+            return false
+        }
+        let sinceOpening = now.milliseconds(since: facts.openedAt)
+        let wall = (opening.wallNanoseconds / 1_000_000).addingReportingOverflow(sinceOpening)
+        return !wall.overflow && made < wall.partialValue
+            && wall.partialValue - made > Limits.requestWindowMilliseconds
+    }
+
+    /// The milliseconds since 1970 in a UUIDv7 (RFC 9562, section 5.7).
+    static func uuidV7Milliseconds(_ id: String) -> UInt64? {
+        let bytes = Array(id.utf8)
+        guard bytes.count == 36, bytes[8] == 0x2d, bytes[13] == 0x2d, bytes[18] == 0x2d,
+            bytes[23] == 0x2d, bytes[14] == 0x37
+        else { return nil }
+        return UInt64(String(decoding: bytes[0..<8] + bytes[9..<13], as: UTF8.self), radix: 16)
+    }
+}
+
+extension AcquireRequest {
+    /// Every field that the client chose, in a fixed order: equal for equal bodies only.
+    var canonicalBytes: [UInt8] {
+        var writer = ByteWriter(capacity: 96)
+        writer.write(pool)
+        writer.writeVarint(UInt64(claims.count))
+        for claim in claims {
+            writer.writeVarint(UInt64(claim.places))
+            writer.writeVarint(UInt64(claim.amounts.count))
+            for amount in claim.amounts {
+                writer.write(amount.kind.name)
+                writer.writeVarint(amount.amount)
+            }
+        }
+        writer.write(tenant)
+        writer.write(holder ?? "")
+        for number in [
+            ttlMilliseconds, session?.rawValue, maxLifetimeMilliseconds, holdMilliseconds,
+        ] {
+            writer.write(UInt8(number == nil ? 0 : 1))
+            writer.writeVarint(number ?? 0)
+        }
+        writer.write(priority.rawValue)
+        writer.write(strategy?.rawValue ?? "")
+        for labels in [selector, tags] {
+            writer.writeVarint(UInt64(labels.count))
+            for label in labels {
+                writer.write(label.name)
+                writer.write(label.value)
+            }
+        }
+        writer.write(purpose ?? "")
+        return writer.bytes
+    }
+}

@@ -1,0 +1,148 @@
+// What operators declare: pools, resources, quotas.
+
+internal import TenureBase
+
+extension LedgerState {
+    private var done: Answer {
+        .document(
+            .map([.init("status", .string("ok")), .init("position", .id(nextPosition))])
+        )
+    }
+
+    func setPool(_ name: String, _ settings: [PoolSetting]) -> Decision {
+        guard Names.isValid(name) else {
+            return Decision(refused: .malformed, "POOL '\(name.printable)' is no name")
+        }
+        var pool = pools[name]?.pool ?? Pool(name: name, settings: PoolSettings())
+        for setting in settings { pool.settings.set(setting) }
+        if let fault = pool.settings.fault { return Decision(refused: .malformed, fault) }
+        return Decision(.poolSet(pool), done)
+    }
+
+    func deletePool(_ name: String) -> Decision {
+        guard let pool = pools[name] else { return Decision(.refused(noPool(name))) }
+        let count = resources.count { $0?.pool == name }
+        guard pool.index.isEmpty, count == 0 else {
+            return Decision(
+                refused: .malformed,
+                "pool \(name) has \(count) resources; delete them first"
+            )
+        }
+        return Decision(.poolDeleted(name: name), done)
+    }
+
+    func setResource(_ request: ResourceRequest) -> Decision {
+        if let refusal = fault(of: request) { return Decision(.refused(refusal)) }
+        guard let resource = resource(named: request.name) else {
+            guard Int(facts.nextResource) <= Limits.resources else {
+                return Decision(
+                    refused: .busy,
+                    "the ledger has \(Limits.resources) resources, its limit"
+                )
+            }
+            let id = ResourceID(rawValue: facts.nextResource)
+            return Decision(
+                .resourceSet(ResourceDeclaration(id: id, request: request)),
+                done
+            )
+        }
+        guard resource.pool == request.pool, resource.kind == request.kind,
+            request.node == nil || resource.node == request.node
+        else {
+            return Decision(
+                refused: .malformed,
+                "resource \(request.name) is \(resource.kind.name) of pool \(resource.pool) in "
+                    + "place \(resource.place); these never change: delete it and declare it anew"
+            )
+        }
+        guard request.capacity >= resource.used || request.force else {
+            let text = { Quantity.text($0, kind: resource.kind) }
+            return Decision(
+                refused: .malformed,
+                "capacity \(text(request.capacity)) is below the \(text(resource.used)) of "
+                    + "\(request.name) in use; add FORCE to accept the debt"
+            )
+        }
+        var whole = request
+        whole.labels = request.labels ?? resource.labels
+        whole.cost = request.cost ?? resource.cost
+        whole.node = resource.node
+        return Decision(
+            .resourceSet(ResourceDeclaration(id: resource.id, request: whole)),
+            done
+        )
+    }
+
+    private func fault(of request: ResourceRequest) -> Refusal? {
+        if !Names.isValid(request.name) {
+            return Refusal(.malformed, "RESOURCE '\(request.name.printable)' is no name")
+        }
+        if pools[request.pool] == nil { return noPool(request.pool) }
+        if let node = request.node, !Names.isValid(node) {
+            return Refusal(.malformed, "NODE '\(node.printable)' is no name")
+        }
+        if request.capacity > Limits.amountMax {
+            return Refusal(
+                .malformed,
+                "CAPACITY is above \(Limits.amountMax) \(request.kind.baseUnit.rawValue)"
+            )
+        }
+        if let cost = request.cost, cost > Limits.amountMax {
+            return Refusal(.malformed, "COST is above \(Limits.amountMax)")
+        }
+        return request.labels?.fault(of: "LABEL").map { Refusal(.malformed, $0) }
+    }
+
+    func setResourceState(_ name: String, _ state: ResourceState) -> Decision {
+        guard let resource = resource(named: name) else {
+            return Decision(.refused(noResource(name)))
+        }
+        return Decision(.resourceStateSet(resource.id, state), done)
+    }
+
+    func deleteResource(_ name: String) -> Decision {
+        guard let resource = resource(named: name) else {
+            return Decision(.refused(noResource(name)))
+        }
+        guard resource.used == 0 else {
+            return Decision(
+                refused: .malformed,
+                "\(Quantity.text(resource.used, kind: resource.kind)) of \(name) is in use; "
+                    + "DRAIN it and delete it when it is empty"
+            )
+        }
+        return Decision(.resourceDeleted(resource.id), done)
+    }
+
+    func setQuota(_ tenant: String, _ kind: Kind, _ limit: UInt64) -> Decision {
+        guard Names.isValidTenant(tenant) else {
+            return Decision(refused: .malformed, "TENANT '\(tenant.printable)' is no path of names")
+        }
+        guard limit <= Limits.amountMax else {
+            return Decision(
+                refused: .malformed,
+                "LIMIT is above \(Limits.amountMax) \(kind.baseUnit.rawValue)"
+            )
+        }
+        return Decision(.quotaSet(Quota(tenant: tenant, kind: kind, limit: limit)), done)
+    }
+
+    func deleteQuota(_ tenant: String, _ kind: Kind) -> Decision {
+        let key = QuotaKey(tenant: tenant, kind: kind)
+        guard quota(key) != nil else {
+            return Decision(
+                refused: .notFound,
+                "tenant \(tenant.printable) has no quota for \(kind.name); see QUOTA LIST"
+            )
+        }
+        return Decision(.quotaDeleted(key), done)
+    }
+
+    func noPool(_ name: String) -> Refusal {
+        Refusal(.notFound, "no pool \(name.printable); create it with POOL SET")
+    }
+
+    func noResource(_ name: String) -> Refusal {
+        Refusal(.notFound, "no resource \(name.printable); see RESOURCE LIST")
+    }
+}

@@ -1,0 +1,112 @@
+// Until when things are valid, and who may change them.
+
+internal import TenureBase
+
+extension LedgerState {
+    /// The deadline with what grace adds to it.
+    ///
+    /// Every gap that began before the deadline gives the holder time after it to renew, once, and
+    /// never beyond the longest life.
+    func effective(
+        _ deadline: LedgerTime,
+        ttlMilliseconds: UInt64,
+        lifetimeEnd: LedgerTime,
+        graceMilliseconds: UInt64
+    ) -> LedgerTime {
+        var end = deadline
+        for grace in facts.graces where end >= grace.from && end < .never {
+            let gap = (grace.end.nanoseconds - grace.from.nanoseconds) / 1_000_000
+            let allowance = min(ttlMilliseconds, gap, graceMilliseconds)
+            let until = grace.end.advanced(byMilliseconds: allowance)
+            end = max(end, min(until, lifetimeEnd))
+        }
+        return end
+    }
+
+    /// When a lease falls due by its own deadline, grace included.
+    func dueTime(of lease: Lease) -> LedgerTime {
+        guard lease.state != .quarantined else { return lease.deadline }
+        let settings = pools[lease.terms.pool]?.pool.settings ?? PoolSettings()
+        return effective(
+            lease.deadline,
+            ttlMilliseconds: lease.terms.ttlMilliseconds,
+            lifetimeEnd: lease.terms.lifetimeEnd,
+            graceMilliseconds: settings.restartGrace
+        )
+    }
+
+    /// When a session falls due, grace included.
+    func dueTime(of session: Session) -> LedgerTime {
+        effective(
+            session.deadline,
+            ttlMilliseconds: session.ttlMilliseconds,
+            lifetimeEnd: .never,
+            graceMilliseconds: PoolSettings().restartGrace
+        )
+    }
+
+    /// When the lease ends without renewal: its own deadline or its session's.
+    ///
+    /// `zero` when it has ended already.
+    func end(of lease: Lease) throws(RowFault) -> LedgerTime {
+        if lease.state == .quarantined { return .zero }
+        guard let id = lease.terms.session else { return dueTime(of: lease) }
+        guard let session = try session(id), session.ended == nil else { return .zero }
+        return min(dueTime(of: lease), dueTime(of: session))
+    }
+
+    /// Milliseconds until `end`; nothing when only an event ends it.
+    func ttl(until end: LedgerTime, now: LedgerTime) -> UInt64? {
+        end == .never ? nil : end.milliseconds(since: now)
+    }
+
+    /// What a reference to a lease turned out to be.
+    enum Located {
+        /// The token is current and the lease valid until `end`.
+        case valid(Lease, end: LedgerTime)
+        /// It ended: given back, past its deadline, or taken back.
+        case ended
+        /// The token is not the current one, or there never was such a lease.
+        case refused(Refusal)
+    }
+
+    /// Finds a lease and checks its token.
+    func locate(_ reference: LeaseReference, now: LedgerTime) throws(RowFault) -> Located {
+        guard let lease = try lease(reference.lease) else { return absent(reference) }
+        guard reference.token == lease.token else {
+            return .refused(staleToken(reference.token, of: "lease \(reference.lease.rawValue)"))
+        }
+        let end = try end(of: lease)
+        return end > now ? .valid(lease, end: end) : .ended
+    }
+
+    /// A lease without a row has ended when its id says that it was granted.
+    private func absent(_ reference: LeaseReference) -> Located {
+        let id = Token(rawValue: reference.lease.rawValue)
+        guard id.position > 0, id.position <= facts.position, id.epoch > 0,
+            id.epoch <= facts.epoch
+        else {
+            let sentence = "lease \(reference.lease.rawValue) was never granted by this ledger"
+            return .refused(Refusal(.notFound, sentence + "; check the id"))
+        }
+        guard reference.token >= id, reference.token.position <= facts.position else {
+            return .refused(staleToken(reference.token, of: "lease \(reference.lease.rawValue)"))
+        }
+        return .ended
+    }
+
+    /// The refusal of a token that is not the current one.
+    func staleToken(_ token: Token, of subject: String) -> Refusal {
+        if token.position > facts.position || token.epoch > facts.epoch {
+            return Refusal(
+                .fenced,
+                "token \(token.rawValue) of \(subject) is newer than any this ledger gave out; "
+                    + "it may be another ledger's, or this one was restored from an old backup"
+            )
+        }
+        return Refusal(
+            .fenced,
+            "token \(token.rawValue) is not the current token of \(subject); stop using it"
+        )
+    }
+}

@@ -1,0 +1,184 @@
+// The state of a ledger: what is true after a position.
+//
+// `decide` says what a command would change, without changing it; `apply` changes it. Both are
+// synchronous, deterministic, and know no clock, no randomness and no hash order: time, identity
+// and rows are handed in. Recovery calls `apply` only.
+//
+//   M1  Events are applied once and in log order.
+//   M2  Ledger time strictly increases.
+//   M3  A decision changes nothing until its events are applied.
+//
+// Decisions are in Ledger+<subject>.swift, the application of events in Ledger+Apply.swift.
+
+internal import TenureBase
+
+/// The rows in memory, the overlay of changed rows, and the way to all others.
+package struct LedgerState {
+    /// Where rows come from that are neither in memory nor changed.
+    let source: any RowSource
+    /// What of the state is not a row.
+    package internal(set) var facts: LedgerFacts
+
+    var pools: [String: PoolState] = [:]
+    /// By id; the first is not used.
+    var resources: [Resource?] = [nil]
+    var resourceIDs: [String: ResourceID] = [:]
+    var quotas: [String: [Quota]] = [:]
+
+    var leases = Table<LeaseID, Lease>()
+    var sessions = Table<SessionID, Session>()
+    var storedAnswers = Table<RequestKey, StoredAnswer>()
+    var usage = Table<String, TenantUsage>()
+    var due = Table<DueKey, DueEntry>()
+    var members = Table<MemberKey, MemberKey>()
+    var dueQueue = DueQueue()
+
+    var changedPools: [String: Position] = [:]
+    var changedResources: [ResourceID: Position] = [:]
+    var changedQuotas: [QuotaKey: Position] = [:]
+
+    /// A pool with its places.
+    struct PoolState {
+        var pool: Pool
+        var index = PlaceIndex()
+    }
+
+    /// The state at a checkpoint; frames behind it are to be applied.
+    package init(resident: ResidentRows, rows: any RowSource) {
+        source = rows
+        facts = resident.facts
+        for pool in resident.pools { pools[pool.name] = PoolState(pool: pool) }
+        for quota in resident.quotas { quotas[quota.tenant, default: []].append(quota) }
+        for resource in resident.resources.sorted(by: { $0.id < $1.id }) { place(resource) }
+    }
+
+    /// The position of the last applied frame.
+    package var position: Position { facts.position }
+
+    /// How many rows changed since the last checkpoint.
+    package var changedRows: Int {
+        leases.count + sessions.count + storedAnswers.count + usage.count + due.count
+            + members.count + changedPools.count + changedResources.count + changedQuotas.count
+    }
+
+    /// Takes everything that changed since the last checkpoint, to be written in one transaction.
+    ///
+    /// The rows stay readable here until `thaw`. Not to be called again before that.
+    package mutating func freeze() -> FrozenChanges {
+        var changes = FrozenChanges()
+        changes.facts = facts
+        for (name, position) in changedPools {
+            changes.pools[name] = Changed(value: pools[name]?.pool, position: position)
+        }
+        for (id, position) in changedResources {
+            let resource = resources[Int(id.rawValue)]
+            changes.resources[id] = Changed(value: resource, position: position)
+        }
+        for (key, position) in changedQuotas {
+            changes.quotas[key] = Changed(value: quota(key), position: position)
+        }
+        changedPools = [:]
+        changedResources = [:]
+        changedQuotas = [:]
+        changes.leases = leases.freeze()
+        changes.sessions = sessions.freeze()
+        changes.storedAnswers = storedAnswers.freeze()
+        changes.usage = usage.freeze()
+        changes.due = due.freeze()
+        changes.members = members.freeze()
+        dueQueue.freeze()
+        return changes
+    }
+
+    /// Forgets what was frozen: `source` has it now.
+    package mutating func thaw() {
+        leases.thaw()
+        sessions.thaw()
+        storedAnswers.thaw()
+        usage.thaw()
+        due.thaw()
+        members.thaw()
+        dueQueue.thaw()
+    }
+
+    /// When the next thing falls due; `never` when nothing does.
+    package mutating func nextDue() throws(RowFault) -> LedgerTime {
+        try dueQueue.nextTime(from: source)
+    }
+}
+
+// Rows, wherever they are.
+extension LedgerState {
+    func lease(_ id: LeaseID) throws(RowFault) -> Lease? {
+        if let known = leases.changed(id) { return known }
+        return try source.lease(id)
+    }
+
+    func session(_ id: SessionID) throws(RowFault) -> Session? {
+        if let known = sessions.changed(id) { return known }
+        return try source.session(id)
+    }
+
+    func storedAnswer(_ key: RequestKey) throws(RowFault) -> StoredAnswer? {
+        if let known = storedAnswers.changed(key) { return known }
+        return try source.storedAnswer(key)
+    }
+
+    func usage(of tenant: String) throws(RowFault) -> TenantUsage? {
+        if let known = usage.changed(tenant) { return known }
+        return try source.usage(tenant)
+    }
+
+    func resource(_ id: ResourceID) -> Resource? {
+        let index = Int(id.rawValue)
+        return index < resources.count ? resources[index] : nil
+    }
+
+    func resource(named name: String) -> Resource? {
+        resourceIDs[name].flatMap { resource($0) }
+    }
+
+    func quota(_ key: QuotaKey) -> Quota? {
+        quotas[key.tenant]?.first { $0.kind == key.kind }
+    }
+
+    /// Puts a resource into memory, its name and its pool's index.
+    mutating func place(_ resource: Resource) {
+        let index = Int(resource.id.rawValue)
+        while resources.count <= index { resources.append(nil) }
+        resources[index] = resource
+        resourceIDs[resource.name] = resource.id
+        pools[resource.pool]?.index.set(resource, in: resources)
+    }
+
+    /// The levels of a tenant's path, the whole path first.
+    static func levels(of tenant: String) -> [String] {
+        var levels = [tenant]
+        var rest = tenant[...]
+        while let slash = rest.lastIndex(of: "/") {
+            rest = rest[..<slash]
+            levels.append(String(rest))
+        }
+        return levels
+    }
+
+    /// What placements look like from outside.
+    func views(of placements: [Placement]) -> [PlacementView] {
+        placements.map { placement in
+            guard let resource = resource(placement.resource) else {
+                return PlacementView(
+                    resource: "#\(placement.resource.rawValue)",
+                    node: "",
+                    kind: .cpu,
+                    amount: placement.amount
+                )
+            }
+            return PlacementView(
+                resource: resource.name,
+                node: resource.place,
+                kind: resource.kind,
+                amount: placement.amount
+            )
+        }
+    }
+}

@@ -1,0 +1,212 @@
+// The places of one pool, indexed by what each could still give.
+//
+// For every kind two maxima are kept a place: the most that one resource has free, and the sum of
+// the resources that are wholly free. A claim can only fit where one of them reaches its amount, so
+// a descent over the trees of maxima skips whole ranges of full places. The index never decides:
+// who asks it checks the place itself.
+//
+//   X1  The index holds exactly what the resources of the pool say.
+
+internal import TenureBase
+
+/// The places of one pool.
+struct PlaceIndex {
+    /// Resources that share a place.
+    struct Place {
+        let name: String
+        /// In the order of declaration.
+        var resources: [ResourceID] = []
+    }
+
+    /// Whether places are taken as they are or as if nothing were used.
+    enum View {
+        case now
+        case empty
+    }
+
+    private struct KindTrees {
+        let kind: Kind
+        var single: MaximumTree
+        var whole: MaximumTree
+        var singleCapacity: MaximumTree
+        var wholeCapacity: MaximumTree
+        /// Free of the fullest device; kept from the first best-fit request on.
+        var ordered: OrderedKeys?
+    }
+
+    /// What a place must be able to give of one kind.
+    private struct Need {
+        let tree: Int
+        let amount: UInt64
+    }
+
+    private(set) var places: [Place] = []
+    private var slots: [String: Int] = [:]
+    private var trees: [KindTrees] = []
+    private var capacity = 16
+
+    /// Whether the pool has no resource.
+    var isEmpty: Bool { places.allSatisfy(\.resources.isEmpty) }
+
+    /// Adds a resource, or takes a change of one in.
+    mutating func set(_ resource: Resource, in resources: [Resource?]) {
+        let slot = slots[resource.place] ?? addPlace(resource.place)
+        if !places[slot].resources.contains(resource.id) {
+            places[slot].resources.append(resource.id)
+            places[slot].resources.sort()
+        }
+        refresh(slot, kind: resource.kind, in: resources)
+    }
+
+    /// Takes a resource out.
+    mutating func remove(_ resource: Resource, in resources: [Resource?]) {
+        guard let slot = slots[resource.place] else { return }
+        places[slot].resources.removeAll { $0 == resource.id }
+        refresh(slot, kind: resource.kind, in: resources)
+    }
+
+    /// The first slot from `start` on that might fit the amounts; `nil` when none can.
+    func firstSlot(
+        from start: Int,
+        for amounts: [ClaimAmount],
+        view: View = .now
+    ) -> Int? {
+        guard start < capacity, let needs = needs(of: amounts) else { return nil }
+        return descend(needs, from: start, view: view)
+    }
+
+    /// Calls `body` with slots that might fit, the fullest in the scarcest kind first.
+    ///
+    /// The first amount of `amounts` ranks. Stops when `body` returns false.
+    mutating func forEachFullest(
+        _ amounts: [ClaimAmount],
+        _ body: (Int) -> Bool
+    ) {
+        guard let first = amounts.first,
+            let tree = trees.firstIndex(where: { $0.kind == first.kind })
+        else { return }
+        if trees[tree].ordered == nil { trees[tree].ordered = makeOrder(of: tree) }
+        trees[tree].ordered?.forEach(from: .init(value: first.amount, slot: .min)) { key in
+            body(Int(key.slot))
+        }
+    }
+
+    /// The most that one place could give of `kind` if nothing were used.
+    func largestPlace(of kind: Kind) -> UInt64 {
+        guard let tree = trees.first(where: { $0.kind == kind }) else { return 0 }
+        return max(tree.singleCapacity.nodes[1], tree.wholeCapacity.nodes[1])
+    }
+
+    private mutating func addPlace(_ name: String) -> Int {
+        let slot = places.count
+        places.append(Place(name: name))
+        slots[name] = slot
+        if slot == capacity {
+            capacity *= 2
+            for index in trees.indices {
+                trees[index].single.grow()
+                trees[index].whole.grow()
+                trees[index].singleCapacity.grow()
+                trees[index].wholeCapacity.grow()
+            }
+        }
+        return slot
+    }
+
+    private mutating func refresh(_ slot: Int, kind: Kind, in resources: [Resource?]) {
+        let tree = treeIndex(of: kind)
+        var single: UInt64 = 0
+        var whole: UInt64 = 0
+        var singleCapacity: UInt64 = 0
+        var wholeCapacity: UInt64 = 0
+        for id in places[slot].resources {
+            guard let resource = resources[Int(id.rawValue)], resource.kind == kind else {
+                continue
+            }
+            singleCapacity = max(singleCapacity, resource.capacity)
+            wholeCapacity = saturatingSum(wholeCapacity, resource.capacity)
+            guard resource.state == .active else { continue }
+            single = max(single, resource.free)
+            if resource.used == 0 { whole = saturatingSum(whole, resource.capacity) }
+        }
+        let before = trees[tree].single[slot]
+        if before != single, trees[tree].ordered != nil {
+            if before > 0 { trees[tree].ordered?.remove(.init(value: before, slot: Int32(slot))) }
+            if single > 0 { trees[tree].ordered?.insert(.init(value: single, slot: Int32(slot))) }
+        }
+        trees[tree].single.set(slot, single)
+        trees[tree].whole.set(slot, whole)
+        trees[tree].singleCapacity.set(slot, singleCapacity)
+        trees[tree].wholeCapacity.set(slot, wholeCapacity)
+    }
+
+    private func saturatingSum(_ left: UInt64, _ right: UInt64) -> UInt64 {
+        let (sum, overflow) = left.addingReportingOverflow(right)
+        return overflow ? .max : sum
+    }
+
+    private mutating func treeIndex(of kind: Kind) -> Int {
+        if let index = trees.firstIndex(where: { $0.kind == kind }) { return index }
+        let tree = MaximumTree(capacity: capacity)
+        trees.append(
+            KindTrees(
+                kind: kind,
+                single: tree,
+                whole: tree,
+                singleCapacity: tree,
+                wholeCapacity: tree
+            )
+        )
+        return trees.count - 1
+    }
+
+    private func makeOrder(of tree: Int) -> OrderedKeys {
+        var keys = OrderedKeys()
+        for slot in places.indices where trees[tree].single[slot] > 0 {
+            keys.insert(.init(value: trees[tree].single[slot], slot: Int32(slot)))
+        }
+        return keys
+    }
+
+    private func needs(of amounts: [ClaimAmount]) -> [Need]? {
+        var needs: [Need] = []
+        needs.reserveCapacity(amounts.count)
+        for amount in amounts {
+            guard let tree = trees.firstIndex(where: { $0.kind == amount.kind }) else { return nil }
+            needs.append(Need(tree: tree, amount: amount.amount))
+        }
+        return needs
+    }
+
+    private func mightFit(_ needs: [Need], node: Int, view: View) -> Bool {
+        for need in needs {
+            let enough =
+                switch view {
+                case .now:
+                    trees[need.tree].single.nodes[node] >= need.amount
+                        || trees[need.tree].whole.nodes[node] >= need.amount
+                case .empty:
+                    trees[need.tree].singleCapacity.nodes[node] >= need.amount
+                        || trees[need.tree].wholeCapacity.nodes[node] >= need.amount
+                }
+            if !enough { return false }
+        }
+        return true
+    }
+
+    /// Leftmost leaf not before `start` that might fit: climbs from the leaf, then goes down.
+    private func descend(_ needs: [Need], from start: Int, view: View) -> Int? {
+        var node = capacity + start
+        while true {
+            if mightFit(needs, node: node, view: view) {
+                if node >= capacity { return node - capacity }
+                node *= 2
+                continue
+            }
+            // To the right neighbour of the nearest ancestor that is a left child.
+            while node % 2 == 1 { node /= 2 }
+            if node == 0 { return nil }
+            node += 1
+        }
+    }
+}

@@ -1,0 +1,217 @@
+// Finds places for a request without changing anything.
+//
+// What the request itself would take is kept aside in `taken`, so that the places of a gang do not
+// count the same amount twice. All or nothing: a request that does not fit leaves no trace (I8).
+
+internal import TenureBase
+
+/// One search for one request in one pool.
+struct Placer {
+    /// The version of the policy, recorded with every grant.
+    static let policyVersion: UInt16 = 1
+    /// How many of the fullest places best fit looks at before it takes the first that fits.
+    private static let bestFitPlacesMax = 512
+
+    private let resources: [Resource?]
+    private let selector: [Label]
+    private let view: PlaceIndex.View
+    private var taken: [ResourceID: UInt64] = [:]
+    private(set) var placements: [Placement] = []
+    private(set) var considered: UInt32 = 0
+
+    /// A search over `resources`, as they are or as if nothing were used.
+    init(resources: [Resource?], selector: [Label], view: PlaceIndex.View = .now) {
+        self.resources = resources
+        self.selector = selector
+        self.view = view
+    }
+
+    /// Places every claim; false when one does not fit.
+    mutating func place(
+        _ claims: [Claim],
+        strategy: Strategy,
+        in index: inout PlaceIndex
+    ) -> Bool {
+        for claim in claims {
+            let placed =
+                switch strategy {
+                case .firstFit: placeFirst(claim, in: index)
+                case .bestFit: placeBest(claim, in: &index)
+                }
+            if !placed { return false }
+        }
+        return true
+    }
+
+    private mutating func placeFirst(_ claim: Claim, in index: PlaceIndex) -> Bool {
+        var left = claim.places
+        var start = 0
+        while left > 0 {
+            let amounts = claim.amounts
+            guard let slot = index.firstSlot(from: start, for: amounts, view: view) else {
+                return false
+            }
+            left -= fill(index.places[slot], with: claim.amounts, atMost: left, tightest: false)
+            start = slot + 1
+        }
+        return true
+    }
+
+    private mutating func placeBest(_ claim: Claim, in index: inout PlaceIndex) -> Bool {
+        guard view == .now else { return placeFirst(claim, in: index) }
+        let ranked = Self.scarcestFirst(claim.amounts)
+        var left = claim.places
+        var candidates: [Int] = []
+        index.forEachFullest(ranked) { slot in
+            candidates.append(slot)
+            return candidates.count < Self.bestFitPlacesMax
+        }
+        for slot in candidates where left > 0 {
+            left -= fill(index.places[slot], with: claim.amounts, atMost: left, tightest: true)
+        }
+        if left == 0 { return true }
+        return placeFirst(Claim(places: left, amounts: claim.amounts), in: index)
+    }
+
+    /// GPUs and custom kinds before cpu and memory: what is scarce ranks the places.
+    private static func scarcestFirst(_ amounts: [ClaimAmount]) -> [ClaimAmount] {
+        func rank(_ kind: Kind) -> Int {
+            switch kind {
+            case .gpu: 0
+            case .cpu: 2
+            case .memory: 3
+            case .disk: 4
+            case .network: 5
+            default: 1
+            }
+        }
+        return amounts.sorted { (rank($0.kind), $0.kind) < (rank($1.kind), $1.kind) }
+    }
+
+    /// Puts the amounts into `place` as often as they fit; returns how often.
+    private mutating func fill(
+        _ place: PlaceIndex.Place,
+        with amounts: [ClaimAmount],
+        atMost limit: Int,
+        tightest: Bool
+    ) -> Int {
+        considered &+= 1
+        guard selector.isEmpty || carriesSelector(place) else { return 0 }
+        var count = 0
+        while count < limit {
+            guard let parts = fit(amounts, in: place, tightest: tightest) else { return count }
+            for part in parts { taken[part.resource, default: 0] += part.amount }
+            placements.append(contentsOf: parts)
+            count += 1
+        }
+        return count
+    }
+
+    /// One placement of all amounts in `place`, or nothing.
+    private func fit(
+        _ amounts: [ClaimAmount],
+        in place: PlaceIndex.Place,
+        tightest: Bool
+    ) -> [Placement]? {
+        var parts: [Placement] = []
+        for amount in amounts {
+            guard let found = fit(amount, in: place, tightest: tightest) else { return nil }
+            parts.append(contentsOf: found)
+        }
+        return parts
+    }
+
+    private func fit(
+        _ wanted: ClaimAmount,
+        in place: PlaceIndex.Place,
+        tightest: Bool
+    ) -> [Placement]? {
+        var best: Placement?
+        var bestFree = UInt64.max
+        var oneCouldHold = false
+        for id in place.resources {
+            guard let resource = eligible(id, kind: wanted.kind) else { continue }
+            if resource.capacity >= wanted.amount { oneCouldHold = true }
+            let free = free(resource)
+            guard free >= wanted.amount, free < bestFree else { continue }
+            best = Placement(resource: id, amount: wanted.amount)
+            bestFree = free
+            if !tightest { break }
+        }
+        if let best { return [best] }
+        return oneCouldHold ? nil : wholeResources(wanted, in: place)
+    }
+
+    /// Wholly free resources of `place` that sum to the amount exactly.
+    private func wholeResources(
+        _ wanted: ClaimAmount,
+        in place: PlaceIndex.Place
+    ) -> [Placement]? {
+        var candidates: [Placement] = []
+        for id in place.resources {
+            guard let resource = eligible(id, kind: wanted.kind), resource.capacity > 0,
+                free(resource) == resource.capacity
+            else { continue }
+            candidates.append(Placement(resource: id, amount: resource.capacity))
+        }
+        candidates.sort { ($1.amount, $0.resource) < ($0.amount, $1.resource) }
+        var chosen: [Placement] = []
+        var steps = 10_000
+        return subset(of: candidates[...], sum: wanted.amount, &chosen, &steps) ? chosen : nil
+    }
+
+    /// Depth-first over amounts from large to small; `steps` bounds the search.
+    private func subset(
+        of candidates: ArraySlice<Placement>,
+        sum: UInt64,
+        _ chosen: inout [Placement],
+        _ steps: inout Int
+    ) -> Bool {
+        if sum == 0 { return true }
+        var last: UInt64?
+        for index in candidates.indices {
+            let candidate = candidates[index]
+            // Of equal ones only the first is worth trying at one depth.
+            guard candidate.amount <= sum, candidate.amount != last else { continue }
+            last = candidate.amount
+            steps -= 1
+            if steps <= 0 { return false }
+            chosen.append(candidate)
+            let rest = candidates[(index + 1)...]
+            if subset(of: rest, sum: sum - candidate.amount, &chosen, &steps) { return true }
+            chosen.removeLast()
+        }
+        return false
+    }
+
+    private func free(_ resource: Resource) -> UInt64 {
+        let free = view == .now ? resource.free : resource.capacity
+        guard !taken.isEmpty, let extra = taken[resource.id] else { return free }
+        return free > extra ? free - extra : 0
+    }
+
+    /// The resource when it can be granted for this request at all.
+    private func eligible(_ id: ResourceID, kind: Kind) -> Resource? {
+        guard let resource = resources[Int(id.rawValue)], resource.kind == kind,
+            view == .empty || resource.state == .active
+        else { return nil }
+        // A label of the right name with another value rules this one out; a label that only a
+        // neighbour carries is the place's.
+        for wanted in selector
+        where resource.labels.contains(where: { $0.name == wanted.name })
+            && !Label.match([wanted], in: resource.labels)
+        {
+            return nil
+        }
+        return resource
+    }
+
+    /// Whether every label asked for is on some resource of the place.
+    private func carriesSelector(_ place: PlaceIndex.Place) -> Bool {
+        selector.allSatisfy { wanted in
+            place.resources.contains { id in
+                resources[Int(id.rawValue)].map { Label.match([wanted], in: $0.labels) } ?? false
+            }
+        }
+    }
+}

@@ -1,0 +1,217 @@
+// Events in words: for the log dump, timelines and watchers, from one definition.
+
+extension Event {
+    /// What happened, as one word or two.
+    package var name: String {
+        switch self {
+        case .opened: "opened"
+        case .grace: "grace"
+        case .poolSet: "pool-set"
+        case .poolDeleted: "pool-deleted"
+        case .resourceSet: "resource-set"
+        case .resourceStateSet: "resource-state"
+        case .resourceDeleted: "resource-deleted"
+        case .quotaSet: "quota-set"
+        case .quotaDeleted: "quota-deleted"
+        case .granted(let record): record.lease.state == .reserved ? "reserved" : "granted"
+        case .committed: "committed"
+        case .renewed: "renewed"
+        case .reduced: "reduced"
+        case .released: "released"
+        case .reclaimed(_, let cause, _): cause.name
+        case .quarantineEnded: "quarantine-ended"
+        case .sessionOpened: "session-opened"
+        case .sessionKept: "session-kept"
+        case .sessionEnded: "session-ended"
+        case .sessionForgotten: "session-forgotten"
+        case .answered: "answered"
+        case .answersForgotten: "answers-forgotten"
+        case .refused: "refused"
+        case .refusalsCounted: "refusals-counted"
+        }
+    }
+
+    /// The leases that the event is about.
+    package var leases: [LeaseID] {
+        switch self {
+        case .granted(let record): [record.lease.id]
+        case .committed(let id, _, _), .renewed(let id, _), .reduced(let id, _), .released(let id):
+            [id]
+        case .reclaimed(let leases, _, _): leases.map(\.lease)
+        case .quarantineEnded(let ids): ids
+        default: []
+        }
+    }
+
+    /// The facts as fields; resources by their number, because names are the state's to know.
+    package var fields: [Document.Field] {
+        switch self {
+        case .opened(let opening): opening.fields
+        case .grace(let grace):
+            [
+                .init("from", .count(grace.from.nanoseconds)),
+                .init("end", .count(grace.end.nanoseconds)),
+            ]
+        case .poolSet(let pool):
+            [.init("pool", .string(pool.name)), .init("settings", .map(pool.settings.fields))]
+        case .poolDeleted(let name): [.init("pool", .string(name))]
+        case .resourceSet(let declaration): declaration.fields
+        case .resourceStateSet(let id, let state):
+            [.init("resource", .count(UInt64(id.rawValue))), .init("state", .string(state.name))]
+        case .resourceDeleted(let id): [.init("resource", .count(UInt64(id.rawValue)))]
+        case .quotaSet(let quota):
+            [
+                .init("tenant", .string(quota.tenant)), .init("kind", .string(quota.kind.name)),
+                .init("limit", .count(quota.limit)),
+            ]
+        case .quotaDeleted(let key):
+            [.init("tenant", .string(key.tenant)), .init("kind", .string(key.kind.name))]
+        case .granted, .committed, .renewed, .reduced, .released, .reclaimed, .quarantineEnded:
+            leaseFields
+        case .sessionOpened, .sessionKept, .sessionEnded, .sessionForgotten: sessionFields
+        case .answered, .answersForgotten, .refused, .refusalsCounted: answerFields
+        }
+    }
+
+    private var leaseFields: [Document.Field] {
+        switch self {
+        case .granted(let record): record.fields
+        case .committed(let id, let deadline, let kept):
+            [
+                .init("lease", .id(id.rawValue)), .init("deadline", deadline.document),
+                .init("placements", kept.document),
+            ]
+        case .renewed(let id, let deadline):
+            [.init("lease", .id(id.rawValue)), .init("deadline", deadline.document)]
+        case .reduced(let id, let parts):
+            [.init("lease", .id(id.rawValue)), .init("by", parts.document)]
+        case .released(let id): [.init("lease", .id(id.rawValue))]
+        case .reclaimed(let leases, let cause, let evidence):
+            [
+                .init("cause", .string(cause.name)), .init("evidence", .string(evidence)),
+                .init("leases", .list(leases.map(\.document))),
+            ]
+        case .quarantineEnded(let ids):
+            [.init("leases", .list(ids.map { .id($0.rawValue) }))]
+        default: []
+        }
+    }
+
+    private var sessionFields: [Document.Field] {
+        switch self {
+        case .sessionOpened(let session):
+            [
+                .init("session", .id(session.id.rawValue)),
+                .init("holder", .string(session.holder)),
+                .init("deadline", session.deadline.document),
+                .init("pid", session.process.map { .integer(Int64($0.pid)) } ?? .null),
+            ]
+        case .sessionKept(let id, let deadline):
+            [.init("session", .id(id.rawValue)), .init("deadline", deadline.document)]
+        case .sessionEnded(let id, let cause, let evidence):
+            [
+                .init("session", .id(id.rawValue)), .init("cause", .string(cause.name)),
+                .init("evidence", .string(evidence)),
+            ]
+        case .sessionForgotten(let id): [.init("session", .id(id.rawValue))]
+        default: []
+        }
+    }
+
+    private var answerFields: [Document.Field] {
+        switch self {
+        case .answered(let stored):
+            [.init("tenant", .string(stored.key.tenant)), .init("request", .string(stored.key.id))]
+        case .answersForgotten(let entries): [.init("count", .count(entries.count))]
+        case .refused(let record):
+            [
+                .init("tenant", .string(record.tenant)), .init("pool", .string(record.pool)),
+                .init("code", .string(record.code.rawValue)),
+                .init("message", .string(record.message)),
+            ]
+        case .refusalsCounted(let counts):
+            [.init("counts", .list(counts.map(\.document)))]
+        default: []
+        }
+    }
+}
+
+extension LedgerTime {
+    fileprivate var document: Document { self == .never ? .null : .count(nanoseconds) }
+}
+
+extension [Placement] {
+    fileprivate var document: Document {
+        .list(
+            map { placement in
+                .map([
+                    .init("resource", .count(UInt64(placement.resource.rawValue))),
+                    .init("amount", .count(placement.amount)),
+                ])
+            }
+        )
+    }
+}
+
+extension Reclaimed {
+    fileprivate var document: Document {
+        .map([
+            .init("lease", .id(lease.rawValue)),
+            .init("quarantinedUntil", quarantinedUntil?.document ?? .null),
+        ])
+    }
+}
+
+extension RefusalCount {
+    fileprivate var document: Document {
+        .map([
+            .init("tenant", .string(tenant)), .init("pool", .string(pool)),
+            .init("code", .string(code.rawValue)), .init("count", .count(count)),
+        ])
+    }
+}
+
+extension Opening {
+    fileprivate var fields: [Document.Field] {
+        [
+            .init("bootID", .string(bootID)), .init("bootTime", .count(bootNanoseconds)),
+            .init("wallTime", .count(wallNanoseconds)), .init("recovery", .string(recovery)),
+            .init("version", .string(version)), .init("downtimeIsEstimate", .bool(isEstimate)),
+        ]
+    }
+}
+
+extension ResourceDeclaration {
+    fileprivate var fields: [Document.Field] {
+        [
+            .init("resource", .count(UInt64(id.rawValue))), .init("name", .string(request.name)),
+            .init("pool", .string(request.pool)), .init("kind", .string(request.kind.name)),
+            .init("capacity", .count(request.capacity)), .init("node", .optional(request.node)),
+            .init("labels", (request.labels ?? []).document),
+            .init("cost", .count(request.cost ?? 0)), .init("force", .bool(request.force)),
+            .init("detected", .bool(request.detected)),
+        ]
+    }
+}
+
+extension GrantRecord {
+    fileprivate var fields: [Document.Field] {
+        let terms = lease.terms
+        return [
+            .init("lease", .id(lease.id.rawValue)), .init("token", .id(lease.token.rawValue)),
+            .init("pool", .string(terms.pool)), .init("tenant", .string(terms.tenant)),
+            .init("holder", .string(terms.holder)),
+            .init("uid", terms.uid.map { .count(UInt64($0)) } ?? .null),
+            .init("deadline", lease.deadline.document),
+            .init("lifetimeEnd", terms.lifetimeEnd.document),
+            .init("session", terms.session.map { .id($0.rawValue) } ?? .null),
+            .init("priority", .string(terms.priority.name)),
+            .init("request", .optional(terms.requestID)),
+            .init("purpose", .optional(terms.purpose)),
+            .init("tags", terms.tags.document), .init("placements", lease.placements.document),
+            .init("strategy", .string(why.strategy.rawValue)),
+            .init("policyVersion", .count(UInt64(why.policyVersion))),
+            .init("considered", .count(UInt64(why.considered))),
+        ]
+    }
+}
