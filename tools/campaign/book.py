@@ -8,6 +8,7 @@
 from facts import ENDED, GONE, LATER, MS, POSITION_BITS, SILENCE, Lease, subtract
 from sessions import SessionBook
 
+
 class Book(SessionBook):
     """All leases, sessions, holders and request ids of one campaign."""
 
@@ -24,7 +25,7 @@ class Book(SessionBook):
         self.tokens = []         # (position, token) of everything that got a new token
         self.resolved = {}       # how acquires of unknown outcome turned out
         self.gaps = [0]
-        self.last_back = 0
+        self.last_back = None
         self.faults = []
         self.counts, self.refusals, self.unknowns = {}, {}, {}
 
@@ -38,9 +39,10 @@ class Book(SessionBook):
         if record.op == "GAP":
             self.gaps.append(record.back)
             return
-        if record.back - self.last_back > SILENCE:
+        last = self.last_back if self.last_back is not None else record.back
+        if record.back - last > SILENCE:
             self.gaps.append(record.back)
-        self.last_back = max(self.last_back, record.back)
+        self.last_back = max(last, record.back)
         tally = {"ok": self.counts, "err": self.refusals, "unknown": self.unknowns}[record.outcome]
         name = f"{record.op} {record.code}" if record.outcome == "err" else record.op
         tally[name] = tally.get(name, 0) + 1

@@ -118,29 +118,33 @@ def sweep(intervals, limits, book, rule, what):
 
 
 def capacity_by_position(book, world):
-    """I2 and quotas, at every position of the log."""
-    by_resource, by_quota = [], []
-    for entry in book.leases.values():
-        for start, stop, amounts in deduplicated(entry):
-            for name, amount in amounts.items():
-                by_resource.append((start, stop, name, amount, entry.lease))
-                for level in levels(entry.tenant):
-                    key = (level, world.kind_of[name])
-                    if key in world.quotas:
-                        by_quota.append((start, stop, key, amount, entry.lease))
-    sweep(by_resource, world.capacities, book, "I2", "position")
-    sweep(by_quota, world.quotas, book, "I3", "position")
+    """I2 and I3 at every position of the log."""
+    held = [(start, stop, amounts, entry) for entry in book.leases.values()
+            for start, stop, amounts in deduplicated(entry)]
+    sweep_both(held, book, world, "position")
 
 
 def capacity_by_time(book, world):
     """The same in real time: what an outside resource would have seen."""
-    intervals = []
+    held = []
     for entry in book.leases.values():
         entry.close_span(book.sure(entry), book.sure(entry))
-        for start, stop, amounts in entry.spans:
-            for name, amount in amounts.items():
-                intervals.append((start, stop, name, amount, entry.lease))
-    sweep(intervals, world.capacities, book, "I2", "time")
+        held += [(start, stop, amounts, entry) for start, stop, amounts in entry.spans]
+    sweep_both(held, book, world, "time")
+
+
+def sweep_both(held, book, world, what):
+    """Capacity of every resource and quota of every tenant."""
+    by_resource, by_quota = [], []
+    for start, stop, amounts, entry in held:
+        for name, amount in amounts.items():
+            by_resource.append((start, stop, name, amount, entry.lease))
+            for level in levels(entry.tenant):
+                key = (level, world.kind_of[name])
+                if key in world.quotas:
+                    by_quota.append((start, stop, key, amount, entry.lease))
+    sweep(by_resource, world.capacities, book, "I2", what)
+    sweep(by_quota, world.quotas, book, "I3", what)
 
 
 def levels(tenant):
