@@ -138,7 +138,12 @@ package final class FileLog: Log {
 
     package func retire(through position: UInt64) throws(LogError) {
         guard !hasFailed else { throw .failed }
-        try retirement.retire(through: min(position, durablePosition))
+        do throws(LogError) {
+            try retirement.retire(through: min(position, durablePosition))
+        } catch {
+            if case .device = error { hasFailed = true }
+            throw error
+        }
     }
 
     /// Retires segments without touching what is being written, so from any thread.

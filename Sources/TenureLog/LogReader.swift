@@ -21,6 +21,8 @@ package struct LogProblem: Equatable, Sendable, CustomStringConvertible {
     package let verdict: TailVerdict?
 
     /// Whether a record may be lost: not for padding, nor for a group that was being written.
+    ///
+    /// A power cut may leave both without any fault of the disk.
     package var affectsRecords: Bool { fault != .padding && verdict != .torn }
 
     package var description: String {
@@ -92,7 +94,7 @@ package struct LogReader {
                 isInLog: place.isInLog
             )
             let end = try audit.groups(of: segment, header, role, frame, problem)
-            if isCopy, let before, end != before {
+            if isCopy, let before, let end, end != before {
                 audit.report(segment, 0, before.position, .brokenChain, nil, problem)
             }
             if !isCopy { before = end }

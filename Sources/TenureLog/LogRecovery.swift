@@ -184,14 +184,13 @@ struct LogRecovery {
         let bytes = segment.bytes
         let start = min(walk.fileOffset, bytes.byteCount)
         let rest = bytes.extracting(start..<bytes.byteCount)
-        return TailFacts(
-            isUnreadable: false,
-            isZeroToEnd: rest.countWithoutZeros == 0,
-            hasGroupBehind: walk.hasGroupBehind(in: bytes),
-            isAcknowledged: walk.place.position <= checkpoint.position,
-            isLastSegment: isLast,
-            isSealed: walk.isSealed
-        )
+        var facts = TailFacts()
+        facts.isZeroToEnd = rest.countWithoutZeros == 0
+        facts.hasGroupBehind = walk.hasGroupBehind(in: bytes)
+        facts.isAcknowledged = walk.place.position <= checkpoint.position
+        facts.isLastSegment = isLast
+        facts.isSealed = walk.isSealed
+        return facts
     }
 
     private func atEnd(_ walk: SegmentWalk) -> LogFault {

@@ -19,17 +19,20 @@
 /// What recovery has seen at the first place without a valid group.
 package struct TailFacts: Equatable, Sendable {
     /// The segment could not be read to its end.
-    package var isUnreadable: Bool
+    package var isUnreadable = false
     /// Every byte from the place to the end of the segment is zero.
-    package var isZeroToEnd: Bool
+    package var isZeroToEnd = false
     /// A header that belongs to a later group of this segment lies behind the place.
-    package var hasGroupBehind: Bool
+    package var hasGroupBehind = false
     /// The position expected at the place is at or below one known to be acknowledged.
-    package var isAcknowledged: Bool
+    package var isAcknowledged = false
     /// No other segment follows.
-    package var isLastSegment: Bool
+    package var isLastSegment = false
     /// The group before the place seals the segment.
-    package var isSealed: Bool
+    package var isSealed = false
+
+    /// The facts when nothing has been seen.
+    package init() {}
 }
 
 /// What recovery decides about the end of a segment.

@@ -95,20 +95,22 @@ struct SegmentAudit {
         else { throw .brokenChain }
     }
 
-    /// Checks every group and everything between them; returns where the segment ends.
+    /// Checks every group and everything between them.
+    ///
+    /// - Returns: Where the segment ends; `nil` when damage hides it.
     mutating func groups(
         of segment: borrowing SegmentFile,
         _ header: SegmentHeader,
         _ role: Role,
         _ frame: FrameBody,
         _ problem: (LogProblem) -> Void
-    ) throws(LogError) -> GroupPlace {
+    ) throws(LogError) -> GroupPlace? {
         var walk = SegmentWalk(header)
         let bytes = segment.bytes
         while !walk.isAtEnd(of: bytes) {
             guard let group = try? walk.group(in: bytes) else {
                 if step(over: &walk, segment, role, problem) { continue }
-                return walk.place
+                return nil
             }
             let start = walk.fileOffset
             walk.advance(over: group)
@@ -160,14 +162,11 @@ struct SegmentAudit {
         let bytes = segment.bytes
         let rest = bytes.extracting(walk.fileOffset..<bytes.byteCount)
         let next = walk.nextHeader(in: bytes)
-        let facts = TailFacts(
-            isUnreadable: false,
-            isZeroToEnd: rest.countWithoutZeros == 0,
-            hasGroupBehind: next != nil,
-            isAcknowledged: false,
-            isLastSegment: role.isLast && role.isInLog,
-            isSealed: walk.isSealed
-        )
+        var facts = TailFacts()
+        facts.isZeroToEnd = rest.countWithoutZeros == 0
+        facts.hasGroupBehind = next != nil
+        facts.isLastSegment = role.isLast && role.isInLog
+        facts.isSealed = walk.isSealed
         let verdict = TailVerdict(facts)
         guard verdict != .clean else { return false }
         let fault = facts.isZeroToEnd ? LogFault.notSealed : walk.fault(in: bytes)

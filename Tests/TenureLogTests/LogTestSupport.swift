@@ -2,6 +2,7 @@
 
 import TenureBase
 package import TenureLog
+import TenureTesting
 import Testing
 
 /// A frame as a test remembers it.
@@ -19,9 +20,7 @@ package struct Record: Equatable, Sendable {
     package init(_ frame: borrowing Frame) {
         position = frame.position
         time = frame.time
-        let bytes = frame.payload
-        // SAFETY: the copy is made inside the closure.
-        payload = unsafe bytes.withUnsafeBytes { unsafe Array($0) }
+        payload = arrayOf(frame.payload)
     }
 }
 
@@ -81,5 +80,6 @@ package func appendSample(to log: FileLog, bytes: Int = 100) -> Record {
 
 /// Bytes that differ between positions.
 package func samplePayload(_ position: UInt64, _ bytes: Int) -> [UInt8] {
-    (0..<bytes).map { UInt8(truncatingIfNeeded: position &* 31 &+ UInt64($0) &* 7 | 1) }
+    var generator = SeededGenerator(seed: position)
+    return generator.bytes(bytes)
 }

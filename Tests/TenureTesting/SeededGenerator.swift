@@ -24,12 +24,9 @@ package struct SeededGenerator: RandomNumberGenerator, Sendable {
 
     /// So many random bytes.
     package mutating func bytes(_ count: Int) -> [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(count + 8)
-        while bytes.count < count {
-            let word = next()
-            for shift in 0..<8 { bytes.append(UInt8(truncatingIfNeeded: word >> (8 * shift))) }
-        }
+        let words = (0..<((count + 7) / 8)).map { _ in next() }
+        // SAFETY: an integer has no padding.
+        var bytes = unsafe arrayOf(words.span.bytes)
         bytes.removeLast(bytes.count - count)
         return bytes
     }

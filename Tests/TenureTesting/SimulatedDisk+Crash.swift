@@ -74,6 +74,19 @@ extension SimulatedDisk {
     package func clone() -> SimulatedDisk {
         SimulatedDisk(store.withLock { $0.copy() })
     }
+
+    /// Keeps a picture of the disk before each of the operations that follow.
+    package func keepPictures() {
+        store.withLock { $0.pictures = [] }
+    }
+
+    /// The disk before each operation since `keepPictures`, and as it is now.
+    ///
+    /// So every prefix of a workload is had from one run of it.
+    package func pictures() -> [SimulatedDisk] {
+        let kept = store.withLock { $0.pictures ?? [] }
+        return kept.map { SimulatedDisk($0) } + [clone()]
+    }
 }
 
 extension SimulatedDisk {
@@ -136,7 +149,11 @@ extension SimulatedDisk {
 }
 
 extension SimulatedDiskStore {
-    fileprivate func copy() -> SimulatedDiskStore { self }
+    fileprivate func copy() -> SimulatedDiskStore {
+        var store = self
+        store.pictures = nil
+        return store
+    }
 
     /// The same bytes and names for a machine that has just been started.
     fileprivate func restarted() -> SimulatedDiskStore {
@@ -157,18 +174,15 @@ extension SimulatedDiskStore.Inode {
         _ policy: CrashPolicy
     ) {
         if cached.count != stored.count, generator.chance(policy.keep) {
-            resizeStored(to: cached.count)
+            stored.resize(to: cached.count)
         }
-        for sector in dirty.sorted() {
+        for sector in Set(dirty.joined()).sorted() {
             let draw = Int.random(in: 0..<100, using: &generator)
             if draw < policy.keep {
-                store(sector)
+                store(sector..<(sector + 1))
             } else if draw < policy.keep + policy.garbage {
-                let start = sector * SimulatedDiskStore.sector
-                let end = min(start + SimulatedDiskStore.sector, stored.count)
-                if start < end {
-                    stored.replaceSubrange(start..<end, with: generator.bytes(end - start))
-                }
+                let range = bytes(of: sector..<(sector + 1), limit: stored.count)
+                stored.overwrite(range, from: generator.bytes(range.count), at: 0)
             }
         }
         cached = stored

@@ -185,8 +185,7 @@ private final class SimulatedFile: DiskFile {
     }
 
     func write(_ bytes: RawSpan, at offset: UInt64) throws(DiskError) {
-        // SAFETY: the copy is made inside the closure.
-        let copy = unsafe bytes.withUnsafeBytes { unsafe Array($0) }
+        let copy = arrayOf(bytes)
         try disk.store.withLock { (store) throws(DiskError) in
             if try store.begin(.write, path) == .lost { return }
             try store.write(inode, path, Int(clamping: offset), copy)

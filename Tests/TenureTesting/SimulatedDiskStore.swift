@@ -21,8 +21,8 @@ struct SimulatedDiskStore: Sendable {
     struct Inode: Sendable {
         var cached: [UInt8] = []
         var stored: [UInt8] = []
-        /// Sectors that a sync would write.
-        var dirty: Set<Int> = []
+        /// Sectors that a sync would write, in the order of the writes.
+        var dirty: [Range<Int>] = []
         /// Sectors whose reads fail.
         var unreadable: Set<Int> = []
         /// Whether a failed sync left clean pages that differ from what is stored.
@@ -46,6 +46,8 @@ struct SimulatedDiskStore: Sendable {
     var stopAt = Int.max
     var hasStopped = false
     var capacity: UInt64
+    /// The disk before each numbered operation, where that was asked for.
+    var pictures: [SimulatedDiskStore]?
 
     init(capacity: UInt64) {
         self.capacity = capacity
@@ -59,6 +61,11 @@ struct SimulatedDiskStore: Sendable {
     ) throws(DiskError) -> SimulatedDisk.Fault? {
         if operations.count >= stopAt { hasStopped = true }
         if hasStopped { throw .stopped }
+        if pictures != nil {
+            var picture = self
+            picture.pictures = nil
+            pictures?.append(picture)
+        }
         let fault = faults[operations.count]
         operations.append(SimulatedDisk.Operation(kind: kind, path: path))
         if case .error(let errno) = fault { throw .system(errno, kind, path: path) }
@@ -217,9 +224,9 @@ extension SimulatedDiskStore {
         if file.unreadable.contains(where: { sectors.contains($0) }) {
             throw .system(.ioError, .read, path: path)
         }
-        var bytes = Array(file.cached[offset..<end])
+        var bytes = file.cached.part(offset..<end)
         guard isDirect, file.hasPhantoms else { return bytes }
-        for sector in sectors where !file.dirty.contains(sector) {
+        for sector in sectors where !file.isDirty(sector) {
             let from = max(sector * Self.sector, offset)
             let to = min((sector + 1) * Self.sector, end)
             for index in from..<to {
@@ -238,9 +245,9 @@ extension SimulatedDiskStore {
         guard !bytes.isEmpty else { return }
         let end = offset + bytes.count
         if end > inodes[inode].cached.count { try resize(inode, path, end) }
-        inodes[inode].cached.replaceSubrange(offset..<end, with: bytes)
+        inodes[inode].cached.overwrite(offset..<end, from: bytes, at: 0)
         let sectors = (offset / Self.sector)..<((end + Self.sector - 1) / Self.sector)
-        inodes[inode].dirty.formUnion(sectors)
+        inodes[inode].dirty.append(sectors)
     }
 
     mutating func resize(_ inode: Int, _ path: String, _ size: Int) throws(DiskError) {
@@ -249,19 +256,23 @@ extension SimulatedDiskStore {
             guard UInt64(size - before) <= freeBytes else {
                 throw .system(.noSpace, .write, path: path)
             }
-            inodes[inode].cached.append(contentsOf: repeatElement(0, count: size - before))
         } else {
-            inodes[inode].cached.removeLast(before - size)
             let last = (size + Self.sector - 1) / Self.sector
-            inodes[inode].dirty = inodes[inode].dirty.filter { $0 < last }
+            inodes[inode].dirty = inodes[inode].dirty.map { $0.clamped(to: 0..<last) }
         }
+        inodes[inode].cached.resize(to: size)
     }
 }
 
 extension SimulatedDiskStore.Inode {
+    /// Whether a sync would write this sector.
+    func isDirty(_ sector: Int) -> Bool {
+        dirty.contains { $0.contains(sector) }
+    }
+
     mutating func sync() {
-        resizeStored(to: cached.count)
-        for sector in dirty { store(sector) }
+        stored.resize(to: cached.count)
+        for sectors in dirty { store(sectors) }
         dirty.removeAll()
     }
 
@@ -273,27 +284,25 @@ extension SimulatedDiskStore.Inode {
 
     mutating func dropCache() {
         guard hasPhantoms else { return }
-        for start in stride(from: 0, to: cached.count, by: SimulatedDiskStore.sector)
-        where !dirty.contains(start / SimulatedDiskStore.sector) {
-            for index in start..<min(start + SimulatedDiskStore.sector, cached.count) {
-                cached[index] = index < stored.count ? stored[index] : 0
-            }
+        var shown = stored
+        shown.resize(to: cached.count)
+        for sectors in dirty {
+            let range = bytes(of: sectors, limit: cached.count)
+            shown.overwrite(range, from: cached, at: range.lowerBound)
         }
+        cached = shown
         hasPhantoms = !dirty.isEmpty
     }
 
-    mutating func resizeStored(to size: Int) {
-        if size > stored.count {
-            stored.append(contentsOf: repeatElement(0, count: size - stored.count))
-        } else {
-            stored.removeLast(stored.count - size)
-        }
+    /// Stores some sectors, as far as the stored file reaches.
+    mutating func store(_ sectors: Range<Int>) {
+        let range = bytes(of: sectors, limit: min(cached.count, stored.count))
+        stored.overwrite(range, from: cached, at: range.lowerBound)
     }
 
-    /// Stores one sector, as far as the stored file reaches.
-    mutating func store(_ sector: Int) {
-        let start = sector * SimulatedDiskStore.sector
-        let end = min(start + SimulatedDiskStore.sector, min(cached.count, stored.count))
-        if start < end { stored.replaceSubrange(start..<end, with: cached[start..<end]) }
+    /// The bytes of some sectors, as far as a file of `limit` bytes has them.
+    func bytes(of sectors: Range<Int>, limit: Int) -> Range<Int> {
+        let sector = SimulatedDiskStore.sector
+        return (sectors.lowerBound * sector..<sectors.upperBound * sector).clamped(to: 0..<limit)
     }
 }
