@@ -1,0 +1,163 @@
+// Bytes to events; the table is in EventCodec.swift.
+//
+// Fields behind those that are known stay unread: a later version may have appended them.
+
+internal import TenureBase
+internal import TenureModel
+
+extension ByteReader {
+    /// Reads the fields of the event that `tag` names.
+    mutating func event(_ tag: EventTag) throws(DecodeError) -> Event {
+        switch tag {
+        case .granted: return .granted(try grantRecord())
+        case .committed:
+            let id = try leaseID()
+            let deadline = try time()
+            return .committed(id, deadline: deadline, kept: try placements())
+        case .renewed:
+            let id = try leaseID()
+            return .renewed(id, deadline: try time())
+        case .reduced:
+            let id = try leaseID()
+            return .reduced(id, by: try placements())
+        case .released: return .released(try leaseID())
+        case .reclaimed: return try reclaimed()
+        case .quarantineEnded: return .quarantineEnded(try leaseIDs())
+        case .answered:
+            let key = try requestKey()
+            return .answered(try answer(key))
+        case .answersForgotten: return .answersForgotten(try dueEntries())
+        case .sessionOpened, .sessionKept, .sessionEnded, .sessionForgotten:
+            return try sessionEvent(tag)
+        default: return try settingsEvent(tag)
+        }
+    }
+
+    private mutating func sessionEvent(_ tag: EventTag) throws(DecodeError) -> Event {
+        let id = SessionID(rawValue: try read())
+        switch tag {
+        case .sessionOpened: return .sessionOpened(try session(id))
+        case .sessionKept: return .sessionKept(id, deadline: try time())
+        case .sessionEnded:
+            let cause = try coded(ReclaimCause.init(rawValue:), "cause")
+            return .sessionEnded(id, cause: cause, evidence: try readString())
+        default: return .sessionForgotten(id)
+        }
+    }
+
+    private mutating func settingsEvent(_ tag: EventTag) throws(DecodeError) -> Event {
+        switch tag {
+        case .opened: return .opened(try opening())
+        case .grace: return .grace(try grace())
+        case .poolSet:
+            let name = try readString()
+            return .poolSet(Pool(name: name, settings: try settings()))
+        case .poolDeleted: return .poolDeleted(name: try readString())
+        case .resourceSet: return .resourceSet(try declaration())
+        case .resourceStateSet:
+            let id = ResourceID(rawValue: try read())
+            let state = try coded(ResourceState.init(rawValue:), "resource state")
+            return .resourceStateSet(id, state)
+        case .resourceDeleted: return .resourceDeleted(ResourceID(rawValue: try read()))
+        case .quotaSet:
+            let key = try quotaKey()
+            return .quotaSet(Quota(tenant: key.tenant, kind: key.kind, limit: try read()))
+        case .quotaDeleted: return .quotaDeleted(try quotaKey())
+        case .refused:
+            let tenant = try readString()
+            let pool = try readString()
+            let code = try refusalCode()
+            let message = try readString()
+            return .refused(
+                RefusalRecord(tenant: tenant, pool: pool, code: code, message: message)
+            )
+        default: return .refusalsCounted(try refusalCounts())
+        }
+    }
+
+    private mutating func leaseID() throws(DecodeError) -> LeaseID {
+        LeaseID(rawValue: try read())
+    }
+
+    private mutating func leaseIDs() throws(DecodeError) -> [LeaseID] {
+        var ids: [LeaseID] = []
+        for _ in 0..<(try readCount()) { ids.append(try leaseID()) }
+        return ids
+    }
+
+    private mutating func quotaKey() throws(DecodeError) -> QuotaKey {
+        let tenant = try readString()
+        return QuotaKey(tenant: tenant, kind: try kind())
+    }
+
+    private mutating func grantRecord() throws(DecodeError) -> GrantRecord {
+        let lease = try lease(leaseID())
+        let policyVersion: UInt16 = try read()
+        let strategy = try coded(Strategy.init(code:), "strategy")
+        let considered: UInt32 = try read()
+        let why = GrantReason(
+            policyVersion: policyVersion,
+            strategy: strategy,
+            considered: considered
+        )
+        guard try bool() else { return GrantRecord(lease: lease, stored: nil, why: why) }
+        let key = try requestKey()
+        return GrantRecord(lease: lease, stored: try answer(key), why: why)
+    }
+
+    private mutating func reclaimed() throws(DecodeError) -> Event {
+        let cause = try coded(ReclaimCause.init(rawValue:), "cause")
+        let evidence = try readString()
+        var leases: [Reclaimed] = []
+        for _ in 0..<(try readCount()) {
+            let id = try leaseID()
+            let until = try optionalU64().map(LedgerTime.init(nanoseconds:))
+            leases.append(Reclaimed(lease: id, quarantinedUntil: until))
+        }
+        return .reclaimed(leases, cause: cause, evidence: evidence)
+    }
+
+    private mutating func dueEntries() throws(DecodeError) -> [DueEntry] {
+        var entries: [DueEntry] = []
+        for _ in 0..<(try readCount()) {
+            let time = try time()
+            let subject = try coded(DueKey.Class.init(rawValue:), "class")
+            let key = DueKey(time: time, subject: subject, id: try read())
+            entries.append(DueEntry(key: key, request: try bool() ? try requestKey() : nil))
+        }
+        return entries
+    }
+
+    private mutating func declaration() throws(DecodeError) -> ResourceDeclaration {
+        let id = ResourceID(rawValue: try read())
+        let name = try readString()
+        let pool = try readString()
+        let kind = try kind()
+        let capacity: UInt64 = try read()
+        var request = ResourceRequest(
+            name: name,
+            pool: pool,
+            kind: kind,
+            capacity: capacity,
+            node: try optionalText()
+        )
+        request.labels = try optionalLabels()
+        request.cost = try optionalU64()
+        request.force = try bool()
+        request.detected = try bool()
+        return ResourceDeclaration(id: id, request: request)
+    }
+
+    private mutating func refusalCounts() throws(DecodeError) -> [RefusalCount] {
+        var counts: [RefusalCount] = []
+        for _ in 0..<(try readCount()) {
+            let tenant = try readString()
+            let pool = try readString()
+            let code = try refusalCode()
+            counts.append(
+                RefusalCount(tenant: tenant, pool: pool, code: code, count: try read())
+            )
+        }
+        return counts
+    }
+}

@@ -1,0 +1,182 @@
+// Events to bytes; the table is in EventCodec.swift.
+
+internal import TenureBase
+internal import TenureModel
+
+extension FieldWriter {
+    /// Appends tag, length and fields of `event`.
+    mutating func event(_ event: Event) {
+        u8(event.tag.rawValue)
+        let start = bytes.count
+        u32(0)
+        fields(of: event)
+        patch(UInt32(bytes.count - start - 4), at: start)
+    }
+
+    private mutating func fields(of event: Event) {
+        switch event {
+        case .granted(let record): granted(record)
+        case .committed(let id, let deadline, let kept):
+            u64(id.rawValue)
+            time(deadline)
+            placements(kept)
+        case .renewed(let id, let deadline):
+            u64(id.rawValue)
+            time(deadline)
+        case .reduced(let id, let parts):
+            u64(id.rawValue)
+            placements(parts)
+        case .released(let id): u64(id.rawValue)
+        case .reclaimed(let leases, let cause, let evidence): reclaimed(leases, cause, evidence)
+        case .quarantineEnded(let leases):
+            count(leases.count)
+            for lease in leases { u64(lease.rawValue) }
+        case .answered(let stored):
+            requestKey(stored.key)
+            answer(stored)
+        case .answersForgotten(let entries):
+            count(entries.count)
+            for entry in entries { dueEntry(entry) }
+        case .sessionOpened, .sessionKept, .sessionEnded, .sessionForgotten:
+            sessionFields(of: event)
+        default: settingsFields(of: event)
+        }
+    }
+
+    private mutating func sessionFields(of event: Event) {
+        switch event {
+        case .sessionOpened(let opened):
+            u64(opened.id.rawValue)
+            session(opened)
+        case .sessionKept(let id, let deadline):
+            u64(id.rawValue)
+            time(deadline)
+        case .sessionEnded(let id, let cause, let evidence):
+            u64(id.rawValue)
+            u8(cause.rawValue)
+            text(evidence)
+        case .sessionForgotten(let id): u64(id.rawValue)
+        default: violated("E1: \(event.tag) is no event of a session")
+        }
+    }
+
+    private mutating func settingsFields(of event: Event) {
+        switch event {
+        case .opened(let facts): opening(facts)
+        case .grace(let gap): grace(gap)
+        case .poolSet(let pool):
+            text(pool.name)
+            settings(pool.settings)
+        case .poolDeleted(let name): text(name)
+        case .resourceSet(let declaration): resource(declaration)
+        case .resourceStateSet(let id, let state):
+            u32(id.rawValue)
+            u8(state.rawValue)
+        case .resourceDeleted(let id): u32(id.rawValue)
+        case .quotaSet(let quota):
+            text(quota.tenant)
+            kind(quota.kind)
+            u64(quota.limit)
+        case .quotaDeleted(let key):
+            text(key.tenant)
+            kind(key.kind)
+        case .refused(let record):
+            text(record.tenant)
+            text(record.pool)
+            text(record.code.rawValue)
+            text(record.message)
+        case .refusalsCounted(let counts): refusals(counts)
+        default: violated("E1: \(event.tag) has no fields")
+        }
+    }
+
+    private mutating func granted(_ record: GrantRecord) {
+        u64(record.lease.id.rawValue)
+        lease(record.lease)
+        u16(record.why.policyVersion)
+        u8(record.why.strategy.code)
+        u32(record.why.considered)
+        bool(record.stored != nil)
+        guard let stored = record.stored else { return }
+        requestKey(stored.key)
+        answer(stored)
+    }
+
+    private mutating func reclaimed(
+        _ leases: [Reclaimed],
+        _ cause: ReclaimCause,
+        _ evidence: String
+    ) {
+        u8(cause.rawValue)
+        text(evidence)
+        count(leases.count)
+        for lease in leases {
+            u64(lease.lease.rawValue)
+            optionalU64(lease.quarantinedUntil?.nanoseconds)
+        }
+    }
+
+    private mutating func dueEntry(_ entry: DueEntry) {
+        time(entry.key.time)
+        u8(entry.key.subject.rawValue)
+        u64(entry.key.id)
+        bool(entry.request != nil)
+        if let request = entry.request { requestKey(request) }
+    }
+
+    private mutating func resource(_ declaration: ResourceDeclaration) {
+        let request = declaration.request
+        u32(declaration.id.rawValue)
+        text(request.name)
+        text(request.pool)
+        kind(request.kind)
+        u64(request.capacity)
+        optionalText(request.node)
+        optionalLabels(request.labels)
+        optionalU64(request.cost)
+        bool(request.force)
+        bool(request.detected)
+    }
+
+    private mutating func refusals(_ counts: [RefusalCount]) {
+        count(counts.count)
+        for entry in counts {
+            text(entry.tenant)
+            text(entry.pool)
+            text(entry.code.rawValue)
+            u64(entry.count)
+        }
+    }
+}
+
+extension Event {
+    /// The tag that tells this event from others.
+    var tag: EventTag {
+        switch self {
+        case .opened: .opened
+        case .grace: .grace
+        case .poolSet: .poolSet
+        case .poolDeleted: .poolDeleted
+        case .resourceSet: .resourceSet
+        case .resourceStateSet: .resourceStateSet
+        case .resourceDeleted: .resourceDeleted
+        case .quotaSet: .quotaSet
+        case .quotaDeleted: .quotaDeleted
+        case .granted: .granted
+        case .committed: .committed
+        case .renewed: .renewed
+        case .reduced: .reduced
+        case .released: .released
+        case .reclaimed: .reclaimed
+        case .quarantineEnded: .quarantineEnded
+        case .sessionOpened: .sessionOpened
+        case .sessionKept: .sessionKept
+        case .sessionEnded: .sessionEnded
+        case .sessionForgotten: .sessionForgotten
+        case .answered: .answered
+        case .answersForgotten: .answersForgotten
+        case .refused: .refused
+        case .refusalsCounted: .refusalsCounted
+        }
+    }
+}

@@ -1,0 +1,143 @@
+// The events of one frame as bytes.
+//
+//   payload   version u8 = 1, then events to the end
+//   event     tag u8 · length u32 · fields (as many bytes as `length` says)
+//
+// Field types are in FieldWriter.swift, leases, sessions and answers in RecordCoding.swift.
+//
+//   tag  event             fields
+//     1  opened            boot text · boot ns u64 · wall ns u64 · namespace u64 · recovery text
+//                          · version text · estimate u8
+//     2  grace             from u64 · end u64
+//     3  pool set          name text · strategy u8 · 7 settings u64, in the order of their keys
+//     4  pool deleted      name text
+//     5  resource set      id u32 · name text · pool text · kind text · capacity u64
+//                          · node optional text · labels optional · cost optional u64
+//                          · force u8 · detected u8
+//     6  resource state    id u32 · state u8
+//     7  resource deleted  id u32
+//     8  quota set         tenant text · kind text · limit u64
+//     9  quota deleted     tenant text · kind text
+//    10  granted           id u64 · lease · policy u16 · strategy u8 · considered u32
+//                          · answer optional (tenant text · id text · answer)
+//    11  committed         id u64 · deadline u64 · kept placements
+//    12  renewed           id u64 · deadline u64
+//    13  reduced           id u64 · placements
+//    14  released          id u64
+//    15  reclaimed         cause u8 · evidence text · count · each: id u64 · until optional u64
+//    16  quarantine ended  count · each: id u64
+//    17  session opened    id u64 · session
+//    18  session kept      id u64 · deadline u64
+//    19  session ended     id u64 · cause u8 · evidence text
+//    20  session forgotten id u64
+//    21  answered          tenant text · id text · answer
+//    22  answers forgotten count · each: due time u64 · class u8 · id u64 · request optional
+//   128  refused           tenant text · pool text · code text · message text
+//   129  refusals counted  count · each: tenant text · pool text · code text · count u64
+//
+// A later version appends fields at the end of an event: a reader passes over fields that it does
+// not know. It passes over whole events with a tag of 128 or more, which change no row; an unknown
+// tag below that is told to the caller, who must not go on without knowing what it does.
+
+package import TenureBase
+package import TenureModel
+
+/// Writes and reads the payload of a frame.
+package enum EventCodec {
+    /// What the first byte of a payload says.
+    static let version: UInt8 = 1
+    /// Tags from here on belong to events that change no row.
+    static let firstInformational: UInt8 = 128
+
+    /// What a payload holds.
+    package struct Decoded: Equatable, Sendable {
+        /// The events that are known here, in order.
+        package var events: [Event] = []
+        /// The tags of the others; one below 128 changes rows in a way that is not known here.
+        package var unknownTags: [UInt8] = []
+
+        /// Whether every event that changes rows is known.
+        package var isComplete: Bool {
+            unknownTags.allSatisfy { $0 >= EventCodec.firstInformational }
+        }
+    }
+
+    /// The payload of a frame with these events.
+    package static func encode(_ events: [Event]) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(64 + 256 * events.count)
+        encode(events, into: &bytes)
+        return bytes
+    }
+
+    /// Appends the payload of a frame with these events to `bytes`.
+    package static func encode(_ events: [Event], into bytes: inout [UInt8]) {
+        var taken: [UInt8] = []
+        swap(&taken, &bytes)
+        var writer = FieldWriter(appendingTo: taken)
+        writer.u8(version)
+        for event in events { writer.event(event) }
+        bytes = writer.take()
+    }
+
+    /// The events of a payload.
+    ///
+    /// - Throws: where and why the bytes are no payload.
+    package static func decode(_ payload: RawSpan) throws(DecodeError) -> Decoded {
+        var decoded = Decoded()
+        guard try payload.integer(at: 0, as: UInt8.self) == version else {
+            throw .invalid(offset: 0, field: "payload version")
+        }
+        var offset = 1
+        while offset < payload.byteCount {
+            let tag: UInt8 = try payload.integer(at: offset)
+            let length = Int(try payload.integer(at: offset + 1, as: UInt32.self))
+            let start = offset + 5
+            guard length <= payload.byteCount - start else {
+                throw .truncated(offset: start, needs: length, has: payload.byteCount - start)
+            }
+            offset = start + length
+            guard let tag = EventTag(rawValue: tag) else {
+                decoded.unknownTags.append(tag)
+                continue
+            }
+            var fields = ByteReader(payload.extracting(start..<offset))
+            decoded.events.append(try fields.event(tag))
+        }
+        return decoded
+    }
+
+    /// The events of a payload that someone copied.
+    package static func decode(_ payload: [UInt8]) throws(DecodeError) -> Decoded {
+        // SAFETY: bytes have no padding that could be read uninitialised.
+        try decode(unsafe payload.span.bytes)
+    }
+}
+
+/// The tags of events that are known.
+package enum EventTag: UInt8, CaseIterable, Sendable {
+    case opened = 1
+    case grace = 2
+    case poolSet = 3
+    case poolDeleted = 4
+    case resourceSet = 5
+    case resourceStateSet = 6
+    case resourceDeleted = 7
+    case quotaSet = 8
+    case quotaDeleted = 9
+    case granted = 10
+    case committed = 11
+    case renewed = 12
+    case reduced = 13
+    case released = 14
+    case reclaimed = 15
+    case quarantineEnded = 16
+    case sessionOpened = 17
+    case sessionKept = 18
+    case sessionEnded = 19
+    case sessionForgotten = 20
+    case answered = 21
+    case answersForgotten = 22
+    case refused = 128
+    case refusalsCounted = 129
+}

@@ -1,0 +1,53 @@
+// The tables of the state, their numbers and names.
+//
+// Number and name are part of the format: they go into every row's checksum and into the file.
+
+/// A table of the state.
+package enum RowTable: UInt8, CaseIterable, Sendable {
+    /// One row: what the last checkpoint was (MetaRow.swift).
+    case meta = 0
+    case pools = 1
+    case resources = 2
+    case quotas = 3
+    case leases = 4
+    case sessions = 5
+    case storedAnswers = 6
+    case usage = 7
+    case due = 8
+    case members = 9
+
+    /// The tables whose rows are counted and digested: all but `meta`.
+    package static let counted = Array(allCases.dropFirst())
+
+    /// What the file calls it.
+    package var name: String {
+        switch self {
+        case .meta: "meta"
+        case .pools: "pools"
+        case .resources: "resources"
+        case .quotas: "quotas"
+        case .leases: "leases"
+        case .sessions: "sessions"
+        case .storedAnswers: "answers"
+        case .usage: "usage"
+        case .due: "due"
+        case .members: "members"
+        }
+    }
+}
+
+/// How many rows each table has.
+package struct RowCounts: Hashable, Sendable {
+    private var counts = [UInt64](repeating: 0, count: RowTable.allCases.count)
+
+    package init() {}
+
+    /// The count of `table`.
+    package subscript(table: RowTable) -> UInt64 {
+        get { counts[Int(table.rawValue)] }
+        set { counts[Int(table.rawValue)] = newValue }
+    }
+
+    /// The count of all tables together.
+    package var total: UInt64 { counts.reduce(0, &+) }
+}

@@ -1,0 +1,330 @@
+// What a row of each table is as key and payload.
+//
+//   table         key                                  payload
+//   pools         name                                 strategy u8 · 7 settings u64
+//   resources     id u32                               name text · pool text · kind text
+//                                                      · node optional text · capacity u64 · labels
+//                                                      · cost u64 · state u8 · detected u8
+//                                                      · held u64 · reserved u64 · quarantined u64
+//   quotas        tenant 0x00 kind                     limit u64
+//   leases        id u64                               lease
+//   sessions      id u64                               session
+//   answers       tenant 0x00 request id               answer
+//   usage         tenant                               count · each: kind text · held u64
+//                                                      · reserved u64 · quarantined u64
+//   due           time u64 · class u8 · id u64         request optional (tenant text · id text)
+//   members       session u64 · lease u64              nothing
+//
+// Integers in keys are big-endian, so that byte order is their order. Names hold no 0x00. Lease,
+// session and answer are in RecordCoding.swift. A payload that goes on behind its last field is
+// refused: what stands there would be lost when the row is written again.
+
+package import TenureBase
+package import TenureModel
+
+/// A value that is kept as one row.
+package protocol StorableRow: Sendable {
+    associatedtype Key: Sendable
+    static var table: RowTable { get }
+    static func write(_ key: Key, to writer: inout FieldWriter)
+    static func readKey(_ bytes: [UInt8]) throws(DecodeError) -> Key
+    func writePayload(to writer: inout FieldWriter)
+    static func read(_ key: Key, from reader: inout ByteReader) throws(DecodeError) -> Self
+}
+
+extension StorableRow {
+    /// The bytes of `key`.
+    package static func bytes(of key: Key) -> [UInt8] {
+        var writer = FieldWriter()
+        write(key, to: &writer)
+        return writer.take()
+    }
+}
+
+/// The bytes of keys.
+enum KeyBytes {
+    static func u64(_ bytes: [UInt8]) throws(DecodeError) -> UInt64 {
+        try u64(bytes, at: 0, of: 8)
+    }
+
+    /// The integer at `offset` of a key that has exactly `count` bytes.
+    static func u64(_ bytes: [UInt8], at offset: Int, of count: Int) throws(DecodeError) -> UInt64 {
+        guard bytes.count == count else { throw .invalid(offset: 0, field: "key length") }
+        return bytes[offset..<(offset + 8)].reduce(0) { $0 << 8 | UInt64($1) }
+    }
+
+    static func text(_ bytes: some Collection<UInt8>) throws(DecodeError) -> String {
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw .invalid(offset: 0, field: "key")
+        }
+        return text
+    }
+
+    /// The two names that a 0x00 divides.
+    static func pair(_ bytes: [UInt8]) throws(DecodeError) -> (String, String) {
+        guard let middle = bytes.firstIndex(of: 0) else {
+            throw .invalid(offset: 0, field: "key")
+        }
+        return (try text(bytes[..<middle]), try text(bytes[(middle + 1)...]))
+    }
+}
+
+extension Pool: StorableRow {
+    package static var table: RowTable { .pools }
+
+    package static func write(_ key: String, to writer: inout FieldWriter) { writer.rawText(key) }
+
+    package static func readKey(_ bytes: [UInt8]) throws(DecodeError) -> String {
+        try KeyBytes.text(bytes)
+    }
+
+    package func writePayload(to writer: inout FieldWriter) { writer.settings(settings) }
+
+    package static func read(
+        _ key: String,
+        from reader: inout ByteReader
+    ) throws(DecodeError) -> Pool {
+        Pool(name: key, settings: try reader.settings())
+    }
+}
+
+extension Resource: StorableRow {
+    package static var table: RowTable { .resources }
+
+    package static func write(_ key: ResourceID, to writer: inout FieldWriter) {
+        writer.u32BigEndian(key.rawValue)
+    }
+
+    package static func readKey(_ bytes: [UInt8]) throws(DecodeError) -> ResourceID {
+        guard bytes.count == 4 else { throw .invalid(offset: 0, field: "key length") }
+        return ResourceID(rawValue: bytes.reduce(0) { $0 << 8 | UInt32($1) })
+    }
+
+    package func writePayload(to writer: inout FieldWriter) {
+        writer.text(name)
+        writer.text(pool)
+        writer.kind(kind)
+        writer.optionalText(node)
+        writer.u64(capacity)
+        writer.labels(labels)
+        writer.u64(cost)
+        writer.u8(state.rawValue)
+        writer.bool(detected)
+        writer.u64(held)
+        writer.u64(reserved)
+        writer.u64(quarantined)
+    }
+
+    package static func read(
+        _ key: ResourceID,
+        from reader: inout ByteReader
+    ) throws(DecodeError) -> Resource {
+        let name = try reader.readString()
+        let pool = try reader.readString()
+        let kind = try reader.kind()
+        let node = try reader.optionalText()
+        let capacity: UInt64 = try reader.read()
+        let request = ResourceRequest(
+            name: name,
+            pool: pool,
+            kind: kind,
+            capacity: capacity,
+            node: node
+        )
+        var resource = Resource(id: key, request: request)
+        resource.labels = try reader.labels()
+        resource.cost = try reader.read()
+        resource.state = try reader.coded(ResourceState.init(rawValue:), "resource state")
+        resource.detected = try reader.bool()
+        resource.held = try reader.read()
+        resource.reserved = try reader.read()
+        resource.quarantined = try reader.read()
+        return resource
+    }
+}
+
+extension Quota: StorableRow {
+    package static var table: RowTable { .quotas }
+
+    package static func write(_ key: QuotaKey, to writer: inout FieldWriter) {
+        writer.rawText(key.tenant)
+        writer.u8(0)
+        writer.rawText(key.kind.name)
+    }
+
+    package static func readKey(_ bytes: [UInt8]) throws(DecodeError) -> QuotaKey {
+        let (tenant, name) = try KeyBytes.pair(bytes)
+        guard let kind = Kind(name) else { throw .invalid(offset: 0, field: "kind") }
+        return QuotaKey(tenant: tenant, kind: kind)
+    }
+
+    package func writePayload(to writer: inout FieldWriter) { writer.u64(limit) }
+
+    package static func read(
+        _ key: QuotaKey,
+        from reader: inout ByteReader
+    ) throws(DecodeError) -> Quota {
+        Quota(tenant: key.tenant, kind: key.kind, limit: try reader.read())
+    }
+}
+
+extension Lease: StorableRow {
+    package static var table: RowTable { .leases }
+
+    package static func write(_ key: LeaseID, to writer: inout FieldWriter) {
+        writer.u64BigEndian(key.rawValue)
+    }
+
+    package static func readKey(_ bytes: [UInt8]) throws(DecodeError) -> LeaseID {
+        LeaseID(rawValue: try KeyBytes.u64(bytes))
+    }
+
+    package func writePayload(to writer: inout FieldWriter) { writer.lease(self) }
+
+    package static func read(
+        _ key: LeaseID,
+        from reader: inout ByteReader
+    ) throws(DecodeError) -> Lease {
+        try reader.lease(key)
+    }
+}
+
+extension Session: StorableRow {
+    package static var table: RowTable { .sessions }
+
+    package static func write(_ key: SessionID, to writer: inout FieldWriter) {
+        writer.u64BigEndian(key.rawValue)
+    }
+
+    package static func readKey(_ bytes: [UInt8]) throws(DecodeError) -> SessionID {
+        SessionID(rawValue: try KeyBytes.u64(bytes))
+    }
+
+    package func writePayload(to writer: inout FieldWriter) { writer.session(self) }
+
+    package static func read(
+        _ key: SessionID,
+        from reader: inout ByteReader
+    ) throws(DecodeError) -> Session {
+        try reader.session(key)
+    }
+}
+
+extension StoredAnswer: StorableRow {
+    package static var table: RowTable { .storedAnswers }
+
+    package static func write(_ key: RequestKey, to writer: inout FieldWriter) {
+        writer.rawText(key.tenant)
+        writer.u8(0)
+        writer.rawText(key.id)
+    }
+
+    package static func readKey(_ bytes: [UInt8]) throws(DecodeError) -> RequestKey {
+        let (tenant, id) = try KeyBytes.pair(bytes)
+        return RequestKey(tenant: tenant, id: id)
+    }
+
+    package func writePayload(to writer: inout FieldWriter) { writer.answer(self) }
+
+    package static func read(
+        _ key: RequestKey,
+        from reader: inout ByteReader
+    ) throws(DecodeError) -> StoredAnswer {
+        try reader.answer(key)
+    }
+}
+
+extension TenantUsage: StorableRow {
+    package static var table: RowTable { .usage }
+
+    package static func write(_ key: String, to writer: inout FieldWriter) { writer.rawText(key) }
+
+    package static func readKey(_ bytes: [UInt8]) throws(DecodeError) -> String {
+        try KeyBytes.text(bytes)
+    }
+
+    package func writePayload(to writer: inout FieldWriter) {
+        writer.count(entries.count)
+        for entry in entries {
+            writer.kind(entry.kind)
+            writer.u64(entry.held)
+            writer.u64(entry.reserved)
+            writer.u64(entry.quarantined)
+        }
+    }
+
+    package static func read(
+        _ key: String,
+        from reader: inout ByteReader
+    ) throws(DecodeError) -> TenantUsage {
+        var usage = TenantUsage(tenant: key)
+        for _ in 0..<(try reader.readCount()) {
+            let kind = try reader.kind()
+            let held: UInt64 = try reader.read()
+            let reserved: UInt64 = try reader.read()
+            let quarantined: UInt64 = try reader.read()
+            usage.entries.append(
+                Entry(kind: kind, held: held, reserved: reserved, quarantined: quarantined)
+            )
+        }
+        return usage
+    }
+}
+
+extension DueEntry: StorableRow {
+    package static var table: RowTable { .due }
+
+    package static func write(_ key: DueKey, to writer: inout FieldWriter) {
+        writer.u64BigEndian(key.time.nanoseconds)
+        writer.u8(key.subject.rawValue)
+        writer.u64BigEndian(key.id)
+    }
+
+    package static func readKey(_ bytes: [UInt8]) throws(DecodeError) -> DueKey {
+        let time = try KeyBytes.u64(bytes, at: 0, of: 17)
+        let id = try KeyBytes.u64(bytes, at: 9, of: 17)
+        guard let subject = DueKey.Class(rawValue: bytes[8]) else {
+            throw .invalid(offset: 8, field: "class")
+        }
+        return DueKey(time: LedgerTime(nanoseconds: time), subject: subject, id: id)
+    }
+
+    package func writePayload(to writer: inout FieldWriter) {
+        writer.bool(request != nil)
+        if let request { writer.requestKey(request) }
+    }
+
+    package static func read(
+        _ key: DueKey,
+        from reader: inout ByteReader
+    ) throws(DecodeError) -> DueEntry {
+        DueEntry(key: key, request: try reader.bool() ? try reader.requestKey() : nil)
+    }
+}
+
+extension MemberKey: StorableRow {
+    package static var table: RowTable { .members }
+
+    package static func write(_ key: MemberKey, to writer: inout FieldWriter) {
+        writer.u64BigEndian(key.session.rawValue)
+        writer.u64BigEndian(key.lease.rawValue)
+    }
+
+    package static func readKey(_ bytes: [UInt8]) throws(DecodeError) -> MemberKey {
+        let session = try KeyBytes.u64(bytes, at: 0, of: 16)
+        let lease = try KeyBytes.u64(bytes, at: 8, of: 16)
+        return MemberKey(
+            session: SessionID(rawValue: session),
+            lease: LeaseID(rawValue: lease)
+        )
+    }
+
+    package func writePayload(to writer: inout FieldWriter) {}
+
+    package static func read(
+        _ key: MemberKey,
+        from reader: inout ByteReader
+    ) throws(DecodeError) -> MemberKey {
+        key
+    }
+}

@@ -1,0 +1,152 @@
+// Making a ledger, so that a crash leaves a whole one or none.
+//
+//   C1  make the directory, unless it is there and empty; take LOCK; make `creating`, durable
+//   C2  make log/, archive/ and the first segment, durable
+//   C3  make state/ with the state before the first record, durable
+//   C4  sync the directory's parent; write ledger.json aside, sync it
+//   C5  rename it, sync the directory: from here on there is a ledger
+//   C6  remove `creating`
+//
+// A crash up to C5 leaves `creating` and no ledger.json: the next creation removes what is there
+// and starts again. A crash after C5 leaves a ledger, and the next opening does C6. Everything is
+// made in its place, and nothing beside it, because a service owns its directory and not the
+// parent.
+
+internal import CTenureSystem
+internal import Glibc
+internal import SystemPackage
+package import TenureLog
+
+extension DataDirectory {
+    /// Makes an empty ledger at `path`, which does not exist or is an empty directory.
+    ///
+    /// - Throws: `notCreated` when something is there, or what the disk said.
+    package static func create(
+        at path: String,
+        ledger: LedgerID,
+        log: LogConfiguration = LogConfiguration(),
+        allowUnsafeFileSystem: Bool = false
+    ) throws(StorageError) {
+        try makeRoot(path)
+        let disk = try openDisk(path)
+        _ = try FileSystemPolicy.check(disk, at: path, allowUnsafe: allowUnsafeFileSystem)
+        try refuseContents(try list(disk, path), path)
+        let lock = try takeLock(disk, path, .exclusive, [])
+        defer { withExtendedLifetime(lock) {} }
+        // Someone else may have made a ledger before we had the lock.
+        let names = try list(disk, path)
+        try refuseContents(names, path)
+        try clear(names, disk, path)
+        do throws(LogError) {
+            try FileLog.create(on: disk, ledgerID: ledger, configuration: log)
+        } catch {
+            throw StorageError(error, in: path)
+        }
+        try diskCall(path) { () throws(DiskError) in try disk.makeDirectory(Name.state) }
+        _ = try LMDBStateStore.create(in: path, on: disk, ledger: ledger)
+        try syncParent(of: path)
+        try writeDocument(LedgerDocument(ledger: ledger), disk, path)
+        try diskCall(path) { () throws(DiskError) in
+            try disk.unlink(Name.creating)
+            try disk.syncDirectory("")
+        }
+    }
+
+    /// Whether a ledger can be made at `path`.
+    package static func isFree(_ path: String) -> Bool {
+        guard let disk = try? HostDisk(root: path) else {
+            var status = stat()
+            return unsafe lstat(path, &status) != 0 && errno == ENOENT
+        }
+        guard let names = try? disk.list("") else { return false }
+        return (try? refuseContents(names, path)) != nil
+    }
+
+    /// C1: the directory itself.
+    private static func makeRoot(_ path: String) throws(StorageError) {
+        guard unsafe mkdir(path, 0o700) != 0 else { return }
+        let errno = Errno(rawValue: Glibc.errno)
+        if errno == .fileExists { return }
+        let remedy =
+            errno == .noSuchFileOrDirectory
+            ? "make the directory above it first" : "choose a place that the user may write to"
+        throw .notCreated(Trouble("can not be made: \(errno)", at: path, remedy))
+    }
+
+    /// Anything but the leavings of a creation that was interrupted stands in the way.
+    private static func refuseContents(
+        _ names: [String],
+        _ path: String
+    ) throws(StorageError) {
+        let wasInterrupted =
+            names.contains(Name.creating) && !names.contains(LedgerDocument.fileName)
+        let known = wasInterrupted ? Name.all + [Aside.document] : [Name.lock]
+        guard let other = names.first(where: { !known.contains($0) }) else { return }
+        throw .notCreated(
+            Trouble(
+                "the directory is not empty: there is '\(other)'",
+                at: path,
+                "choose a path that does not exist, or an empty directory"
+            )
+        )
+    }
+
+    private enum Aside {
+        static let document = "ledger.json.new"
+    }
+
+    /// Marks the directory as one being made, and removes what an earlier try has left.
+    private static func clear(
+        _ names: [String],
+        _ disk: HostDisk,
+        _ path: String
+    ) throws(StorageError) {
+        try diskCall(path) { () throws(DiskError) in
+            if !names.contains(Name.creating) {
+                try disk.create(Name.creating).sync()
+                try disk.syncDirectory("")
+            }
+            try disk.unlinkIfPresent(Aside.document)
+            for directory in Name.directories where names.contains(directory) {
+                for name in try disk.list(directory) { try disk.unlink("\(directory)/\(name)") }
+            }
+        }
+        for directory in Name.directories where names.contains(directory) {
+            let place = "\(path)/\(directory)"
+            guard unsafe rmdir(place) == 0 else {
+                throw .system(Errno(rawValue: errno), "can not be removed", at: place)
+            }
+        }
+    }
+
+    /// C4 and C5.
+    private static func writeDocument(
+        _ document: LedgerDocument,
+        _ disk: HostDisk,
+        _ path: String
+    ) throws(StorageError) {
+        let bytes = document.bytes
+        try diskCall(path) { () throws(DiskError) in
+            let file = try disk.create(Aside.document)
+            // SAFETY: bytes have no padding that could be read uninitialised.
+            try file.write(unsafe bytes.span.bytes, at: 0)
+            try file.sync()
+            file.close()
+            try disk.rename(Aside.document, to: LedgerDocument.fileName, replacing: false)
+            try disk.syncDirectory("")
+        }
+    }
+
+    private static func syncParent(of path: String) throws(StorageError) {
+        let parent = "\(path)/.."
+        let descriptor = unsafe Glibc.open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            throw .system(Errno(rawValue: errno), "open failed", at: parent)
+        }
+        defer { _ = tenure_close(descriptor) }
+        let result = tenure_sync(descriptor)
+        guard result == 0 else {
+            throw .system(Errno(rawValue: -result), "sync failed", at: parent)
+        }
+    }
+}

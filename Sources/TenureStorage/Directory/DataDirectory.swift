@@ -1,0 +1,229 @@
+// The data directory as one thing: whose it is, who has it open, what it is made of.
+//
+//   ledger.json   which ledger, which format (LedgerDocument.swift)
+//   LOCK          held by the one process that has it open
+//   log/          segments of the log        state/    the LMDB environment
+//   archive/      retired segments           creating  only while the ledger is being made
+//
+//   D1  Nothing is used through a symbolic link, or that others own or may write to.
+//   D2  While a writer has the directory, nobody else has it.
+//   D3  A ledger is there whole, with ledger.json, or not at all.
+//
+// Creation is in DataDirectory+Creation.swift.
+
+internal import CTenureSystem
+internal import SystemPackage
+internal import TenureBase
+package import TenureLog
+
+/// An open data directory, whose lock goes with the last reference.
+package final class DataDirectory: Sendable {
+    /// How a directory is opened.
+    package enum Access: Sendable {
+        /// As the one writer.
+        case exclusive
+        /// To look at a ledger that nobody writes, making no file.
+        case audit
+    }
+
+    /// The names below the directory.
+    enum Name {
+        static let lock = "LOCK"
+        static let creating = "creating"
+        static let state = "state"
+        static let stateFile = "state/data.mdb"
+        static let stateLock = "state/lock.mdb"
+        static let directories = [state, "log", "archive"]
+        static let all = directories + [lock, creating, LedgerDocument.fileName]
+    }
+
+    /// Where it is.
+    package let path: String
+    /// The directory as a disk.
+    package let disk: HostDisk
+    /// Whose it is.
+    package let ledger: LedgerID
+    /// What an operator should know and need not act on now.
+    package let warnings: [String]
+    private let lock: LockHolder
+
+    init(
+        _ path: String,
+        _ disk: HostDisk,
+        _ ledger: LedgerID,
+        _ warnings: [String],
+        _ lock: LockHolder
+    ) {
+        self.path = path
+        self.disk = disk
+        self.ledger = ledger
+        self.warnings = warnings
+        self.lock = lock
+    }
+
+    /// Opens the directory of a ledger: lock, owner, permissions, file system, format.
+    ///
+    /// - Throws: `locked` when someone has it, `unsupported` when there is no ledger, a newer one
+    ///   or a file system that is refused, `notPermitted`, or `damaged` without ledger.json.
+    package static func open(
+        at path: String,
+        access: Access = .exclusive,
+        allowUnsafeFileSystem: Bool = false
+    ) throws(StorageError) -> DataDirectory {
+        let disk = try openDisk(path)
+        var warnings = try FileSystemPolicy.check(
+            disk,
+            at: path,
+            allowUnsafe: allowUnsafeFileSystem || access == .audit
+        )
+        let names = try list(disk, path)
+        try requireLedger(names, path)
+        let lock = try takeLock(disk, path, access, names)
+        let document = try readDocument(disk, path)
+        try checkDirectories(path, names)
+        warnings += warningsAbout(names)
+        if access == .exclusive, names.contains(Name.creating) {
+            try diskCall(path) { () throws(DiskError) in
+                try disk.unlink(Name.creating)
+                try disk.syncDirectory("")
+            }
+        }
+        return DataDirectory(path, disk, document.ledger, warnings, lock)
+    }
+
+    static func openDisk(_ path: String) throws(StorageError) -> HostDisk {
+        do throws(DiskError) {
+            return try HostDisk(root: path)
+        } catch {
+            guard error.errno == .noSuchFileOrDirectory else { throw StorageError(error, in: path) }
+            throw .unsupported(noLedger(at: path))
+        }
+    }
+
+    static func list(_ disk: HostDisk, _ path: String) throws(StorageError) -> [String] {
+        do throws(DiskError) {
+            return try disk.list("")
+        } catch {
+            throw StorageError(error, in: path)
+        }
+    }
+
+    /// Takes LOCK; an audit takes it shared, and not at all where a copy came without it.
+    static func takeLock(
+        _ disk: HostDisk,
+        _ path: String,
+        _ access: Access,
+        _ names: [String]
+    ) throws(StorageError) -> LockHolder {
+        if access == .audit, !names.contains(Name.lock) { return LockHolder(nil) }
+        do throws(DiskError) {
+            return LockHolder(try disk.lock(Name.lock, shared: access == .audit))
+        } catch {
+            guard error.errno == .wouldBlock else { throw StorageError(error, in: path) }
+            throw .locked(
+                Trouble(
+                    "another process has the ledger open",
+                    at: "\(path)/\(Name.lock)",
+                    "ask that process, stop it, or work on a copy or a snapshot"
+                )
+            )
+        }
+    }
+
+    private static func requireLedger(
+        _ names: [String],
+        _ path: String
+    ) throws(StorageError) {
+        if names.contains(LedgerDocument.fileName) { return }
+        if names.allSatisfy({ $0 == Name.lock }) || names.contains(Name.creating) {
+            throw .unsupported(noLedger(at: path))
+        }
+        throw .damaged(
+            Trouble(
+                "ledger.json is missing although the directory is not empty",
+                at: path,
+                "restore ledger.json from a backup; nothing is started anew by itself"
+            )
+        )
+    }
+
+    private static func noLedger(at path: String) -> Trouble {
+        Trouble("there is no ledger", at: path, "create one first, or correct the path")
+    }
+
+    private static func readDocument(
+        _ disk: HostDisk,
+        _ path: String
+    ) throws(StorageError) -> LedgerDocument {
+        let bytes: [UInt8]
+        do throws(DiskError) {
+            let file = try disk.open(LedgerDocument.fileName, .readOnly)
+            bytes = try file.readAll(
+                limit: LedgerDocument.bytesMax,
+                path: LedgerDocument.fileName
+            )
+        } catch {
+            throw StorageError(error, in: path)
+        }
+        let place = "\(path)/\(LedgerDocument.fileName)"
+        do throws(LedgerDocument.Fault) {
+            return try LedgerDocument(reading: bytes)
+        } catch {
+            switch error {
+            case .newerFormat(let format):
+                throw .unsupported(
+                    Trouble(
+                        "the ledger has format \(format); this version knows "
+                            + "\(LedgerDocument.format)",
+                        at: place,
+                        "use the version of the program that wrote it, or a later one"
+                    )
+                )
+            case .malformed(let offset):
+                throw .damaged(
+                    Trouble("damaged at offset \(offset)", at: place, "restore it from a backup")
+                )
+            case .field(let name):
+                throw .damaged(
+                    Trouble("field '\(name)' is wrong", at: place, "restore it from a backup")
+                )
+            }
+        }
+    }
+
+    private static func warningsAbout(_ names: [String]) -> [String] {
+        var warnings = names.filter { name in
+            !Name.all.contains(name) && !name.hasPrefix("\(Name.state).")
+        }.map { "'\($0)' is no part of a ledger; it is left alone" }
+        if tenure_effective_user() == 0 {
+            warnings.append("the ledger is used as root; a user of its own is safer")
+        }
+        return warnings
+    }
+}
+
+/// Keeps LOCK locked for as long as it lives.
+final class LockHolder: @unchecked Sendable {
+    // SAFETY: the file is only kept and closed, never used; closing happens once, in deinit.
+    private let file: (any DiskFile)?
+
+    init(_ file: (any DiskFile)?) {
+        self.file = file
+    }
+
+    deinit {
+        file?.close()
+    }
+}
+
+/// Runs calls of a disk, and tells failures as those of the directory `path`.
+func diskCall<Value>(
+    _ path: String,
+    _ body: () throws(DiskError) -> Value
+) throws(StorageError) -> Value {
+    do throws(DiskError) {
+        return try body()
+    } catch {
+        throw StorageError(error, in: path)
+    }
+}

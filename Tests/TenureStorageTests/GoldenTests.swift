@@ -1,0 +1,74 @@
+// The formats as they are written today: a change here is a change of the format.
+
+import TenureLog
+import TenureModel
+import TenureStorage
+import Testing
+
+@Suite("Golden bytes")
+struct GoldenTests {
+    private let ledger = LedgerID(high: 0x0102_0304_0506_0708, low: 0x090a_0b0c_0d0e_0f10)
+
+    @Test(arguments: zip(SampleEvents.all, GoldenBytes.events))
+    func `an event has the bytes of format 1`(event: Event, golden: String) throws {
+        #expect(hexadecimal(EventCodec.encode([event])) == golden)
+        #expect(try EventCodec.decode(bytes(golden)).events == [event])
+    }
+
+    @Test
+    func `there is a golden event for every tag`() {
+        #expect(SampleEvents.all.count == EventTag.allCases.count)
+        #expect(GoldenBytes.events.count == EventTag.allCases.count)
+        let tags = GoldenBytes.events.compactMap { bytes($0).dropFirst().first }
+        #expect(tags == EventTag.allCases.map(\.rawValue))
+    }
+
+    @Test
+    func `rows have the bytes of format 1`() {
+        var codec = RowCodec(ledger: ledger)
+        let lease = SampleEvents.lease
+        let pool = Pool(name: "gpus", settings: PoolSettings())
+        let usage = TenantUsage(
+            tenant: "a",
+            entries: [.init(kind: .gpu, held: 1, reserved: 2, quarantined: 3)]
+        )
+        let rows = [
+            codec.encode(lease, key: Lease.bytes(of: lease.id), position: 8).value,
+            codec.encode(pool, key: Pool.bytes(of: pool.name), position: 1).value,
+            codec.encode(usage, key: TenantUsage.bytes(of: "a"), position: 9).value,
+            codec.encode(StoredCheckpoint(ledger: ledger)),
+        ]
+        #expect(rows.map(hexadecimal) == GoldenBytes.rows)
+    }
+
+    @Test
+    func `keys have the bytes of format 1`() {
+        let due = DueKey(
+            time: LedgerTime(nanoseconds: 0x0102),
+            subject: .session,
+            id: 0x0304
+        )
+        let member = MemberKey(session: SessionID(rawValue: 1), lease: LeaseID(rawValue: 2))
+        let request = RequestKey(tenant: "a/b", id: "r1")
+        #expect(hexadecimal(Lease.bytes(of: LeaseID(rawValue: 0x0a0b))) == "0000000000000a0b")
+        #expect(hexadecimal(Resource.bytes(of: ResourceID(rawValue: 7))) == "00000007")
+        #expect(hexadecimal(DueEntry.bytes(of: due)) == "0000000000000102010000000000000304")
+        #expect(
+            hexadecimal(MemberKey.bytes(of: member)) == "00000000000000010000000000000002"
+        )
+        #expect(hexadecimal(StoredAnswer.bytes(of: request)) == "612f62007231")
+        let quota = QuotaKey(tenant: "a", kind: .gpu)
+        #expect(hexadecimal(Quota.bytes(of: quota)) == "6100677075")
+    }
+
+    private func hexadecimal(_ bytes: [UInt8]) -> String {
+        bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+
+    private func bytes(_ hexadecimal: String) -> [UInt8] {
+        let digits = hexadecimal.compactMap(\.hexDigitValue)
+        return stride(from: 0, to: digits.count - 1, by: 2).map {
+            UInt8(digits[$0] << 4 | digits[$0 + 1])
+        }
+    }
+}

@@ -1,0 +1,248 @@
+// Values of every event and every row, drawn from a seed.
+
+import TenureModel
+import TenureTesting
+
+/// Draws values that the model could have.
+struct RandomValues {
+    var generator: SeededGenerator
+
+    init(seed: UInt64) {
+        generator = SeededGenerator(seed: seed)
+    }
+
+    mutating func u64() -> UInt64 {
+        // Small, large and extreme numbers in equal parts.
+        switch Int.random(in: 0..<4, using: &generator) {
+        case 0: UInt64.random(in: 0..<300, using: &generator)
+        case 1: .max
+        default: generator.next()
+        }
+    }
+
+    mutating func u32() -> UInt32 { UInt32(truncatingIfNeeded: u64()) }
+
+    mutating func bool() -> Bool { generator.chance(50) }
+
+    mutating func count(_ most: Int = 4) -> Int { Int.random(in: 0...most, using: &generator) }
+
+    mutating func list<Value>(
+        _ most: Int = 4,
+        _ make: (inout RandomValues) -> Value
+    ) -> [Value] {
+        var values: [Value] = []
+        for _ in 0..<count(most) { values.append(make(&self)) }
+        return values
+    }
+
+    mutating func maybe<Value>(_ make: (inout RandomValues) -> Value) -> Value? {
+        bool() ? make(&self) : nil
+    }
+
+    mutating func text(_ most: Int = 40) -> String {
+        let letters = Array("abcXYZ019._-/ äß€🦊")
+        return String((0..<count(most)).map { _ in pick(letters) })
+    }
+
+    mutating func name() -> String {
+        let letters = Array("abcdefgh0123._-")
+        return "n" + String((0..<count(30)).map { _ in pick(letters) })
+    }
+
+    mutating func pick<Value>(_ values: [Value]) -> Value {
+        values[Int.random(in: 0..<values.count, using: &generator)]
+    }
+
+    mutating func time() -> LedgerTime { LedgerTime(nanoseconds: u64()) }
+
+    mutating func kind() -> Kind {
+        Kind(name()) ?? .cpu
+    }
+
+    mutating func leaseID() -> LeaseID { LeaseID(rawValue: u64()) }
+
+    mutating func sessionID() -> SessionID { SessionID(rawValue: u64()) }
+
+    mutating func labels() -> [Label] {
+        list { Label(name: $0.name(), value: $0.text()) }
+    }
+
+    mutating func placements() -> [Placement] {
+        list { Placement(resource: ResourceID(rawValue: $0.u32()), amount: $0.u64()) }
+    }
+
+    mutating func requestKey() -> RequestKey { RequestKey(tenant: name(), id: name()) }
+
+    mutating func pool() -> Pool {
+        var settings = PoolSettings()
+        settings.strategy = pick(Strategy.allCases)
+        settings.ttlDefault = u64()
+        settings.ttlMin = u64()
+        settings.ttlMax = u64()
+        settings.maxLifetime = u64()
+        settings.lockDelay = u64()
+        settings.restartGrace = u64()
+        settings.tier = u64()
+        return Pool(name: name(), settings: settings)
+    }
+
+    mutating func declaration() -> ResourceDeclaration {
+        var request = ResourceRequest(
+            name: name(),
+            pool: name(),
+            kind: kind(),
+            capacity: u64(),
+            node: maybe { $0.name() }
+        )
+        request.labels = maybe { $0.labels() }
+        request.cost = maybe { $0.u64() }
+        request.force = bool()
+        request.detected = bool()
+        return ResourceDeclaration(id: ResourceID(rawValue: u32()), request: request)
+    }
+
+    mutating func resource() -> Resource {
+        let declaration = declaration()
+        var resource = Resource(id: declaration.id, request: declaration.request)
+        resource.state = pick(ResourceState.allCases)
+        resource.held = u64()
+        resource.reserved = u64()
+        resource.quarantined = u64()
+        return resource
+    }
+
+    mutating func quota() -> Quota { Quota(tenant: name(), kind: kind(), limit: u64()) }
+
+    mutating func lease() -> Lease {
+        let terms = LeaseTerms(
+            pool: name(),
+            tenant: name(),
+            holder: text(),
+            uid: maybe { $0.u32() },
+            granted: time(),
+            ttlMilliseconds: u64(),
+            lifetimeEnd: time(),
+            session: maybe { $0.sessionID() },
+            priority: pick(Priority.allCases),
+            tags: labels(),
+            purpose: maybe { $0.text(200) },
+            requestID: maybe { $0.name() },
+            wasReserved: bool()
+        )
+        return Lease(
+            id: leaseID(),
+            token: Token(rawValue: u64()),
+            state: pick([.held, .reserved, .quarantined]),
+            deadline: time(),
+            placements: placements(),
+            terms: terms
+        )
+    }
+
+    mutating func process() -> ProcessIdentity {
+        ProcessIdentity(
+            pid: Int32(truncatingIfNeeded: u64()),
+            startTicks: u64(),
+            bootID: name(),
+            pidNamespace: u64()
+        )
+    }
+
+    mutating func session() -> Session {
+        Session(
+            id: sessionID(),
+            token: Token(rawValue: u64()),
+            holder: text(),
+            uid: maybe { $0.u32() },
+            ttlMilliseconds: u64(),
+            deadline: time(),
+            process: maybe { $0.process() },
+            ended: maybe { $0.pick(ReclaimCause.allCases) }
+        )
+    }
+
+    mutating func storedAnswer() -> StoredAnswer {
+        let outcome: StoredAnswer.Outcome =
+            if bool() {
+                .granted(
+                    status: UInt8(truncatingIfNeeded: u64()),
+                    lease: leaseID(),
+                    holder: text(),
+                    deadline: time(),
+                    placements: placements()
+                )
+            } else {
+                .refused(code: name(), message: text(300))
+            }
+        return StoredAnswer(
+            key: requestKey(),
+            body: generator.bytes(count(200)),
+            outcome: outcome,
+            position: u64(),
+            expires: time()
+        )
+    }
+
+    mutating func usage() -> TenantUsage {
+        let entries = list { values in
+            TenantUsage.Entry(
+                kind: values.kind(),
+                held: values.u64(),
+                reserved: values.u64(),
+                quarantined: values.u64()
+            )
+        }
+        return TenantUsage(tenant: name(), entries: entries)
+    }
+
+    mutating func due() -> DueEntry {
+        let key = DueKey(
+            time: time(),
+            subject: pick([.lease, .session, .storedAnswer]),
+            id: u64()
+        )
+        return DueEntry(key: key, request: maybe { $0.requestKey() })
+    }
+
+    mutating func member() -> MemberKey {
+        MemberKey(session: sessionID(), lease: leaseID())
+    }
+
+    mutating func opening() -> Opening {
+        Opening(
+            bootID: text(),
+            bootNanoseconds: u64(),
+            wallNanoseconds: u64(),
+            pidNamespace: u64(),
+            recovery: text(),
+            version: text(),
+            isEstimate: bool()
+        )
+    }
+
+    mutating func grace() -> Grace { Grace(from: time(), end: time()) }
+
+    mutating func facts() -> LedgerFacts {
+        var facts = LedgerFacts()
+        facts.position = u64()
+        facts.time = time()
+        facts.epoch = UInt16(truncatingIfNeeded: u64())
+        facts.nextResource = u32()
+        facts.graces = list { $0.grace() }
+        facts.opening = maybe { $0.opening() }
+        facts.openedAt = time()
+        facts.leases = u64()
+        facts.sessions = u64()
+        facts.storedAnswers = u64()
+        return facts
+    }
+
+    mutating func grantRecord() -> GrantRecord {
+        let why = GrantReason(
+            policyVersion: UInt16(truncatingIfNeeded: u64()),
+            strategy: pick(Strategy.allCases),
+            considered: u32()
+        )
+        return GrantRecord(lease: lease(), stored: maybe { $0.storedAnswer() }, why: why)
+    }
+}

@@ -1,0 +1,209 @@
+// One event of every tag: drawn from a seed, and fixed ones for the golden files.
+
+import TenureModel
+import TenureStorage
+
+extension RandomValues {
+    /// An event of `tag`.
+    mutating func event(_ tag: EventTag) -> Event {
+        switch tag {
+        case .opened: .opened(opening())
+        case .grace: .grace(grace())
+        case .poolSet: .poolSet(pool())
+        case .poolDeleted: .poolDeleted(name: name())
+        case .resourceSet: .resourceSet(declaration())
+        case .resourceStateSet:
+            .resourceStateSet(ResourceID(rawValue: u32()), pick(ResourceState.allCases))
+        case .resourceDeleted: .resourceDeleted(ResourceID(rawValue: u32()))
+        case .quotaSet: .quotaSet(quota())
+        case .quotaDeleted: .quotaDeleted(QuotaKey(tenant: name(), kind: kind()))
+        case .granted: .granted(grantRecord())
+        case .committed: .committed(leaseID(), deadline: time(), kept: placements())
+        case .renewed: .renewed(leaseID(), deadline: time())
+        case .reduced: .reduced(leaseID(), by: placements())
+        case .released: .released(leaseID())
+        case .reclaimed:
+            .reclaimed(
+                list { values in
+                    Reclaimed(
+                        lease: values.leaseID(),
+                        quarantinedUntil: values.maybe { $0.time() }
+                    )
+                },
+                cause: pick(ReclaimCause.allCases),
+                evidence: text()
+            )
+        case .quarantineEnded: .quarantineEnded(list { $0.leaseID() })
+        case .sessionOpened: .sessionOpened(session())
+        case .sessionKept: .sessionKept(sessionID(), deadline: time())
+        case .sessionEnded:
+            .sessionEnded(sessionID(), cause: pick(ReclaimCause.allCases), evidence: text())
+        case .sessionForgotten: .sessionForgotten(sessionID())
+        case .answered: .answered(storedAnswer())
+        case .answersForgotten: .answersForgotten(list { $0.due() })
+        case .refused: .refused(refusal())
+        case .refusalsCounted: .refusalsCounted(list { $0.refusalCount() })
+        }
+    }
+
+    private mutating func refusal() -> RefusalRecord {
+        RefusalRecord(
+            tenant: name(),
+            pool: name(),
+            code: pick(RefusalCode.allCases),
+            message: text(200)
+        )
+    }
+
+    private mutating func refusalCount() -> RefusalCount {
+        RefusalCount(
+            tenant: name(),
+            pool: name(),
+            code: pick(RefusalCode.allCases),
+            count: u64()
+        )
+    }
+}
+
+/// Fixed events, one of every tag, whose bytes are pinned.
+enum SampleEvents {
+    static let all: [Event] = settings + leases + sessions + records
+
+    private static let settings: [Event] = [
+        .opened(
+            Opening(
+                bootID: "b",
+                bootNanoseconds: 1,
+                wallNanoseconds: 2,
+                pidNamespace: 3,
+                recovery: "T1",
+                version: "0.1",
+                isEstimate: true
+            )
+        ),
+        .grace(Grace(from: LedgerTime(nanoseconds: 4), end: LedgerTime(nanoseconds: 5))),
+        .poolSet(Pool(name: "gpus", settings: PoolSettings())),
+        .poolDeleted(name: "gpus"),
+        .resourceSet(declaration),
+        .resourceStateSet(ResourceID(rawValue: 7), .draining),
+        .resourceDeleted(ResourceID(rawValue: 7)),
+        .quotaSet(Quota(tenant: "a/b", kind: .gpu, limit: 4_000)),
+        .quotaDeleted(QuotaKey(tenant: "a/b", kind: .gpu)),
+    ]
+
+    private static let leases: [Event] = [
+        .granted(
+            GrantRecord(
+                lease: lease,
+                stored: answer,
+                why: GrantReason(policyVersion: 1, strategy: .bestFit, considered: 9)
+            )
+        ),
+        .committed(lease.id, deadline: .never, kept: lease.placements),
+        .renewed(lease.id, deadline: LedgerTime(nanoseconds: 77)),
+        .reduced(lease.id, by: lease.placements),
+        .released(lease.id),
+        .reclaimed(
+            [
+                Reclaimed(lease: lease.id, quarantinedUntil: nil),
+                Reclaimed(lease: lease.id, quarantinedUntil: LedgerTime(nanoseconds: 78)),
+            ],
+            cause: .expired,
+            evidence: "late"
+        ),
+        .quarantineEnded([lease.id]),
+    ]
+
+    private static let sessions: [Event] = [
+        .sessionOpened(
+            Session(
+                id: SessionID(rawValue: 0x0001_0000_0000_0009),
+                token: Token(rawValue: 0x0001_0000_0000_0009),
+                holder: "s",
+                uid: 1_000,
+                ttlMilliseconds: 5_000,
+                deadline: LedgerTime(nanoseconds: 10),
+                process: ProcessIdentity(pid: -2, startTicks: 3, bootID: "b", pidNamespace: 4),
+                ended: .dead
+            )
+        ),
+        .sessionKept(SessionID(rawValue: 9), deadline: LedgerTime(nanoseconds: 11)),
+        .sessionEnded(SessionID(rawValue: 9), cause: .gone, evidence: "cgroup empty"),
+        .sessionForgotten(SessionID(rawValue: 9)),
+    ]
+
+    private static let records: [Event] = [
+        .answered(
+            StoredAnswer(
+                key: RequestKey(tenant: "t", id: "r"),
+                body: [],
+                outcome: .refused(code: "UNSATISFIABLE", message: "no"),
+                position: 12,
+                expires: LedgerTime(nanoseconds: 13)
+            )
+        ),
+        .answersForgotten([
+            DueEntry(
+                key: DueKey(
+                    time: LedgerTime(nanoseconds: 14),
+                    subject: .storedAnswer,
+                    id: 15
+                ),
+                request: RequestKey(tenant: "t", id: "r")
+            )
+        ]),
+        .refused(RefusalRecord(tenant: "t", pool: "p", code: .quota, message: "full")),
+        .refusalsCounted([RefusalCount(tenant: "t", pool: "p", code: .quota, count: 16)]),
+    ]
+
+    static var declaration: ResourceDeclaration {
+        var request = ResourceRequest(
+            name: "g0",
+            pool: "gpus",
+            kind: .gpu,
+            capacity: 1_000,
+            node: "n1"
+        )
+        request.labels = [Label(name: "model", value: "H200")]
+        request.cost = 250
+        request.detected = true
+        return ResourceDeclaration(id: ResourceID(rawValue: 7), request: request)
+    }
+
+    static let lease = Lease(
+        id: LeaseID(rawValue: 0x0001_0000_0000_0008),
+        token: Token(rawValue: 0x0001_0000_0000_0008),
+        state: .held,
+        deadline: LedgerTime(nanoseconds: 60_000_000_000),
+        placements: [Placement(resource: ResourceID(rawValue: 7), amount: 500)],
+        terms: LeaseTerms(
+            pool: "gpus",
+            tenant: "research/vision",
+            holder: "h1",
+            uid: 1_000,
+            granted: LedgerTime(nanoseconds: 6),
+            ttlMilliseconds: 60_000,
+            lifetimeEnd: .never,
+            session: nil,
+            priority: .high,
+            tags: [Label(name: "job", value: "17")],
+            purpose: "train",
+            requestID: "r",
+            wasReserved: false
+        )
+    )
+
+    static let answer = StoredAnswer(
+        key: RequestKey(tenant: "research/vision", id: "r"),
+        body: [1, 2, 3],
+        outcome: .granted(
+            status: 0,
+            lease: lease.id,
+            holder: "h1",
+            deadline: lease.deadline,
+            placements: lease.placements
+        ),
+        position: 8,
+        expires: LedgerTime(nanoseconds: 3_600_000_000_000)
+    )
+}
