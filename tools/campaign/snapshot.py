@@ -55,9 +55,11 @@ class Snapshot:
             self.book.fault("I1" if sentence.startswith("ended") else "I2", sentence)
 
     def read_resources(self):
-        return {item["name"]: {name: int(item[name]) for name in
-                               TERMS + ("free", "capacity", "debt")}
-                for item in listing(self.wire, "RESOURCE", "LIST")}
+        return {item["name"]: self.terms(item) for item in listing(self.wire, "RESOURCE", "LIST")}
+
+    @staticmethod
+    def terms(item):
+        return {name: int(item[name]) for name in TERMS + ("free", "capacity", "debt")}
 
     def lease(self, item):
         state = item.get("state") or item.get("status")
@@ -91,10 +93,14 @@ class Snapshot:
                 continue
             if facts["capacity"] != capacity:
                 self.book.fault("I1", f"{name}: capacity {facts['capacity']}, not {capacity}")
-            used = sum(facts[term] for term in TERMS)
-            if used + facts["free"] != facts["capacity"] + facts["debt"] or facts["debt"] \
-                    or min(facts.values()) < 0:
-                self.book.fault("I2", f"{name}: {facts}")
+            self.check_terms(name, facts)
+            self.check_terms(name, self.terms(as_map(self.wire.call("RESOURCE", "GET", name))))
+
+    def check_terms(self, name, facts):
+        used = sum(facts[term] for term in TERMS)
+        if used + facts["free"] != facts["capacity"] + facts["debt"] or facts["debt"] \
+                or min(facts.values()) < 0:
+            self.book.fault("I2", f"{name}: {facts}")
 
     def check_quotas(self):
         used = {}
