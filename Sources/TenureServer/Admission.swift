@@ -1,0 +1,67 @@
+// Counts connections, in all, by user, and of strangers, over all event loops.
+
+internal import Synchronization
+
+/// Who is connected, as numbers.
+final class Admission: Sendable {
+    private struct Counts {
+        var all = 0
+        var strangers = 0
+        var byUser: [UInt32: Int] = [:]
+        var everAccepted: UInt64 = 0
+        var everRefused: UInt64 = 0
+    }
+
+    private let counts = Mutex(Counts())
+
+    /// Lets a connection in; otherwise why not.
+    func enter(user: UInt32?) -> String? {
+        counts.withLock { counts in
+            counts.everAccepted += 1
+            let why = Self.obstacle(counts, user: user)
+            if why == nil {
+                counts.all += 1
+                if let user { counts.byUser[user, default: 0] += 1 } else { counts.strangers += 1 }
+            } else {
+                counts.everRefused += 1
+            }
+            return why
+        }
+    }
+
+    private static func obstacle(_ counts: Counts, user: UInt32?) -> String? {
+        if counts.all >= ServerLimits.connections {
+            return "there are \(ServerLimits.connections) connections, the limit; try again later"
+        }
+        guard let user else {
+            return counts.strangers < ServerLimits.strangers
+                ? nil
+                : "there are \(ServerLimits.strangers) connections that have not authenticated, "
+                    + "the limit; try again later"
+        }
+        return counts.byUser[user, default: 0] < ServerLimits.connectionsPerUser
+            ? nil
+            : "user \(user) has \(ServerLimits.connectionsPerUser) connections, the limit; "
+                + "close some"
+    }
+
+    /// A stranger has authenticated.
+    func introduce() {
+        counts.withLock { $0.strangers -= 1 }
+    }
+
+    /// A connection that was let in has ended.
+    func leave(user: UInt32?, isStranger: Bool) {
+        counts.withLock { counts in
+            counts.all -= 1
+            if isStranger { counts.strangers -= 1 }
+            guard let user, let count = counts.byUser[user] else { return }
+            counts.byUser[user] = count > 1 ? count - 1 : nil
+        }
+    }
+
+    /// The connections now, those ever accepted, and those of them turned away.
+    var figures: (now: Int, accepted: UInt64, refused: UInt64) {
+        counts.withLock { ($0.all, $0.everAccepted, $0.everRefused) }
+    }
+}

@@ -1,0 +1,212 @@
+// What a connection answers by itself, as clients of Redis expect it.
+
+internal import Logging
+internal import NIOCore
+internal import Tenure
+internal import TenureModel
+internal import TenureWire
+
+/// What a client told of itself.
+struct ClientFacts {
+    var name = ""
+    var library = ""
+    var libraryVersion = ""
+}
+
+extension Connection {
+    /// Answers a request, or sends it to the ledger.
+    func answer(_ request: ParsedRequest) {
+        if isStranger, !request.isOpenToStrangers {
+            return reply { $0.writeError(code: "NOAUTH", "Authentication required.") }
+        }
+        switch request {
+        case .ledger(let command): send(command)
+        case .openSession(let session, let process): open(session, process)
+        case .connection(let command): perform(command)
+        case .refused(let refusal): reply(refusal)
+        }
+    }
+
+    private func open(_ request: SessionRequest, _ process: ProcessArgument) {
+        var request = request
+        do throws(Refusal) {
+            switch process {
+            case .peer:
+                guard let peer else {
+                    throw Refusal(
+                        .malformed,
+                        "PROCESS peer needs the Unix socket, and a process that the daemon can see"
+                    )
+                }
+                request.process = peer
+            case .pid(let pid):
+                request.process = try PeerProcess.identify(pid: pid, for: caller)
+            }
+        } catch {
+            return reply(error)
+        }
+        send(.openSession(request))
+    }
+
+    private func perform(_ command: ConnectionCommand) {
+        switch command {
+        case .hello(let request): hello(request)
+        case .auth(let credentials):
+            if authenticate(credentials) { reply { $0.writeSimple("OK") } }
+        case .ping(nil): reply { $0.writeSimple("PONG") }
+        case .ping(let message?), .echo(let message): reply { $0.writeBulk(message) }
+        case .select: reply { $0.writeSimple("OK") }
+        case .watch(let pool): watch(pool)
+        case .unwatch:
+            watched = nil
+            hub.state.value.unwatch(self)
+            reply { $0.writeSimple("OK") }
+        case .reset:
+            reset()
+            reply { $0.writeSimple("RESET") }
+        case .quit:
+            reply { $0.writeSimple("OK") }
+            finish()
+        case .info(let sections):
+            let text = InfoText.make(sections, for: self)
+            reply { $0.writeBulk(text) }
+        default: tell(command)
+        }
+    }
+
+    /// Commands that describe the connection or the commands.
+    private func tell(_ command: ConnectionCommand) {
+        switch command {
+        case .clientID: reply { $0.writeRESP(integer: Int64(clamping: number)) }
+        case .clientGetName: reply { [client] in $0.writeBulk(client.name) }
+        case .clientInfo, .clientList:
+            let line = description
+            reply { $0.writeBulk(line) }
+        case .clientSetName(let name):
+            client.name = name
+            reply { $0.writeSimple("OK") }
+        case .clientSetInfo(let attribute, let value): setInfo(attribute, value)
+        case .commandCount: reply { $0.writeRESP(integer: Int64(CommandPages.count)) }
+        case .commandList: reply { [version] in CommandPages.list(to: &$0, version) }
+        case .commands(let names):
+            reply { [version] in CommandPages.describe(names, to: &$0, version) }
+        case .commandDocs(let names):
+            reply { [version] in CommandPages.document(names, to: &$0, version) }
+        default: reply(Refusal(.malformed, "not supported by this version"))
+        }
+    }
+
+    private func setInfo(_ attribute: String, _ value: String) {
+        switch attribute {
+        case "LIB-NAME": client.library = value
+        case "LIB-VER": client.libraryVersion = value
+        default:
+            return reply(Refusal(.malformed, "unknown attribute; there are LIB-NAME and LIB-VER"))
+        }
+        reply { $0.writeSimple("OK") }
+    }
+
+    private func hello(_ request: HelloRequest) {
+        var wanted = version
+        if let number = request.version {
+            guard let version = UInt8(exactly: number).flatMap(RESPVersion.init(rawValue:)) else {
+                return reply { $0.writeError(code: "NOPROTO", "unsupported protocol version") }
+            }
+            wanted = version
+        }
+        if let credentials = request.credentials, !authenticate(credentials) { return }
+        guard !isStranger else {
+            return reply {
+                $0.writeError(
+                    code: "NOAUTH",
+                    "HELLO must be called with the client already authenticated, otherwise the "
+                        + "HELLO <proto> AUTH <user> <pass> option can be used"
+                )
+            }
+        }
+        version = wanted
+        if let name = request.name { client.name = name }
+        let answer = Document.map([
+            .init("server", .string("tenure")), .init("version", .string(InfoText.version)),
+            .init("proto", .integer(Int64(version.rawValue))),
+            .init("id", .integer(Int64(clamping: number))),
+            .init("mode", .string("standalone")), .init("role", .string("master")),
+            .init("modules", .list([])),
+        ])
+        reply { [version] in ReplyEncoder.write(answer, to: &$0, version) }
+    }
+
+    /// Checks a password; answers itself when it is wrong.
+    private func authenticate(_ credentials: Credentials) -> Bool {
+        guard let password = hub.password, !isLocal else {
+            // The kernel has said who it is, so there is nothing to check a password against.
+            reply(
+                Refusal(
+                    .malformed,
+                    "AUTH called without any password configured: the socket knows its user"
+                )
+            )
+            return false
+        }
+        if credentials.user == "default", Roles.isSame(credentials.password, password) {
+            introduce()
+            return true
+        }
+        passwordAttempts += 1
+        warn("a wrong password")
+        reply {
+            $0.writeError(code: "WRONGPASS", "invalid username-password pair or user is disabled.")
+        }
+        if passwordAttempts >= ServerLimits.passwordAttempts { finish() }
+        return false
+    }
+
+    private func watch(_ pool: String?) {
+        guard version == .three else {
+            return reply(
+                Refusal(.malformed, "WATCH pushes events, which needs RESP3: send HELLO 3")
+            )
+        }
+        watched = .some(pool)
+        hub.state.value.watch(self, hub: hub)
+        reply { $0.writeSimple("OK") }
+    }
+
+    private func reset() {
+        watched = nil
+        hub.state.value.unwatch(self)
+        version = .two
+        client.name = ""
+    }
+
+    /// Whether the connection watches what `notice` tells.
+    func watches(_ notice: Notice) -> Bool {
+        guard let watched else { return false }
+        return watched == nil || watched == notice.pool
+    }
+
+    /// `document` without what only its holder and admins may see.
+    func visible(_ document: Document) -> Document {
+        guard !caller.isAdmin, case .map(let fields) = document else { return document }
+        return .map(fields.filter { $0.name != "token" })
+    }
+
+    /// The connection as one line, like `CLIENT INFO` of Redis.
+    private var description: String {
+        let age = (NIODeadline.now() - since).nanoseconds / 1_000_000_000
+        let user = caller.uid.map { "uid:\($0)" } ?? "default"
+        return "id=\(number) name=\(client.name) age=\(age) db=0 user=\(user) "
+            + "resp=\(version.rawValue) lib-name=\(client.library) "
+            + "lib-ver=\(client.libraryVersion)\n"
+    }
+}
+
+extension ParsedRequest {
+    /// Whether it may be sent before authenticating.
+    fileprivate var isOpenToStrangers: Bool {
+        switch self {
+        case .connection(.hello), .connection(.auth), .connection(.quit), .connection(.reset): true
+        case .connection, .ledger, .openSession, .refused: false
+        }
+    }
+}

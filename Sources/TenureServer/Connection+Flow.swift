@@ -1,0 +1,174 @@
+// The flow of one connection: decoding within bounds, batches to the ledger, answers in order.
+
+internal import Logging
+internal import NIOCore
+internal import Tenure
+internal import TenureModel
+internal import TenureWire
+
+extension Connection {
+    /// Decodes what is there, within a turn's bounds, submits it and writes what is ready.
+    func proceed() {
+        var isMore = false
+        if isOpen { isMore = decode() }
+        if isInputEnded, !isMore { finish() }
+        submit()
+        slots.takeReady(into: &output)
+        flush()
+        noteProgress(isMore: isMore)
+        holdRead(isMore)
+    }
+
+    private var isFull: Bool {
+        slots.waiting + weight >= ServerLimits.outstanding
+            || slots.heldBytes + output.readableBytes >= ServerLimits.pendingOutputBytes
+            || !(context?.channel.isWritable ?? true)
+    }
+
+    /// Decodes requests; true when it stopped although there may be more.
+    private func decode() -> Bool {
+        defer { decoder.releaseArguments() }
+        for _ in 0..<ServerLimits.commandsPerTurn {
+            if isFull { return true }
+            switch decoder.next(&input) {
+            case .incomplete:
+                if input.readableBytes == 0 { input = ByteBuffer() }
+                return false
+            case .request:
+                hub.state.value.commands &+= 1
+                answer(CommandParser.parse(decoder.arguments))
+                requestBegan = nil
+            case .refused(let sentence):
+                reply(Refusal(.malformed, sentence))
+            case .violation(let violation):
+                refuse(violation)
+            }
+            guard isOpen else { return false }
+            if output.readableBytes > ServerLimits.outputChunkBytes { flush() }
+        }
+        return true
+    }
+
+    private func refuse(_ violation: RequestDecoder.Violation) {
+        warn(
+            "closed a connection that does not speak RESP",
+            [
+                "reason": "\(violation.isCrossProtocol ? "cross-protocol" : "protocol")",
+                "error": "\(violation.sentence)",
+            ]
+        )
+        reply(Refusal(.malformed, "Protocol error: \(violation.sentence)"))
+        finish()
+    }
+
+    private func submit() {
+        guard !batch.isEmpty else { return }
+        let submissions = batch
+        batch.removeAll(keepingCapacity: true)
+        hub.ledger.submit(submissions)
+    }
+
+    /// Keeps the time since when a request has been incomplete, while we are not the ones who wait.
+    private func noteProgress(isMore: Bool) {
+        if isMore || !isOpen || !decoder.isMidRequest(input) {
+            requestBegan = nil
+        } else if requestBegan == nil {
+            requestBegan = .now()
+        }
+    }
+
+    /// Stops reading while there is more than can be taken, and begins again.
+    private func holdRead(_ isMore: Bool) {
+        isReadHeld = isMore
+        if isMore {
+            if !isFull { scheduleTurn() }
+        } else if isReadWanted {
+            isReadWanted = false
+            context?.read()
+        }
+    }
+
+    private func scheduleTurn() {
+        guard !isTurnScheduled, let context else { return }
+        isTurnScheduled = true
+        context.eventLoop.assumeIsolated().execute {
+            self.isTurnScheduled = false
+            self.proceed()
+        }
+    }
+
+    /// Sends `command` to the ledger with the next batch.
+    func send(_ command: Command) {
+        if let refusal = Roles.refusal(of: command, for: caller) { return reply(refusal) }
+        let sequence = slots.open(version)
+        if case .query(let query) = command, query.isList {
+            weights[sequence] = ServerLimits.listWeight
+            weight += ServerLimits.listWeight
+        }
+        batch.append(
+            Ledger.Submission(
+                command: command,
+                caller: caller,
+                ticket: number << ReplySlots.sequenceBits | sequence,
+                sink: hub
+            )
+        )
+    }
+
+    /// Takes an answer of the ledger.
+    func settle(_ delivery: Delivery) {
+        let sequence = delivery.ticket & ((1 << ReplySlots.sequenceBits) - 1)
+        guard slots.settle(sequence, delivery.answer) else { return }
+        if !weights.isEmpty, let weight = weights.removeValue(forKey: sequence) {
+            self.weight -= weight
+        }
+        guard version == .three else { return }
+        switch delivery.answer {
+        case .grant(let grant) where grant.status != .planned:
+            hub.state.value.note(grant.lease, of: self)
+        case .ended(let ending) where ending.status != .reduced && ending.status != .closed:
+            hub.state.value.forget(LeaseID(rawValue: ending.id))
+        default: break
+        }
+    }
+
+    /// Answers at once, behind what is outstanding.
+    func reply(_ write: (inout ByteBuffer) -> Void) {
+        if slots.isEmpty {
+            write(&output)
+        } else {
+            var bytes = ByteBuffer()
+            write(&bytes)
+            slots.append(bytes)
+        }
+    }
+
+    /// Refuses at once, behind what is outstanding.
+    func reply(_ refusal: Refusal) {
+        reply { ReplyEncoder.write(refusal, to: &$0) }
+    }
+
+    /// Says something that was not asked for; RESP3 only.
+    ///
+    /// A client that does not read what is pushed to it loses its connection; its leases stay.
+    func push(_ name: String, _ document: Document) {
+        guard isOpen, version == .three else { return }
+        guard output.readableBytes < ServerLimits.pendingOutputBytes,
+            context?.channel.isWritable ?? false
+        else {
+            warn("closed a connection that does not read its pushes")
+            return abort()
+        }
+        ReplyEncoder.writePush(name, document, to: &output)
+    }
+}
+
+extension Query {
+    /// Whether the answer can be long.
+    fileprivate var isList: Bool {
+        switch self {
+        case .pools, .resources, .quotas, .leases: true
+        case .pool, .resource, .quota, .usage, .lease, .session, .request, .status: false
+        }
+    }
+}

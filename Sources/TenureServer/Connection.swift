@@ -1,0 +1,262 @@
+// One connection: bytes in, requests to the ledger in one batch per read, answers out in order.
+//
+//   S1  Answers leave in the order of their requests.
+//   S2  Past `ServerLimits.outstanding` commands or `pendingOutputBytes` of answers nothing more is
+//       decoded or read: memory for a connection is bounded, and the kernel makes the client wait.
+//   S3  Nothing that a client sends ends anything but its own connection.
+//
+// How requests flow is in Connection+Flow.swift; what the commands of a connection answer, in
+// Connection+Commands.swift.
+
+internal import CTenureSystem
+internal import Logging
+internal import NIOCore
+internal import Tenure
+internal import TenureModel
+internal import TenureWire
+
+/// One connection; lives in its event loop.
+final class Connection: ChannelDuplexHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    /// How a connection goes on.
+    enum Phase {
+        /// Not let in yet.
+        case new
+        /// Serves.
+        case open
+        /// Reads no more; ends when what is outstanding has left.
+        case finishing
+        /// Has said its last; waits until the client has read it.
+        case lingering(until: NIODeadline)
+        /// Over.
+        case closed
+    }
+
+    let hub: LoopHub
+    let isLocal: Bool
+    let since = NIODeadline.now()
+    /// Its number, for tickets and CLIENT ID.
+    let number: UInt64
+    /// Leases whose loss is pushed to it.
+    var leases: Set<LeaseID> = []
+    /// Whether it is in the list of those to write to.
+    var isTouched = false
+    var caller = Roles.stranger
+    var version = RESPVersion.two
+    var client = ClientFacts()
+    var passwordAttempts = 0
+    /// The pool whose events it watches; all pools when the inner value is nothing.
+    var watched: String??
+    /// The process that connected.
+    private(set) var peer: ProcessIdentity?
+    private(set) var isStranger = false
+    private(set) var context: ChannelHandlerContext?
+    private var user: UInt32?
+    private var isAdmitted = false
+    var phase = Phase.new
+    var decoder = RequestDecoder(limits: .known)
+    var input = ByteBuffer()
+    var output = ByteBuffer()
+    var slots = ReplySlots()
+    var batch: [Ledger.Submission] = []
+    var weight = 0
+    var weights: [UInt64: Int] = [:]
+    var isReadHeld = false
+    var isReadWanted = false
+    var isTurnScheduled = false
+    var isInputEnded = false
+    var requestBegan: NIODeadline?
+
+    init(hub: LoopHub, isLocal: Bool) {
+        self.hub = hub
+        self.isLocal = isLocal
+        number = hub.numbers.next()
+    }
+
+    var isOpen: Bool { if case .open = phase { true } else { false } }
+
+    func channelActive(context: ChannelHandlerContext) {
+        self.context = context
+        if isLocal {
+            guard let peer = Self.credentials(of: context.channel) else {
+                phase = .closed
+                context.close(promise: nil)
+                return
+            }
+            user = peer.uid
+            caller = Roles.local(uid: peer.uid)
+            self.peer = Ledger.identifyProcess(pid: peer.pid)
+        } else {
+            isStranger = true
+            decoder.limits = .unknown
+        }
+        if let why = hub.admission.enter(user: user) {
+            output.writeError(code: RefusalCode.busy.rawValue, why)
+            finish()
+        } else {
+            isAdmitted = true
+            phase = .open
+            if !hub.state.value.add(self) {
+                output.writeError(code: RefusalCode.busy.rawValue, "the daemon is stopping")
+                leaveAdmission()
+                finish()
+            }
+        }
+        flush()
+        context.fireChannelActive()
+    }
+
+    private static func credentials(of channel: any Channel) -> tenure_peer? {
+        var peer = tenure_peer(pid: 0, uid: 0, gid: 0)
+        let operations = channel.pipeline.syncOperations
+        let result = try? operations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) {
+            // SAFETY: the descriptor is open for the call, and the structure is filled in it.
+            unsafe tenure_peer_credentials($0, &peer)
+        }
+        return result == 0 ? peer : nil
+    }
+
+    /// The connection has authenticated.
+    func introduce() {
+        caller = Roles.authenticated
+        decoder.limits = .known
+        guard isStranger else { return }
+        isStranger = false
+        hub.admission.introduce()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard isOpen else { return }
+        var part = unwrapInboundIn(data)
+        if input.readableBytes == 0 { input = part } else { input.writeBuffer(&part) }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        proceed()
+        context.fireChannelReadComplete()
+    }
+
+    func read(context: ChannelHandlerContext) {
+        if isReadHeld { isReadWanted = true } else { context.read() }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable { proceed() }
+        context.fireChannelWritabilityChanged()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if let event = event as? ChannelEvent, event == .inputClosed {
+            switch phase {
+            case .open:
+                // What was sent before the end is still answered, however many turns it takes.
+                isInputEnded = true
+                proceed()
+            case .lingering: abort()
+            case .new, .finishing, .closed: break
+            }
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        if case .new = phase {} else { end() }
+        self.context = nil
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // A broken pipe or a reset: the client is gone; what it asked for goes on.
+        context.close(promise: nil)
+    }
+
+    private func end() {
+        if case .closed = phase { return }
+        phase = .closed
+        leaveAdmission()
+        hub.state.value.remove(self)
+        input = ByteBuffer()
+        output = ByteBuffer()
+    }
+
+    private func leaveAdmission() {
+        guard isAdmitted else { return }
+        isAdmitted = false
+        hub.admission.leave(user: user, isStranger: isStranger)
+    }
+}
+
+extension Connection {
+    /// Writes what is there; ends the connection when it was the last.
+    func flush() {
+        guard let context else { return }
+        if output.readableBytes > 0 {
+            let bytes = output
+            output = ByteBuffer()
+            context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+        }
+        guard case .finishing = phase, slots.isEmpty else { return }
+        phase = .lingering(until: .now() + ServerLimits.farewellTime)
+        input = ByteBuffer()
+        // The end of our side reaches the client behind the last answer; a plain close could
+        // throw that answer away while the client still sends.
+        context.close(mode: .output, promise: nil)
+        isReadHeld = false
+        context.read()
+    }
+
+    /// Takes no more requests and ends behind the last answer.
+    func finish() {
+        switch phase {
+        case .new, .open: phase = .finishing
+        case .finishing, .lingering, .closed: break
+        }
+    }
+
+    /// Logs what a client did, within the loop's budget: strangers can not fill the log.
+    func warn(_ message: Logger.Message, _ facts: Logger.Metadata = [:]) {
+        guard hub.state.value.mayWarn() else { return }
+        var metadata = facts
+        metadata["connection"] = "\(number)"
+        metadata["user"] = "\(user.map { "\($0)" } ?? "-")"
+        hub.logger.warning(message, metadata: metadata)
+    }
+
+    /// Ends at once.
+    func abort() {
+        context?.close(promise: nil)
+    }
+
+    /// Takes no more requests because the daemon stops.
+    func drain() {
+        finish()
+        proceed()
+    }
+
+    /// Answers everything outstanding with `refusal` and ends.
+    func fail(_ refusal: Refusal) {
+        slots.settleAll(.refused(refusal))
+        drain()
+    }
+
+    /// Ends the connection when it has taken too long for something.
+    func sweep(at now: NIODeadline) {
+        switch phase {
+        case .lingering(let until) where now > until:
+            abort()
+        case .open where isStranger && now > since + ServerLimits.strangerTime:
+            reply {
+                $0.writeError(code: "NOAUTH", "not authenticated within 10 s; send AUTH first")
+            }
+            drain()
+        case .open:
+            guard let began = requestBegan, now > began + ServerLimits.requestTime else { return }
+            reply(Refusal(.malformed, "Protocol error: half a request, and nothing for 30 s"))
+            drain()
+        case .new, .finishing, .lingering, .closed: break
+        }
+    }
+}

@@ -1,0 +1,213 @@
+// The listeners and event loops of a running daemon.
+
+internal import Glibc
+internal import Logging
+internal import NIOCore
+internal import NIOPosix
+internal import Tenure
+internal import TenureModel
+
+/// The listeners and event loops of a running daemon.
+struct Front: Sendable {
+    let addresses: ServerAddresses
+    private let group: MultiThreadedEventLoopGroup
+    private let hubs: [LoopHub]
+    private let listeners: [any Channel]
+    private let socketFile: SocketFile
+    private let subscriptions: [UInt64]
+    private let logger: Logger
+    private let ledger: Ledger
+
+    /// Listens.
+    ///
+    /// - Throws: `ServerError` with everything undone that was begun.
+    static func start(
+        _ ledger: Ledger,
+        _ configuration: ServerConfiguration,
+        _ logger: Logger
+    ) async throws -> Front {
+        let file = try SocketFile.listen(
+            at: configuration.socketPath,
+            group: configuration.socketGroup
+        )
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.threads)
+        let hubs = await makeHubs(group, ledger, configuration, logger)
+        var listeners: [any Channel] = []
+        do {
+            listeners.append(
+                try await bootstrap(group, hubs, isLocal: true)
+                    .withBoundSocket(file.descriptor).get()
+            )
+            if let tcp = configuration.tcp {
+                listeners.append(
+                    try await bootstrap(group, hubs, isLocal: false)
+                        .bind(host: tcp.host, port: tcp.port).get()
+                )
+            }
+        } catch {
+            for listener in listeners { try? await listener.close().get() }
+            file.remove()
+            try? await group.shutdownGracefully()
+            throw ServerError("can not listen: \(error)", exitCode: ServerError.cannotCreate)
+        }
+        let addresses = ServerAddresses(
+            socketPath: configuration.socketPath,
+            tcpPort: listeners.count > 1 ? listeners[1].localAddress?.port : nil
+        )
+        logger.info(
+            "listening",
+            metadata: [
+                "socket": "\(addresses.socketPath)",
+                "tcp": "\(addresses.tcpPort.map { "\($0)" } ?? "off")",
+            ]
+        )
+        return Front(
+            addresses: addresses,
+            group: group,
+            hubs: hubs,
+            listeners: listeners,
+            socketFile: file,
+            subscriptions: hubs.map { ledger.subscribe(LossRelay(hub: $0), to: .lost) },
+            logger: logger,
+            ledger: ledger
+        )
+    }
+
+    private static func makeHubs(
+        _ group: MultiThreadedEventLoopGroup,
+        _ ledger: Ledger,
+        _ configuration: ServerConfiguration,
+        _ logger: Logger
+    ) async -> [LoopHub] {
+        let admission = Admission()
+        let numbers = ConnectionNumbers()
+        var hubs: [LoopHub] = []
+        for loop in group.makeIterator() {
+            let made = loop.submit {
+                let hub = LoopHub(
+                    eventLoop: loop,
+                    ledger: ledger,
+                    logger: logger,
+                    admission: admission,
+                    numbers: numbers,
+                    password: configuration.tcp?.password
+                )
+                hub.startSweeping()
+                return hub
+            }
+            // The closure does not throw, so only a loop that was shut down could fail it.
+            if let hub = try? await made.get() { hubs.append(hub) }
+        }
+        return hubs
+    }
+
+    private static func bootstrap(
+        _ group: MultiThreadedEventLoopGroup,
+        _ hubs: [LoopHub],
+        isLocal: Bool
+    ) -> ServerBootstrap {
+        let watermark = ChannelOptions.Types.WriteBufferWaterMark(
+            low: ServerLimits.pendingOutputLowBytes,
+            high: ServerLimits.pendingOutputBytes
+        )
+        var bootstrap = ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: ServerLimits.backlog)
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
+            .childChannelOption(.writeBufferWaterMark, value: watermark)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    guard let hub = hubs.first(where: { $0.eventLoop === channel.eventLoop }) else {
+                        throw ChannelError.operationUnsupported
+                    }
+                    try channel.pipeline.syncOperations.addHandler(
+                        Connection(hub: hub, isLocal: isLocal)
+                    )
+                }
+            }
+        if !isLocal {
+            bootstrap =
+                bootstrap
+                .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+                .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+                .childChannelOption(.socketOption(.so_keepalive), value: 1)
+        }
+        return bootstrap
+    }
+
+    /// Stops accepting, lets what is outstanding finish within `limit`, and closes.
+    func stop(within limit: Duration) async {
+        await stopListening()
+        logger.info("stopping: finishing what is outstanding")
+        await drain(within: limit) { $0.drain($1) }
+        await finish()
+    }
+
+    /// Answers everything outstanding `UNKNOWN` and closes.
+    func fail(_ sentence: String) async {
+        logger.critical("the ledger has failed", metadata: ["reason": "\(sentence)"])
+        await stopListening()
+        let refusal = Refusal(
+            .unknown,
+            "whether it happened is not known, because the ledger has failed; after the restart "
+                + "ask with REQUEST GET and the request id"
+        )
+        await drain(within: .seconds(1)) { state, done in
+            state.fail(refusal)
+            state.drain(done)
+        }
+        await finish()
+    }
+
+    private func stopListening() async {
+        for listener in listeners {
+            // An error here says that it was closed already.
+            try? await listener.close().get()
+        }
+        socketFile.remove()
+    }
+
+    private func drain(
+        within limit: Duration,
+        _ begin: @escaping @Sendable (LoopState, EventLoopPromise<Void>) -> Void
+    ) async {
+        let nanoseconds = limit.components.seconds.multipliedReportingOverflow(by: 1_000_000_000)
+        let amount = TimeAmount.nanoseconds(
+            nanoseconds.overflow
+                ? .max / 2
+                : nanoseconds.partialValue + limit.components.attoseconds / 1_000_000_000
+        )
+        for hub in hubs {
+            let done = hub.eventLoop.makePromise(of: Void.self)
+            let timeout = hub.eventLoop.scheduleTask(in: amount) {
+                hub.state.value.closeAll()
+                done.succeed()
+            }
+            hub.eventLoop.execute { begin(hub.state.value, done) }
+            // The promise is only ever succeeded.
+            try? await done.futureResult.get()
+            timeout.cancel()
+        }
+    }
+
+    private func finish() async {
+        for subscription in subscriptions { ledger.unsubscribe(subscription) }
+        // What is left after the drain closes with its loop.
+        try? await group.shutdownGracefully()
+    }
+}
+
+/// How many files the process may have open.
+enum Descriptors {
+    /// Raises the soft limit to what the limits of connections need, as far as it may.
+    static func raiseLimit() {
+        let wanted = rlim_t(ServerLimits.connections + ServerLimits.descriptorsKept)
+        var limit = rlimit()
+        // SAFETY: the kernel reads and fills the structure during the calls.
+        guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0,
+            limit.rlim_cur < wanted
+        else { return }
+        limit.rlim_cur = min(wanted, limit.rlim_max)
+        // When it may not, the kernel's own limit refuses connections: accept backs off.
+        _ = unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
+}

@@ -1,0 +1,266 @@
+// The meeting place of one event loop: answers and notices come in from the writer's thread, each
+// group as one task of the loop, and go to the connections they are for.
+
+internal import Logging
+internal import NIOCore
+internal import Synchronization
+internal import Tenure
+internal import TenureModel
+
+/// What the connections of one event loop share.
+///
+/// Its own state is behind a lock or never changes; the connections are in `LoopState`, which only
+/// the event loop touches.
+final class LoopHub: AnswerSink {
+    private struct Inbox {
+        var deliveries: [Delivery] = []
+        var isScheduled = false
+    }
+
+    let eventLoop: any EventLoop
+    let ledger: Ledger
+    let logger: Logger
+    let admission: Admission
+    let numbers: ConnectionNumbers
+    let password: String?
+    let state: NIOLoopBound<LoopState>
+    private let inbox = Mutex(Inbox())
+
+    /// The hub of `eventLoop`, made in it.
+    init(
+        eventLoop: any EventLoop,
+        ledger: Ledger,
+        logger: Logger,
+        admission: Admission,
+        numbers: ConnectionNumbers,
+        password: String?
+    ) {
+        self.eventLoop = eventLoop
+        self.ledger = ledger
+        self.logger = logger
+        self.admission = admission
+        self.numbers = numbers
+        self.password = password
+        state = NIOLoopBound(LoopState(), eventLoop: eventLoop)
+    }
+
+    func deliver(_ answers: [Delivery]) {
+        let isFirst = inbox.withLock { inbox in
+            inbox.deliveries.append(contentsOf: answers)
+            defer { inbox.isScheduled = true }
+            return !inbox.isScheduled
+        }
+        if isFirst { eventLoop.execute { self.takeDeliveries() } }
+    }
+
+    private func takeDeliveries() {
+        let deliveries = inbox.withLock { inbox in
+            inbox.isScheduled = false
+            let taken = inbox.deliveries
+            inbox.deliveries = []
+            return taken
+        }
+        state.value.settle(deliveries)
+    }
+
+    /// Begins to look at the clock for connections that take too long.
+    func startSweeping() {
+        eventLoop.scheduleRepeatedTask(
+            initialDelay: ServerLimits.sweepInterval,
+            delay: ServerLimits.sweepInterval
+        ) { [state] task in
+            if state.value.isStopped {
+                task.cancel()
+            } else {
+                state.value.sweep(at: .now())
+            }
+        }
+    }
+}
+
+/// Gives numbers to connections, over all event loops.
+final class ConnectionNumbers: Sendable {
+    private let last = Atomic<UInt64>(0)
+
+    /// The next number, from 1.
+    func next() -> UInt64 {
+        last.add(1, ordering: .relaxed).newValue
+    }
+}
+
+/// The connections of one event loop; only that loop touches it.
+final class LoopState {
+    private var connections: [UInt64: Connection] = [:]
+    private var holders: [LeaseID: UInt64] = [:]
+    private var watchers: Set<UInt64> = []
+    private var watchSubscription: UInt64?
+    private var emptied: EventLoopPromise<Void>?
+    /// Whether the loop serves nobody any more.
+    private(set) var isStopped = false
+    /// Commands that were answered or sent to the ledger.
+    var commands: UInt64 = 0
+    private var warnings = 0
+
+    /// Whether the log may take another line about what a client did.
+    func mayWarn() -> Bool {
+        warnings += 1
+        return warnings <= ServerLimits.warningsPerSweep
+    }
+
+    /// Adds a connection that was let in; false when the loop stops.
+    func add(_ connection: Connection) -> Bool {
+        if isStopped { return false }
+        connections[connection.number] = connection
+        return true
+    }
+
+    /// Forgets a connection that has ended.
+    func remove(_ connection: Connection) {
+        connections[connection.number] = nil
+        for lease in connection.leases { holders[lease] = nil }
+        unwatch(connection)
+        if connections.isEmpty { emptied?.succeed() }
+    }
+
+    /// Hands answers to the connections that asked, then writes once for each.
+    func settle(_ deliveries: [Delivery]) {
+        var touched: [Connection] = []
+        var last: Connection?
+        for delivery in deliveries {
+            let number = delivery.ticket >> ReplySlots.sequenceBits
+            if last?.number != number {
+                last = connections[number]
+                if let last, !last.isTouched {
+                    last.isTouched = true
+                    touched.append(last)
+                }
+            }
+            last?.settle(delivery)
+        }
+        for connection in touched {
+            connection.isTouched = false
+            connection.proceed()
+        }
+    }
+
+    /// Notes that the loss of `lease` is to be pushed to `connection`.
+    func note(_ lease: LeaseID, of connection: Connection) {
+        guard connection.leases.count < ServerLimits.watchedLeases else { return }
+        if let before = holders.updateValue(connection.number, forKey: lease),
+            before != connection.number
+        {
+            connections[before]?.leases.remove(lease)
+        }
+        connection.leases.insert(lease)
+    }
+
+    /// Notes that `lease` was given back.
+    func forget(_ lease: LeaseID) {
+        guard let number = holders.removeValue(forKey: lease) else { return }
+        connections[number]?.leases.remove(lease)
+    }
+}
+
+extension LoopState {
+    /// Pushes events to `connection` from now on.
+    func watch(_ connection: Connection, hub: LoopHub) {
+        watchers.insert(connection.number)
+        if watchSubscription == nil {
+            watchSubscription = hub.ledger.subscribe(EventRelay(hub: hub), to: .all)
+        }
+    }
+
+    /// Ends the events for `connection`.
+    func unwatch(_ connection: Connection) {
+        watchers.remove(connection.number)
+        guard watchers.isEmpty, let subscription = watchSubscription else { return }
+        watchSubscription = nil
+        connection.hub.ledger.unsubscribe(subscription)
+    }
+
+    /// Pushes leases that were taken back to the connections that had asked for them.
+    func pushLost(_ notices: [Notice]) {
+        for notice in notices {
+            guard let lease = notice.lease, let number = holders.removeValue(forKey: lease),
+                let connection = connections[number]
+            else { continue }
+            connection.leases.remove(lease)
+            connection.push("lease-lost", Self.lost(notice, lease))
+        }
+        for connection in connections.values { connection.flush() }
+    }
+
+    private static func lost(_ notice: Notice, _ lease: LeaseID) -> Document {
+        var fields: [Document.Field] = [
+            .init("lease", .id(lease.rawValue)), .init("cause", .string(notice.name)),
+            .init("position", .id(notice.position)),
+        ]
+        if case .map(let rest) = notice.document {
+            let known: Set<String> = ["lease", "cause", "position", "event", "token"]
+            fields += rest.filter { !known.contains($0.name) }
+        }
+        return .map(fields)
+    }
+
+    /// Pushes events to the connections that watch.
+    func pushEvents(_ notices: [Notice]) {
+        for number in watchers {
+            guard let connection = connections[number] else { continue }
+            for notice in notices where connection.watches(notice) {
+                connection.push("event", connection.visible(notice.document))
+            }
+            connection.flush()
+        }
+    }
+
+    /// Ends connections that take too long.
+    func sweep(at now: NIODeadline) {
+        warnings = 0
+        for connection in connections.values { connection.sweep(at: now) }
+    }
+
+    /// Lets connections finish what is outstanding and end; succeeds when all have.
+    func drain(_ done: EventLoopPromise<Void>) {
+        isStopped = true
+        emptied = done
+        if connections.isEmpty { done.succeed() }
+        for connection in connections.values { connection.drain() }
+    }
+
+    /// Ends all connections at once.
+    func closeAll() {
+        for connection in connections.values { connection.abort() }
+    }
+
+    /// Answers everything outstanding with `refusal`, then drains.
+    func fail(_ refusal: Refusal) {
+        isStopped = true
+        for connection in connections.values { connection.fail(refusal) }
+    }
+}
+
+/// Brings events to the event loop of a hub.
+final class EventRelay: NoticeSink {
+    private let hub: LoopHub
+
+    init(hub: LoopHub) {
+        self.hub = hub
+    }
+
+    func notice(_ notices: [Notice]) {
+        hub.eventLoop.execute { [hub] in hub.state.value.pushEvents(notices) }
+    }
+}
+
+/// Brings leases that were taken back to the event loop of a hub.
+final class LossRelay: NoticeSink {
+    private let hub: LoopHub
+
+    init(hub: LoopHub) {
+        self.hub = hub
+    }
+
+    func notice(_ notices: [Notice]) {
+        hub.eventLoop.execute { [hub] in hub.state.value.pushLost(notices) }
+    }
+}

@@ -1,0 +1,115 @@
+// What the daemon's front is told: where to listen, for whom, and how to stop.
+
+/// Where the daemon listens and for whom.
+public struct ServerConfiguration: Sendable {
+    /// A listener for TCP on loopback.
+    public struct TCP: Sendable {
+        /// `127.0.0.1`, `::1` or `localhost`; anything else is refused.
+        public var host: String
+        /// The port; 0 lets the system choose.
+        public var port: Int
+        /// What AUTH must say: at least 16 bytes.
+        public var password: String
+
+        /// A listener that needs `password`.
+        public init(host: String = "127.0.0.1", port: Int, password: String) {
+            self.host = host
+            self.port = port
+            self.password = password
+        }
+    }
+
+    /// The path of the Unix socket.
+    public var socketPath: String
+    /// The group that may connect besides the daemon's own user; nobody else when absent.
+    public var socketGroup: String?
+    /// The listener for TCP; none when absent.
+    public var tcp: TCP?
+    /// Threads that serve connections: the ledger's writer is the bottleneck, so one is enough.
+    public var threads = 1
+    /// How long a graceful shutdown waits for outstanding commands.
+    public var drainTime = Duration.seconds(10)
+
+    /// A daemon that listens at `socketPath` for its own user and root.
+    public init(socketPath: String) {
+        self.socketPath = socketPath
+    }
+}
+
+/// Why the daemon can not listen, or had to stop: a sentence with the remedy, and an exit code.
+public struct ServerError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// What, where, and what to do.
+    public let sentence: String
+    /// The exit code of the process, from sysexits(3).
+    public let exitCode: Int32
+
+    /// An error for the operator.
+    package init(_ sentence: String, exitCode: Int32) {
+        self.sentence = sentence
+        self.exitCode = exitCode
+    }
+
+    /// The sentence.
+    public var description: String { sentence }
+
+    static let cannotCreate: Int32 = 73
+    static let inputOutput: Int32 = 74
+    static let inUse: Int32 = 75
+    static let notPermitted: Int32 = 77
+    static let configuration: Int32 = 78
+}
+
+extension ServerConfiguration {
+    /// Checks what can be checked without touching the system.
+    ///
+    /// - Throws: with exit code 78, naming the setting.
+    package func check() throws(ServerError) {
+        guard socketPath.hasPrefix("/") else {
+            throw ServerError(
+                "the socket path '\(socketPath)' is not absolute; write it from /",
+                exitCode: ServerError.configuration
+            )
+        }
+        guard socketPath.utf8.count <= ServerLimits.socketPathBytes, !socketPath.hasSuffix("/"),
+            !socketPath.utf8.contains(0)
+        else {
+            throw ServerError(
+                "the socket path '\(socketPath)' is longer than \(ServerLimits.socketPathBytes) "
+                    + "bytes or no file name; choose another",
+                exitCode: ServerError.configuration
+            )
+        }
+        guard (1...64).contains(threads) else {
+            throw ServerError(
+                "\(threads) threads are not between 1 and 64",
+                exitCode: ServerError.configuration
+            )
+        }
+        try tcp?.check()
+    }
+}
+
+extension ServerConfiguration.TCP {
+    fileprivate func check() throws(ServerError) {
+        guard ["127.0.0.1", "::1", "localhost"].contains(host) else {
+            throw ServerError(
+                "TCP on '\(host)' is refused: the daemon listens on loopback only; use 127.0.0.1 "
+                    + "and a tunnel with TLS",
+                exitCode: ServerError.configuration
+            )
+        }
+        guard (0...65_535).contains(port) else {
+            throw ServerError("\(port) is not a TCP port", exitCode: ServerError.configuration)
+        }
+        guard
+            (ServerLimits.passwordBytesMin...ServerLimits.passwordBytesMax)
+                .contains(password.utf8.count)
+        else {
+            throw ServerError(
+                "TCP needs a password of \(ServerLimits.passwordBytesMin) to "
+                    + "\(ServerLimits.passwordBytesMax) bytes; set one or do not listen on TCP",
+                exitCode: ServerError.configuration
+            )
+        }
+    }
+}

@@ -1,0 +1,56 @@
+// Every bound of the daemon's front, each with its unit and its reason.
+//
+// What may be sent is bounded in TenureWire's WireLimits; what may be meant, in TenureModel's
+// Limits.
+
+internal import NIOCore
+
+/// The bounds of listeners and connections.
+package enum ServerLimits {
+    /// The most connections in all: each costs a descriptor and about 4 KiB.
+    package static let connections = 4_096
+    /// The most connections of one user.
+    ///
+    /// The same as in all: on the usual machine one user runs the orchestrator and everything else.
+    package static let connectionsPerUser = 4_096
+    /// The most connections over TCP that have not authenticated.
+    package static let strangers = 16
+    /// How long a connection over TCP may take to authenticate.
+    static let strangerTime = TimeAmount.seconds(10)
+    /// How many wrong passwords end a connection.
+    static let passwordAttempts = 3
+    /// Descriptors that the daemon needs besides connections: log, state, listeners, pidfds.
+    static let descriptorsKept = 512
+
+    /// The most commands of one connection that wait for their answers.
+    package static let outstanding = 1_000
+    /// What a list counts for among the outstanding: its answer is that much longer than a grant's.
+    static let listWeight = 64
+    /// The most bytes of answers that wait for a client to read before its reading is stopped.
+    package static let pendingOutputBytes = 1 << 20
+    /// Where reading begins again.
+    static let pendingOutputLowBytes = 256 << 10
+    /// The most commands of one connection in one turn of the event loop, for fairness.
+    static let commandsPerTurn = 1_000
+    /// How many bytes of answers are gathered before they are written.
+    static let outputChunkBytes = 64 << 10
+    /// How long a request may take from its first byte to its last.
+    static let requestTime = TimeAmount.seconds(30)
+    /// How long a connection that was told to end may take to read that.
+    static let farewellTime = TimeAmount.seconds(1)
+    /// How often these times are looked at.
+    static let sweepInterval = TimeAmount.seconds(1)
+    /// How many lines about clients the log takes between two looks: a client can not fill a disk.
+    static let warningsPerSweep = 20
+    /// The most leases of one connection whose loss is pushed to it.
+    package static let watchedLeases = 10_000
+
+    /// The most connections that wait to be accepted.
+    static let backlog: Int32 = 1_024
+    /// The longest path of a Unix socket, in bytes: `sun_path` and its zero byte.
+    package static let socketPathBytes = 107
+    /// The shortest password for TCP, in bytes.
+    package static let passwordBytesMin = 16
+    /// The longest password for TCP, in bytes.
+    package static let passwordBytesMax = 1_024
+}

@@ -1,0 +1,91 @@
+// The daemon's front as a service: listen, serve, and stop in the order that loses nothing.
+//
+// A graceful shutdown stops accepting, lets outstanding commands finish within a limit, closes the
+// connections, then shuts the ledger down. A ledger that fails ends the service: what is
+// outstanding is answered `UNKNOWN`, because nobody knows its fate until the restart.
+
+public import Logging
+internal import NIOCore
+internal import NIOPosix
+public import ServiceLifecycle
+internal import Synchronization
+public import Tenure
+internal import TenureModel
+
+/// Serves one ledger over sockets.
+public struct TenureService: Service {
+    private let ledger: Ledger
+    private let configuration: ServerConfiguration
+    private let logger: Logger
+    private let started: @Sendable (ServerAddresses) -> Void
+
+    /// A service that has not begun; `started` is told where it listens when it does.
+    public init(
+        ledger: Ledger,
+        configuration: ServerConfiguration,
+        logger: Logger,
+        started: @escaping @Sendable (ServerAddresses) -> Void = { _ in }
+    ) {
+        self.ledger = ledger
+        self.configuration = configuration
+        self.logger = logger
+        self.started = started
+    }
+
+    /// What can end the service.
+    private enum Ending: Sendable {
+        case asked
+        case failed(sentence: String, exitCode: Int32)
+    }
+
+    /// Serves until a graceful shutdown or the cancellation of the task.
+    ///
+    /// - Throws: `ServerError` with an exit code when it can not listen or the ledger has failed.
+    public func run() async throws {
+        try configuration.check()
+        Descriptors.raiseLimit()
+        let (endings, continuation) = AsyncStream.makeStream(of: Ending.self)
+        ledger.onFailure { failure in
+            continuation.yield(.failed(sentence: failure.sentence, exitCode: failure.exitCode))
+        }
+        let front = try await Front.start(ledger, configuration, logger)
+        started(front.addresses)
+        let ending = await withTaskCancellationOrGracefulShutdownHandler {
+            for await ending in endings { return ending }
+            return Ending.asked
+        } onCancelOrGracefulShutdown: {
+            continuation.yield(.asked)
+        }
+        // A task that was cancelled can not wait; what follows must.
+        let ledger = ledger
+        let drainTime = configuration.drainTime
+        let stopping = Task { () -> ServerError? in
+            switch ending {
+            case .asked:
+                await front.stop(within: drainTime)
+                await Blocking.run { ledger.shutdown() }
+                return nil
+            case .failed(let sentence, let exitCode):
+                await front.fail(sentence)
+                return ServerError(sentence, exitCode: exitCode)
+            }
+        }
+        if let error = await stopping.value { throw error }
+    }
+}
+
+/// Where a daemon listens.
+public struct ServerAddresses: Sendable {
+    /// The path of the Unix socket.
+    public let socketPath: String
+    /// The port of TCP, when it listens there.
+    public let tcpPort: Int?
+}
+
+/// Runs what blocks on a thread that may.
+private enum Blocking {
+    static func run(_ body: @escaping @Sendable () -> Void) async {
+        // The pool of NIO lives as long as the process, so there is no error to have.
+        try? await NIOThreadPool.singleton.runIfActive(body)
+    }
+}
