@@ -95,8 +95,11 @@ package final class DataDirectory: Sendable {
         do throws(DiskError) {
             return try HostDisk(root: path)
         } catch {
-            guard error.errno == .noSuchFileOrDirectory else { throw StorageError(error, in: path) }
-            throw .unsupported(noLedger(at: path))
+            switch error.errno {
+            case .noSuchFileOrDirectory: throw .unsupported(noLedger(at: path))
+            case .notDirectory: throw .notPermitted(notDirectory(at: path))
+            default: throw StorageError(error, in: path)
+            }
         }
     }
 
@@ -144,6 +147,14 @@ package final class DataDirectory: Sendable {
                 at: path,
                 "restore ledger.json from a backup; nothing is started anew by itself"
             )
+        )
+    }
+
+    private static func notDirectory(at path: String) -> Trouble {
+        Trouble(
+            "is not a directory, or is a symbolic link",
+            at: path,
+            "name the directory of the ledger itself"
         )
     }
 

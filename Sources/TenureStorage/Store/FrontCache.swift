@@ -42,7 +42,7 @@ package struct FrontCacheFigures: Equatable, Sendable {
 package final class FrontCache: RowSource {
     private let reader: any RowReading
     private var codec: RowCodec
-    private var list: RowList
+    var list: RowList
     private var hits: UInt64 = 0
     private var misses: UInt64 = 0
 
@@ -85,7 +85,7 @@ package final class FrontCache: RowSource {
         }
     }
 
-    private func keep(_ key: CacheKey, _ row: CachedRow?, _ bytes: Int?) {
+    func keep(_ key: CacheKey, _ row: CachedRow?, _ bytes: Int?) {
         if let row, let bytes {
             list.set(key, row, bytes: bytes)
         } else {

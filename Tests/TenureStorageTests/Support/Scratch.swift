@@ -20,7 +20,7 @@ final class Scratch {
     }
 
     deinit {
-        remove(path)
+        Scratch.remove(path)
     }
 
     enum ScratchError: Error {
@@ -80,7 +80,7 @@ final class Scratch {
         Scratch.names("\(ledger)/\(name)")
     }
 
-    private func remove(_ path: String) {
+    static func remove(_ path: String) {
         for name in Scratch.names(path) { remove("\(path)/\(name)") }
         if unsafe unlink(path) != 0 { unsafe rmdir(path) }
     }
