@@ -68,6 +68,7 @@ final class Connection: ChannelDuplexHandler {
     var isReadWanted = false
     var isTurnScheduled = false
     var isInputEnded = false
+    private var hasSaidFarewell = false
     var requestBegan: NIODeadline?
 
     init(hub: LoopHub, isLocal: Bool) {
@@ -155,8 +156,10 @@ final class Connection: ChannelDuplexHandler {
                 // What was sent before the end is still answered, however many turns it takes.
                 isInputEnded = true
                 proceed()
-            case .lingering: abort()
-            case .new, .finishing, .closed: break
+            case .new, .finishing, .lingering, .closed:
+                isInputEnded = true
+                // What is left to say is written before the connection ends.
+                if case .lingering = phase, hasSaidFarewell { abort() }
             }
         }
         context.fireUserInboundEventTriggered(event)
@@ -193,17 +196,28 @@ extension Connection {
     /// Writes what is there; ends the connection when it was the last.
     func flush() {
         guard let context else { return }
-        if output.readableBytes > 0 {
-            let bytes = output
-            output = ByteBuffer()
-            context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
-        }
-        guard case .finishing = phase, slots.isEmpty else { return }
+        if case .finishing = phase, slots.isEmpty { return sayFarewell(context) }
+        guard output.readableBytes > 0 else { return }
+        let bytes = output
+        output = ByteBuffer()
+        context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+    }
+
+    /// Writes the last bytes, then ends our side; the client ends the other when it has read them.
+    ///
+    /// Closing before they are written would lose them, and so could a plain close after it while
+    /// the client still sends.
+    private func sayFarewell(_ context: ChannelHandlerContext) {
         phase = .lingering(until: .now() + ServerLimits.farewellTime)
+        let written = context.eventLoop.makePromise(of: Void.self)
+        context.writeAndFlush(wrapOutboundOut(output), promise: written)
+        output = ByteBuffer()
         input = ByteBuffer()
-        // The end of our side reaches the client behind the last answer; a plain close could
-        // throw that answer away while the client still sends.
-        context.close(mode: .output, promise: nil)
+        written.futureResult.assumeIsolated().whenComplete { [weak self] _ in
+            guard let self, let context = self.context else { return }
+            hasSaidFarewell = true
+            context.close(mode: isInputEnded ? .all : .output, promise: nil)
+        }
         isReadHeld = false
         context.read()
     }

@@ -37,7 +37,7 @@ package enum ServerLimits {
     /// How long a request may take from its first byte to its last.
     static let requestTime = TimeAmount.seconds(30)
     /// How long a connection that was told to end may take to read that.
-    static let farewellTime = TimeAmount.seconds(1)
+    static let farewellTime = TimeAmount.seconds(10)
     /// How often these times are looked at.
     static let sweepInterval = TimeAmount.seconds(1)
     /// How many lines about clients the log takes between two looks: a client can not fill a disk.
