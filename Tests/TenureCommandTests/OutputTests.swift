@@ -1,0 +1,152 @@
+import TenureCommand
+import TenureModel
+import Testing
+
+@Suite("Output")
+struct OutputTests {
+    @Test
+    func `JSON carries tokens, lease ids and positions as strings, amounts as numbers`() {
+        let document = Document.map([
+            .init("lease", .id(281_474_976_710_661)), .init("ttl", .integer(30_000)),
+            .init("replayed", .bool(false)), .init("session", .null),
+            .init("placements", .list([.map([.init("resource", .string("gpu0"))])])),
+        ])
+        #expect(
+            JSONText.of(document) == """
+                {"lease":"281474976710661","ttl":30000,"replayed":false,"session":null,\
+                "placements":[{"resource":"gpu0"}]}
+                """
+        )
+    }
+
+    /// One row per way in which a text could end a JSON string or draw on a terminal.
+    @Test(arguments: [
+        ("plain", #""plain""#), (#"a"b"#, #""a\"b""#), (#"a\b"#, #""a\\b""#),
+        ("a\nb\r\tc", #""a\nb\r\tc""#), ("\u{0}\u{1b}[31m", #""\u0000\u001b[31m""#),
+        ("\u{7f}\u{9b}", #""\u007f\u009b""#),
+        ("\u{2028}\u{202e}\u{2066}", #""\u2028\u202e\u2066""#),
+        ("Zürich 🚀", #""Zürich 🚀""#), ("a\u{301}", "\"a\u{301}\""), ("", #""""#),
+    ])
+    func `JSON text is escaped`(text: String, expected: String) {
+        #expect(JSONText.of(.string(text)) == expected)
+    }
+
+    @Test
+    func `a list is a table with amounts as quantities and numbers at the right`() {
+        func item(_ name: String, _ kind: String, _ capacity: UInt64, _ held: UInt64) -> Document {
+            .map([
+                .init("resource", .string(name)), .init("kind", .string(kind)),
+                .init("capacity", .count(capacity)), .init("held", .count(held)),
+                .init("labels", .map([.init("model", .string("A100"))])),
+            ])
+        }
+        let list = Document.map([
+            .init(
+                "items",
+                .list([
+                    item("box/gpu0", "gpu", 1000, 500), item("box/memory", "memory", 1 << 38, 0),
+                ])
+            ),
+            .init("cursor", .null),
+        ])
+        #expect(
+            Rendering.lines(list) == [
+                "RESOURCE    KIND    CAPACITY  HELD  LABELS",
+                "box/gpu0    gpu            1  500m  model=A100",
+                "box/memory  memory     256Gi     0  model=A100",
+            ]
+        )
+    }
+
+    @Test
+    func `a grant is names and values with its placements below`() {
+        let grant = Document.map([
+            .init("status", .string("granted")), .init("lease", .id(7)),
+            .init("ttl", .integer(90_500)),
+            .init(
+                "placements",
+                .list([
+                    .map([
+                        .init("resource", .string("gpu0")), .init("node", .string("box")),
+                        .init("kind", .string("gpu")), .init("amount", .integer(2000)),
+                    ])
+                ])
+            ),
+        ])
+        #expect(
+            Rendering.lines(grant) == [
+                "status  granted", "lease   7", "ttl     1m30s500ms", "", "placements",
+                "  RESOURCE  NODE  KIND  AMOUNT", "  gpu0      box   gpu        2",
+            ]
+        )
+    }
+
+    @Test
+    func `an empty list is no lines`() {
+        #expect(Rendering.lines(.map([.init("items", .list([])), .init("cursor", .null)])) == [])
+    }
+
+    @Test
+    func `what would move the cursor of a terminal is made visible`() {
+        #expect(Table.cell("a\u{1b}[2Jb\nc") == "a\\u{1b}[2Jb\\u{a}c")
+    }
+
+    @Test
+    func `a refusal is its code and sentence, or one JSON object`() {
+        let refusal = Refusal(.exhausted, "gpu: 1 of 8 is free\n")
+        #expect(
+            TenureTool.sentence(of: refusal, json: false)
+                == "tenure: EXHAUSTED gpu: 1 of 8 is free\\u{a}"
+        )
+        #expect(
+            TenureTool.sentence(of: refusal, json: true)
+                == #"{"code":"EXHAUSTED","message":"gpu: 1 of 8 is free\n"}"#
+        )
+    }
+
+    @Test(
+        arguments: [
+            (Document.string("a/b"), "a/b"), (.id(9), "9"), (.null, nil), (.string(""), nil),
+        ] as [(Document, String?)]
+    )
+    func `a list goes on at its cursor and ends without one`(cursor: Document, expected: String?) {
+        let page = Document.map([.init("items", .list([])), .init("cursor", cursor)])
+        #expect(ListPages.cursor(of: page) == expected)
+    }
+
+    @Test
+    func `the next page is asked for with the cursor of this one`() {
+        let list = ["LEASE", "LIST", "LIMIT", "5"]
+        #expect(ListPages.arguments(list, after: "x") == list + ["AFTER", "x"])
+        #expect(ListPages.arguments(list + ["AFTER", "x"], after: "y") == list + ["AFTER", "y"])
+    }
+
+    @Test
+    func `a progress bar is never longer than its width`() {
+        let bar = ProgressBar("replay", isShown: false)
+        #expect(
+            bar.line(1, of: 2, after: .seconds(2))
+                == "replay [###############...............] 1/2, 0/s"
+        )
+        #expect(
+            bar.line(9, of: 3, after: .zero)
+                == "replay [##############################] 9/3, 0/s"
+        )
+    }
+
+    @Test
+    func `percentiles are whole microseconds, rounded up`() {
+        var latencies = Latencies()
+        #expect(latencies.fields.isEmpty)
+        for microseconds in 1...100 { latencies.record(.microseconds(microseconds)) }
+        let fields = Document.map(latencies.fields)
+        #expect(latencies.count == 100)
+        #expect(fields["p50"] == .integer(51) || fields["p50"] == .integer(50))
+        #expect(fields["max"] == .integer(101) || fields["max"] == .integer(100))
+    }
+
+    @Test(arguments: [(1.0, 3.0, "33.3"), (2, 2, "100.0"), (1, 0, "0.0"), (0, 5, "0.0")])
+    func `a share has one digit behind the point`(part: Double, whole: Double, text: String) {
+        #expect(Figures.percent(part, of: whole) == text)
+    }
+}

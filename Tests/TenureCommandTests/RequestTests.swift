@@ -1,0 +1,160 @@
+import ArgumentParser
+import TenureCommand
+import TenureModel
+import TenureWire
+import Testing
+
+/// A command line and the command of the protocol that it means.
+struct RequestCase: Sendable, CustomTestStringConvertible {
+    let line: [String]
+    let words: [String]
+
+    init(_ line: String, _ words: String) {
+        self.line = line.split(separator: " ").map(String.init)
+        self.words = words.split(separator: " ").map(String.init)
+    }
+
+    init(_ line: [String], _ words: [String]) {
+        self.line = line
+        self.words = words
+    }
+
+    var testDescription: String { line.joined(separator: " ") }
+
+    static let all: [RequestCase] = [
+        .init("status", "STATUS"),
+        .init("usage research/vision", "USAGE GET research/vision"),
+        .init("acquire --pool p --claim gpu=1,memory=32Gi", "ACQUIRE p gpu=1,memory=32Gi"),
+        .init(
+            "acquire --pool p --claim 4*gpu=2 --claim cpu=2 --tenant a/b --holder h --ttl 30s",
+            "ACQUIRE p 4*gpu=2+cpu=2 TENANT a/b HOLDER h TTL 30000"
+        ),
+        .init(
+            "acquire --pool p --claim gpu=1 --session 9 --max-lifetime 1d --priority high",
+            "ACQUIRE p gpu=1 SESSION 9 MAXLIFETIME 86400000 PRIORITY high"
+        ),
+        .init(
+            "acquire --pool p --claim gpu=1 --request r --strategy best-fit --select m=a|b"
+                + " --select z=1 --tag job=7 --json",
+            "ACQUIRE p gpu=1 REQUEST r STRATEGY best-fit SELECT m=a|b,z=1 TAG job=7"
+        ),
+        .init(
+            ["acquire", "--pool", "p", "--claim", "cpu=1", "--purpose", "night run"],
+            ["ACQUIRE", "p", "cpu=1", "PURPOSE", "night run"]
+        ),
+        .init("reserve --pool p --claim gpu=1 --hold 10s", "RESERVE p gpu=1 HOLD 10000"),
+        .init("plan --pool p --claim gpu=1", "PLAN p gpu=1"),
+        .init("commit 5 6", "COMMIT 5 6"),
+        .init("commit 5 6 --part g=1 --part m=2Gi", "COMMIT 5 6 g=1,m=2Gi"),
+        .init("cancel 5 6", "CANCEL 5 6"),
+        .init("renew 5 6", "RENEW 5 6"),
+        .init("renew 5 6 --ttl 2h", "RENEW 5 6 TTL 7200000"),
+        .init("release 5 6", "RELEASE 5 6"),
+        .init("release 5 6 --part g=500m", "RELEASE 5 6 g=500m"),
+        .init("check 5 6", "CHECK 5 6"),
+        .init("lease list", "LEASE LIST"),
+        .init(
+            "lease list --pool p --tenant t --holder h --limit 5 --after x",
+            "LEASE LIST POOL p TENANT t HOLDER h LIMIT 5 AFTER x"
+        ),
+        .init("lease show 5", "LEASE GET 5"),
+        .init(["lease", "revoke", "5", "node down"], ["LEASE", "REVOKE", "5", "node down"]),
+        .init("request get r --tenant t", "REQUEST GET r TENANT t"),
+        .init("session open --ttl 30s --holder h", "SESSION OPEN TTL 30000 HOLDER h"),
+        .init("session open --process 41", "SESSION OPEN PROCESS 41"),
+        .init("session keepalive 5 6", "SESSION KEEPALIVE 5 6"),
+        .init("session close 5 6", "SESSION CLOSE 5 6"),
+        .init("session show 5", "SESSION GET 5"),
+        .init("pool set p", "POOL SET p"),
+        .init(
+            "pool set p strategy=best-fit ttlMax=7d maxLifetime=0s tier=2",
+            "POOL SET p strategy best-fit ttlMax 604800000 maxLifetime 0 tier 2"
+        ),
+        .init("pool get p", "POOL GET p"),
+        .init("pool list", "POOL LIST"),
+        .init("pool del p", "POOL DEL p"),
+        .init(
+            "resource set g --pool p --kind gpu --capacity 1 --node n --label a=b --label c=d"
+                + " --force",
+            "RESOURCE SET g POOL p KIND gpu CAPACITY 1 NODE n LABEL a=b,c=d FORCE"
+        ),
+        .init("resource get g", "RESOURCE GET g"),
+        .init("resource list --pool p --all", "RESOURCE LIST POOL p"),
+        .init("resource cordon g", "RESOURCE CORDON g"),
+        .init("resource uncordon g", "RESOURCE UNCORDON g"),
+        .init("resource drain g", "RESOURCE DRAIN g"),
+        .init("resource del g", "RESOURCE DEL g"),
+        .init("quota set t gpu --limit 8", "QUOTA SET t gpu LIMIT 8"),
+        .init("quota get t gpu", "QUOTA GET t gpu"),
+        .init("quota list --tenant t", "QUOTA LIST TENANT t"),
+        .init("quota del t gpu", "QUOTA DEL t gpu"),
+    ]
+}
+
+@Suite("Requests")
+struct RequestTests {
+    @Test(arguments: RequestCase.all)
+    func `a command line is one command of the protocol`(row: RequestCase) throws {
+        let verb = try #require(try TenureTool.parseAsRoot(row.line) as? any LedgerVerb)
+        #expect(try verb.request() == row.words)
+    }
+
+    @Test(arguments: RequestCase.all)
+    func `the daemon understands what the command line says`(row: RequestCase) {
+        let parsed = CommandParser.parse(RequestArguments(row.words))
+        if case .refused(let refusal) = parsed {
+            Issue.record("\(row.words) is refused: \(refusal.message)")
+        }
+    }
+
+    /// One row per mistake that is told before anything is sent.
+    @Test(arguments: [
+        "acquire --claim gpu=1", "acquire --pool p", "acquire --pool p --claim gpu=1 --ttl 30",
+        "acquire --pool p --claim gpu=1 --ttl 30s --session 4",
+        "acquire --pool p --claim gpu=1 --priority urgent",
+        "acquire --pool p --claim gpu=1 --strategy random",
+        "acquire --pool p --claim gpu=1 --select model",
+        "acquire --pool p --claim gpu=1 --tag a,b=c",
+        "reserve --pool p --claim gpu=1", "renew 5", "renew five 6", "release 5 -6",
+        "release 5 6 --part gpu0", "session open", "session open --process 0",
+        "pool set p ttlMax", "pool set p ttlMax=7", "resource set g --pool p --kind gpu",
+        "resource set g --pool p --kind g/pu --capacity 1",
+        "resource set g --pool p --kind seat --capacity 500m",
+        "resource set g --pool p --kind gpu --capacity 1e3", "quota set a//b gpu --limit 1",
+        "lease list --limit 0", "lease list --limit 100000", "lease revoke 5", "nothing",
+        "serve --tcp nowhere", "serve --log-level loud", "serve --cache-bytes -1",
+        "bench load --clients 0", "bench load --depth 100000", "bench fill --leases 0",
+        "bench disk --writes 0", "replay openb --nodes n --pods p --nodes-sample 0",
+        "replay openb --nodes n --pods p --copies 0", "replay openb --nodes n --pods p --step 1ms",
+        "replay openb --nodes n --pods p --crash-every 0", "audit log d --from 0",
+        "audit log d --from 5 --to 4", "audit timeline d ..",
+    ])
+    func `a wrong command line is refused as a usage error`(line: String) throws {
+        let arguments = line.split(separator: " ").map(String.init)
+        let error = #expect(throws: (any Error).self) { try TenureTool.parseAsRoot(arguments) }
+        #expect(TenureTool.exitCode(for: try #require(error)).rawValue == ExitStatus.usage.rawValue)
+    }
+
+    @Test(arguments: [
+        ("127.0.0.1:7420", "127.0.0.1", 7420), ("host:1", "host", 1), ("[::1]:7420", "::1", 7420),
+    ])
+    func `an address has a host and a port`(text: String, host: String, port: Int) throws {
+        let address = try HostPort(text)
+        #expect(address.host == host)
+        #expect(address.port == port)
+    }
+
+    @Test(arguments: ["", "host", ":7420", "host:", "host:0", "host:65536", "host:x", "[]:7"])
+    func `what is no address is refused`(text: String) {
+        #expect(throws: (any Error).self) { try HostPort(text) }
+    }
+
+    @Test
+    func `every verb that asks the daemon has examples in its help`() throws {
+        for row in RequestCase.all {
+            let verb = try #require(try TenureTool.parseAsRoot(row.line) as? any LedgerVerb)
+            let help = type(of: verb).helpMessage()
+            #expect(help.contains("EXAMPLES\n  tenure "), "\(row.line)")
+        }
+    }
+}

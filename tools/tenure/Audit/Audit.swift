@@ -1,0 +1,134 @@
+// The verbs of `audit`: read a stopped ledger or a copy, and change nothing.
+
+internal import ArgumentParser
+internal import TenureLog
+internal import TenureModel
+
+struct AuditNoun: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "audit",
+        abstract: "Verify, print and explain the history of a ledger that is not served.",
+        discussion: """
+            A ledger that is being served is asked with the other verbs; an audit works on a \
+            stopped one or on a copy of its directory, and writes nothing.
+            """,
+        subcommands: [AuditVerify.self, AuditLog.self, AuditTimeline.self]
+    )
+}
+
+struct AuditVerify: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "verify",
+        abstract: "Check every byte: log, seals, state, and that they tell the same.",
+        discussion: """
+            Exit code 0 when everything holds, 65 when something is damaged; every problem is \
+            named with its file and place.
+
+            EXAMPLES
+              tenure audit verify /var/lib/tenure
+              tenure audit verify /backup/tenure --json
+            """
+    )
+
+    @Argument(help: ArgumentHelp("Directory of the ledger.", valueName: "directory"))
+    var directory: String
+
+    @Flag(help: "Answer as JSON.")
+    var json = false
+
+    func run() throws {
+        let verdict = try StoppedLedger(directory).verify()
+        try Terminal.data(
+            json ? [JSONText.of(verdict.document)] : Rendering.lines(verdict.document)
+        )
+        if !verdict.isSound {
+            throw Failure(.damaged, "'\(directory)' is damaged; the problems are listed above")
+        }
+    }
+}
+
+struct AuditLog: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "log",
+        abstract: "Print the history: every change with its position and time.",
+        discussion: """
+            One line per event. Times are ledger time: nanoseconds since the ledger was created.
+
+            EXAMPLES
+              tenure audit log /var/lib/tenure --from 1000 --to 1010
+              tenure audit log /backup/tenure --json
+            """
+    )
+
+    @Argument(help: ArgumentHelp("Directory of the ledger.", valueName: "directory"))
+    var directory: String
+
+    @Option(help: ArgumentHelp("First position.", valueName: "position"))
+    var from: UInt64 = 1
+
+    @Option(help: ArgumentHelp("Last position.", valueName: "position"))
+    var to: UInt64 = .max
+
+    @Flag(help: "Answer as JSON, one object per event.")
+    var json = false
+
+    func validate() throws {
+        if from < 1 { throw ValidationError("positions start at 1") }
+        if to < from { throw ValidationError("--to is before --from") }
+    }
+
+    func run() throws {
+        var history = try StoppedLedger(directory).history(from: from, to: to)
+        try history.read { entry in
+            try Terminal.data(json ? JSONText.of(entry.document) : entry.line)
+        }
+        try history.finish(directory)
+    }
+}
+
+struct AuditTimeline: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "timeline",
+        abstract: "Print what happened to one lease, session, resource or tenant.",
+        discussion: """
+            A number is a lease or a session; a name is a resource or a tenant, the tenant with \
+            all below it. Leases that were placed on the resource, or that the tenant held, are \
+            followed to their end.
+
+            EXAMPLES
+              tenure audit timeline /var/lib/tenure 281474976710661
+              tenure audit timeline /var/lib/tenure box/gpu0
+              tenure audit timeline /backup/tenure research/vision --json
+            """
+    )
+
+    @Argument(help: ArgumentHelp("Directory of the ledger.", valueName: "directory"))
+    var directory: String
+
+    @Argument(help: "Id of a lease or session, name of a resource, or tenant.")
+    var subject: String
+
+    @Flag(help: "Answer as JSON, one object per event.")
+    var json = false
+
+    func validate() throws {
+        if UInt64(subject) == nil, !Names.isValid(subject) {
+            throw ValidationError("'\(Table.cell(subject))' is no id and no name")
+        }
+    }
+
+    func run() throws {
+        var timeline = Timeline(of: subject)
+        var history = try StoppedLedger(directory).history(from: 1, to: .max)
+        var found = false
+        try history.read { entry in
+            guard timeline.concerns(entry.event) else { return }
+            found = true
+            try Terminal.data(json ? JSONText.of(entry.document) : entry.line)
+        }
+        try history.finish(directory)
+        if !found {
+            throw Failure(.refused, "nothing in '\(directory)' is about '\(subject)'")
+        }
+    }
+}

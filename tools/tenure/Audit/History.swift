@@ -1,0 +1,150 @@
+// The log of a stopped ledger as events, one after the other.
+//
+// What is damaged is said on stderr when everything else has been told, and makes exit code 65:
+// an audit that stops at the first bad byte would hide what is behind it.
+
+internal import TenureBase
+internal import TenureLog
+package import TenureModel
+internal import TenureStorage
+
+/// One event with its place in history.
+package struct HistoryEntry {
+    package let position: Position
+    package let time: LedgerTime
+    package let event: Event
+    /// What the event says, with the names of resources.
+    package let fields: [Document.Field]
+
+    /// For programs: position, time and event first, then what the event says.
+    package var document: Document {
+        .map(
+            [
+                .init("position", .id(position)), .init("time", .id(time.nanoseconds)),
+                .init("event", .string(event.name)),
+            ] + fields
+        )
+    }
+
+    /// For people: the same on one line, without what is absent.
+    package var line: String {
+        let head = "\(position) \(Durations.text(time.nanoseconds / 1_000_000)) \(event.name)"
+        let tail = fields.filter { $0.value != .null }.map(Rendering.assignment)
+        return ([head] + tail).joined(separator: " ")
+    }
+}
+
+/// The names of resources as the history gives them; events have their numbers only.
+package struct ResourceNames {
+    private var known: [Int64: (name: String, kind: Kind)] = [:]
+
+    /// No resource has been declared yet.
+    package init() {}
+
+    /// Learns what an event declares.
+    package mutating func learn(_ event: Event) {
+        guard case .resourceSet(let declaration) = event else { return }
+        let request = declaration.request
+        known[Int64(declaration.id.rawValue)] = (request.name, request.kind)
+    }
+
+    /// The fields of an event, a name in place of each number that is known.
+    package func fields(of event: Event) -> [Document.Field] {
+        // What declares a resource says both.
+        if case .resourceSet = event { return event.fields }
+        return named(event.fields)
+    }
+
+    private func named(_ fields: [Document.Field]) -> [Document.Field] {
+        fields.flatMap { field -> [Document.Field] in
+            switch field.value {
+            case .integer(let number) where field.name == "resource":
+                guard let resource = known[number] else { return [field] }
+                return [
+                    .init("resource", .string(resource.name)),
+                    .init("kind", .string(resource.kind.name)),
+                ]
+            case .list(let items):
+                return [.init(field.name, .list(items.map(named)))]
+            default: return [field]
+            }
+        }
+    }
+
+    private func named(_ document: Document) -> Document {
+        guard case .map(let fields) = document else { return document }
+        return .map(named(fields))
+    }
+}
+
+/// A range of the log, and what was found wrong while it was read.
+struct History {
+    private let reader: LogReader
+    private let range: ClosedRange<Position>
+    private var problems: [LogProblem] = []
+    private var unreadable: [String] = []
+
+    init(reader: LogReader, range: ClosedRange<Position>) {
+        self.reader = reader
+        self.range = range
+    }
+
+    /// Calls `body` with every event of the range, in order.
+    ///
+    /// Reads from the start, because that is where the names of resources are.
+    mutating func read(_ body: (HistoryEntry) throws -> Void) throws {
+        var failure: (any Error)?
+        var unreadable: [String] = []
+        var problems: [LogProblem] = []
+        var names = ResourceNames()
+        let range = range
+        do throws(LogError) {
+            _ = try reader.read { (frame) throws(LogError) in
+                guard failure == nil, frame.position <= range.upperBound else { return }
+                let decoded: EventCodec.Decoded
+                do throws(DecodeError) {
+                    decoded = try EventCodec.decode(frame.payload)
+                } catch {
+                    unreadable.append("position \(frame.position): \(error)")
+                    return
+                }
+                for tag in decoded.unknownTags {
+                    unreadable.append("position \(frame.position): unknown event \(tag)")
+                }
+                for event in decoded.events where failure == nil {
+                    names.learn(event)
+                    guard range.contains(frame.position) else { continue }
+                    let entry = HistoryEntry(
+                        position: frame.position,
+                        time: LedgerTime(nanoseconds: frame.time),
+                        event: event,
+                        fields: names.fields(of: event)
+                    )
+                    do {
+                        try body(entry)
+                    } catch {
+                        failure = error
+                    }
+                }
+            } problem: {
+                problems.append($0)
+            }
+        } catch {
+            throw Failure(.damaged, "the log can not be read: \(error)")
+        }
+        self.problems = problems
+        self.unreadable = unreadable
+        if let failure { throw failure }
+    }
+
+    /// Tells what was wrong.
+    ///
+    /// - Throws: a failure with code 65 when a record may be lost or can not be read.
+    func finish(_ directory: String) throws {
+        for problem in problems { Terminal.word("tenure: \(problem)") }
+        for sentence in unreadable { Terminal.word("tenure: \(sentence)") }
+        if problems.contains(where: \.affectsRecords) || !unreadable.isEmpty {
+            throw Failure(.damaged, "the history in '\(directory)' is not complete")
+        }
+    }
+}

@@ -1,0 +1,71 @@
+// Which events are about one lease, session, resource or tenant.
+//
+// The events come in order. What the subject is turns out as they come: a name becomes a resource
+// when that was declared, and the leases on it or of a tenant are followed to their end.
+
+package import TenureModel
+
+/// A subject and everything that has become part of it.
+package struct Timeline {
+    private let subject: String
+    private let number: UInt64?
+    private var resources: Set<ResourceID> = []
+    private var leases: Set<LeaseID> = []
+    private var sessions: Set<SessionID> = []
+
+    /// A timeline of the id of a lease or session, of a resource or of a tenant.
+    package init(of subject: String) {
+        self.subject = subject
+        number = UInt64(subject)
+        if let number {
+            leases = [LeaseID(rawValue: number)]
+            sessions = [SessionID(rawValue: number)]
+        }
+    }
+
+    /// Whether `event` is about the subject; remembers what it brings into it.
+    package mutating func concerns(_ event: Event) -> Bool {
+        switch event {
+        case .granted(let grant): return concerns(grant)
+        case .committed(let lease, _, _), .renewed(let lease, _), .reduced(let lease, _):
+            return leases.contains(lease)
+        case .released(let lease): return leases.contains(lease)
+        case .reclaimed(let ended, _, _): return ended.contains { leases.contains($0.lease) }
+        case .quarantineEnded(let ended): return ended.contains { leases.contains($0) }
+        case .resourceSet(let declaration):
+            guard declaration.request.name == subject else { return false }
+            resources.insert(declaration.id)
+            return true
+        case .resourceStateSet(let resource, _), .resourceDeleted(let resource):
+            return resources.contains(resource)
+        case .sessionOpened(let session): return sessions.contains(session.id)
+        case .sessionKept(let session, _), .sessionEnded(let session, _, _):
+            return sessions.contains(session)
+        case .sessionForgotten(let session): return sessions.contains(session)
+        case .quotaSet(let quota): return isSubject(tenant: quota.tenant)
+        case .quotaDeleted(let key): return isSubject(tenant: key.tenant)
+        case .answered(let answer): return isSubject(tenant: answer.key.tenant)
+        case .refused(let refusal): return isSubject(tenant: refusal.tenant)
+        case .refusalsCounted(let counts):
+            return counts.contains { isSubject(tenant: $0.tenant) }
+        case .opened, .grace, .poolSet, .poolDeleted, .answersForgotten: return false
+        }
+    }
+
+    private mutating func concerns(_ grant: GrantRecord) -> Bool {
+        let lease = grant.lease
+        let isPart =
+            leases.contains(lease.id) || isSubject(tenant: lease.terms.tenant)
+            || lease.placements.contains { resources.contains($0.resource) }
+            || (lease.terms.session.map { sessions.contains($0) } ?? false)
+        guard isPart else { return false }
+        leases.insert(lease.id)
+        // The end of its session is the end of the lease.
+        if let session = lease.terms.session { sessions.insert(session) }
+        return true
+    }
+
+    private func isSubject(tenant: String) -> Bool {
+        number == nil && (tenant == subject || tenant.hasPrefix(subject + "/"))
+    }
+}

@@ -1,0 +1,185 @@
+// What one connection of a measurement sends, and what it notes about the answers.
+//
+// A driver lives in the event loop of its connection. It keeps the times of what is outstanding in
+// the order of sending, which is the order of the answers, and hands its figures over when the
+// last answer has come.
+
+internal import NIOCore
+internal import Synchronization
+internal import TenureClient
+internal import TenureWire
+
+/// What connections measured.
+struct LoadResult: Sendable {
+    var acquires = Latencies()
+    var releases = Latencies()
+    var renewals = Latencies()
+    /// Answers that said no, and the first of them.
+    var refused = 0
+    var firstRefusal = ""
+
+    /// Adds what another connection measured at the same time.
+    mutating func add(_ other: LoadResult) {
+        acquires.add(other.acquires)
+        releases.add(other.releases)
+        renewals.add(other.renewals)
+        refused += other.refused
+        if firstRefusal.isEmpty { firstRefusal = other.firstRefusal }
+    }
+}
+
+/// Where drivers leave their figures.
+final class LoadResults: Sendable {
+    private let sum = Mutex(LoadResult())
+
+    /// Adds the figures of one connection.
+    func add(_ result: LoadResult) {
+        sum.withLock { $0.add(result) }
+    }
+
+    /// Everything that was added.
+    var total: LoadResult { sum.withLock { $0 } }
+}
+
+/// What is measured on every connection.
+struct LoadTerms: Sendable {
+    let mix: BenchLoad.Mix
+    let pool: String
+    let depth: Int
+    /// Answers from here on count.
+    let start: ContinuousClock.Instant
+    /// From here on nothing is asked for any more.
+    let end: ContinuousClock.Instant
+}
+
+/// A lease as the protocol names it.
+private struct HeldLease {
+    let lease: UInt64
+    let token: UInt64
+
+    init?(_ reply: LoadReply) {
+        guard let lease = reply.integer("lease"), let token = reply.integer("token") else {
+            return nil
+        }
+        self.lease = lease
+        self.token = token
+    }
+
+    func write(_ verb: String, to output: inout ByteBuffer) {
+        RequestEncoder.write([verb, String(lease), String(token)], to: &output)
+    }
+}
+
+/// Asks until the time is over, then gives everything back.
+final class LoopDriver: LoadDriver {
+    private enum Sent {
+        case acquire(ContinuousClock.Instant)
+        case release(ContinuousClock.Instant)
+        case renew(ContinuousClock.Instant, HeldLease)
+    }
+
+    private let terms: LoadTerms
+    private let results: LoadResults
+    private let acquire: ByteBuffer
+    private let clock = ContinuousClock()
+    private var result = LoadResult()
+    private var sent = CircularBuffer<Sent>()
+    /// Leases to which nothing is being done.
+    private var idle = CircularBuffer<HeldLease>()
+    private var asked = 0
+    private var isOver = false
+
+    init(_ terms: LoadTerms, results: LoadResults) {
+        self.terms = terms
+        self.results = results
+        var buffer = ByteBuffer()
+        RequestEncoder.write(["ACQUIRE", terms.pool, "slot=1"], to: &buffer)
+        acquire = buffer
+    }
+
+    func next(_ output: inout ByteBuffer) -> Bool {
+        let now = clock.now
+        isOver = isOver || now >= terms.end
+        if let lease = idle.first, terms.mix == .pairs || isOver {
+            idle.removeFirst()
+            lease.write("RELEASE", to: &output)
+            sent.append(.release(now))
+            return true
+        }
+        if isOver { return false }
+        // For renewals, one lease for each command that may be outstanding.
+        if terms.mix == .pairs || asked < terms.depth {
+            asked += 1
+            output.writeImmutableBuffer(acquire)
+            sent.append(.acquire(now))
+            return true
+        }
+        guard let lease = idle.popFirst() else { return false }
+        lease.write("RENEW", to: &output)
+        sent.append(.renew(now, lease))
+        return true
+    }
+
+    func received(_ reply: LoadReply) {
+        guard let oldest = sent.popFirst() else { return }
+        let now = clock.now
+        if reply.isError { note(reply.errorLine) }
+        let counts = now >= terms.start && !reply.isError
+        switch oldest {
+        case .acquire(let began):
+            if counts { result.acquires.record(now - began) }
+            if let lease = HeldLease(reply) { idle.append(lease) }
+        case .release(let began):
+            if counts { result.releases.record(now - began) }
+        case .renew(let began, let lease):
+            if counts { result.renewals.record(now - began) }
+            if !reply.isError { idle.append(lease) }
+        }
+        if isOver, sent.isEmpty, idle.isEmpty { results.add(result) }
+    }
+
+    /// A refusal measures nothing; asking on would only measure refusals.
+    private func note(_ line: String) {
+        result.refused += 1
+        if result.firstRefusal.isEmpty { result.firstRefusal = line }
+        isOver = true
+    }
+}
+
+/// Acquires a number of leases that stay.
+final class FillDriver: LoadDriver {
+    private let results: LoadResults
+    private let acquire: ByteBuffer
+    private let clock = ContinuousClock()
+    private var left: Int
+    private var result = LoadResult()
+    private var sent = CircularBuffer<ContinuousClock.Instant>()
+
+    init(pool: String, ttl: UInt64, leases: Int, results: LoadResults) {
+        self.results = results
+        left = leases
+        var buffer = ByteBuffer()
+        RequestEncoder.write(["ACQUIRE", pool, "slot=1", "TTL", String(ttl)], to: &buffer)
+        acquire = buffer
+    }
+
+    func next(_ output: inout ByteBuffer) -> Bool {
+        guard left > 0 else { return false }
+        left -= 1
+        output.writeImmutableBuffer(acquire)
+        sent.append(clock.now)
+        return true
+    }
+
+    func received(_ reply: LoadReply) {
+        guard let began = sent.popFirst() else { return }
+        if reply.isError {
+            result.refused += 1
+            if result.firstRefusal.isEmpty { result.firstRefusal = reply.errorLine }
+            left = 0
+        } else {
+            result.acquires.record(clock.now - began)
+        }
+        if left == 0, sent.isEmpty { results.add(result) }
+    }
+}

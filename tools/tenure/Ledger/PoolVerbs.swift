@@ -1,0 +1,117 @@
+// Verbs on pools: named sets of resources with one policy.
+
+internal import ArgumentParser
+internal import TenureModel
+
+struct PoolNoun: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "pool",
+        abstract: "Set, show and delete pools.",
+        subcommands: [PoolSet.self, PoolGet.self, PoolList.self, PoolDelete.self]
+    )
+}
+
+struct PoolSet: LedgerVerb {
+    static let configuration = CommandConfiguration(
+        commandName: "set",
+        abstract: "Create a pool or change settings of it.",
+        discussion: """
+            Keys: \(PoolSettings.keys.joined(separator: ", ")). What is not named stays as it is, \
+            or as its default in a new pool. Times are durations; maxLifetime=0s means no limit.
+
+            EXAMPLES
+              tenure pool set gpus
+              tenure pool set gpus strategy=best-fit ttlDefault=5m lockDelay=10s
+            """
+    )
+
+    /// Keys whose value is a time.
+    private static let durations: Set<String> = [
+        "ttldefault", "ttlmin", "ttlmax", "maxlifetime", "lockdelay", "restartgrace",
+    ]
+
+    @Argument(help: "Name of the pool.")
+    var name: String
+
+    @Argument(help: ArgumentHelp("Settings.", valueName: "key=value"))
+    var settings: [String] = []
+
+    @OptionGroup var options: GlobalOptions
+
+    func validate() throws {
+        _ = try request()
+    }
+
+    func request() throws -> [String] {
+        var words = ["POOL", "SET", name]
+        for setting in settings {
+            guard let equals = setting.firstIndex(of: "=") else {
+                throw ValidationError("'\(setting)' is no setting; say key=value, as ttlMax=7d")
+            }
+            let key = String(setting[..<equals])
+            let value = String(setting[setting.index(after: equals)...])
+            words += [key, try PoolSet.protocolValue(value, of: key)]
+        }
+        return words
+    }
+
+    private static func protocolValue(_ value: String, of key: String) throws -> String {
+        guard durations.contains(key.lowercased()) else { return value }
+        do {
+            return String(try Durations.parse(value))
+        } catch {
+            throw ValidationError("'\(key)=\(value)': \(error)")
+        }
+    }
+}
+
+struct PoolGet: LedgerVerb {
+    static let configuration = CommandConfiguration(
+        commandName: "get",
+        abstract: "Show a pool with all its settings.",
+        discussion: """
+            EXAMPLES
+              tenure pool get gpus
+            """
+    )
+
+    @Argument(help: "Name of the pool.")
+    var name: String
+
+    @OptionGroup var options: GlobalOptions
+
+    func request() -> [String] { ["POOL", "GET", name] }
+}
+
+struct PoolList: LedgerVerb {
+    static let configuration = CommandConfiguration(
+        commandName: "list",
+        abstract: "List all pools.",
+        discussion: """
+            EXAMPLES
+              tenure pool list --json
+            """
+    )
+
+    @OptionGroup var options: GlobalOptions
+
+    func request() -> [String] { ["POOL", "LIST"] }
+}
+
+struct PoolDelete: LedgerVerb {
+    static let configuration = CommandConfiguration(
+        commandName: "del",
+        abstract: "Delete a pool that has no resources.",
+        discussion: """
+            EXAMPLES
+              tenure pool del gpus
+            """
+    )
+
+    @Argument(help: "Name of the pool.")
+    var name: String
+
+    @OptionGroup var options: GlobalOptions
+
+    func request() -> [String] { ["POOL", "DEL", name] }
+}

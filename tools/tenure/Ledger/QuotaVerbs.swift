@@ -1,0 +1,124 @@
+// Verbs on quotas, and what a tenant uses.
+
+internal import ArgumentParser
+internal import TenureModel
+
+struct QuotaNoun: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "quota",
+        abstract: "Set, show and delete quotas of tenants.",
+        subcommands: [QuotaSet.self, QuotaGet.self, QuotaList.self, QuotaDelete.self]
+    )
+}
+
+/// A tenant and a kind.
+struct QuotaArguments: ParsableArguments {
+    @Argument(help: "Tenant; a path. Binds all below it.")
+    var tenant: String
+
+    @Argument(help: "Kind, such as gpu.")
+    var kind: String
+
+    func validate() throws {
+        guard Names.isValidTenant(tenant) else {
+            throw ValidationError("'\(tenant)' is no tenant; say a path such as research/vision")
+        }
+        guard Kind(kind) != nil else { throw ValidationError("'\(kind)' is no kind") }
+    }
+}
+
+struct QuotaSet: LedgerVerb {
+    static let configuration = CommandConfiguration(
+        commandName: "set",
+        abstract: "Set how much of a kind a tenant may hold.",
+        discussion: """
+            The quota binds the tenant and everything below it together. A limit below use takes \
+            nothing back; it stops new grants.
+
+            EXAMPLES
+              tenure quota set research gpu --limit 16
+              tenure quota set research/vision memory --limit 512Gi
+            """
+    )
+
+    @OptionGroup var quota: QuotaArguments
+
+    @Option(help: ArgumentHelp("The most that may be held.", valueName: "quantity"))
+    var limit: String
+
+    @OptionGroup var options: GlobalOptions
+
+    func request() -> [String] { ["QUOTA", "SET", quota.tenant, quota.kind, "LIMIT", limit] }
+}
+
+struct QuotaGet: LedgerVerb {
+    static let configuration = CommandConfiguration(
+        commandName: "get",
+        abstract: "Show one quota and its use.",
+        discussion: """
+            EXAMPLES
+              tenure quota get research gpu
+            """
+    )
+
+    @OptionGroup var quota: QuotaArguments
+    @OptionGroup var options: GlobalOptions
+
+    func request() -> [String] { ["QUOTA", "GET", quota.tenant, quota.kind] }
+}
+
+struct QuotaList: LedgerVerb {
+    static let configuration = CommandConfiguration(
+        commandName: "list",
+        abstract: "List quotas with their use.",
+        discussion: """
+            EXAMPLES
+              tenure quota list
+              tenure quota list --tenant research --json
+            """
+    )
+
+    @Option(help: ArgumentHelp("Of this tenant and those below it.", valueName: "path"))
+    var tenant: String?
+
+    @OptionGroup var options: GlobalOptions
+
+    func request() -> [String] {
+        var words = Words("QUOTA", "LIST")
+        words.add("TENANT", tenant)
+        return words.list
+    }
+}
+
+struct QuotaDelete: LedgerVerb {
+    static let configuration = CommandConfiguration(
+        commandName: "del",
+        abstract: "Delete a quota.",
+        discussion: """
+            EXAMPLES
+              tenure quota del research gpu
+            """
+    )
+
+    @OptionGroup var quota: QuotaArguments
+    @OptionGroup var options: GlobalOptions
+
+    func request() -> [String] { ["QUOTA", "DEL", quota.tenant, quota.kind] }
+}
+
+struct Usage: LedgerVerb {
+    static let configuration = CommandConfiguration(
+        abstract: "Show what a tenant and all below it use.",
+        discussion: """
+            EXAMPLES
+              tenure usage research/vision
+            """
+    )
+
+    @Argument(help: "Tenant; a path.")
+    var tenant: String
+
+    @OptionGroup var options: GlobalOptions
+
+    func request() -> [String] { ["USAGE", "GET", tenant] }
+}

@@ -1,0 +1,127 @@
+// Documents as text for people: a list becomes a table, a map becomes names and values.
+//
+// Amounts are shown as quantities where the map says its kind, times as durations where the
+// field is known to be milliseconds. Programs use `--json`, which changes nothing.
+
+package import TenureModel
+
+/// Writes documents for people.
+package enum Rendering {
+    /// The document as lines of text.
+    package static func lines(_ document: Document) -> [String] {
+        switch document {
+        case .map(let fields):
+            if case .list(let items)? = document["items"] {
+                let others = fields.filter { $0.name != "items" && $0.name != "cursor" }
+                return table(of: items) + (others.isEmpty ? [] : pairs(others))
+            }
+            return pairs(fields)
+        case .list(let items): return table(of: items)
+        default: return [Table.cell(scalar(document))]
+        }
+    }
+
+    /// A field as `name=value` on one line.
+    package static func assignment(_ field: Document.Field) -> String {
+        Table.cell(field.name + "=" + value(field, kind: nil))
+    }
+
+    /// Names and values; lists of maps follow as tables under their names.
+    private static func pairs(_ fields: [Document.Field]) -> [String] {
+        let kind = kindName(of: fields)
+        var pairs: [(name: String, value: String)] = []
+        var tables: [String] = []
+        for field in fields {
+            if case .list(let items) = field.value, case .map? = items.first {
+                tables += ["", field.name] + table(of: items).map { "  " + $0 }
+            } else {
+                pairs.append((field.name, value(field, kind: kind)))
+            }
+        }
+        return Table.pairs(pairs) + tables
+    }
+
+    /// A row per item, a column per field that any of them has, in the order of appearance.
+    private static func table(of items: [Document]) -> [String] {
+        var columns: [String] = []
+        for case .map(let fields) in items {
+            for field in fields where !columns.contains(field.name) { columns.append(field.name) }
+        }
+        guard !columns.isEmpty else { return items.map { Table.cell(scalar($0)) } }
+        let numeric = columns.indices.filter { column in
+            items.allSatisfy { isNumber($0[columns[column]]) }
+        }
+        var table = Table(columns.map { $0.uppercased() }, numeric: Set(numeric))
+        for case .map(let fields) in items {
+            let kind = kindName(of: fields)
+            table.add(
+                columns.map { column in
+                    fields.first { $0.name == column }.map { value($0, kind: kind) } ?? ""
+                }
+            )
+        }
+        return table.lines
+    }
+
+    private static func isNumber(_ document: Document?) -> Bool {
+        switch document {
+        case .integer, .id, .null, nil: true
+        default: false
+        }
+    }
+
+    private static func kindName(of fields: [Document.Field]) -> Kind? {
+        guard case .string(let name)? = fields.first(where: { $0.name == "kind" })?.value else {
+            return nil
+        }
+        return Kind(name)
+    }
+
+    /// One field, as a quantity, a duration, or what it looks like.
+    private static func value(_ field: Document.Field, kind: Kind?) -> String {
+        if case .integer(let number) = field.value, number >= 0 {
+            if let kind, amountFields.contains(field.name) {
+                return Quantity.text(UInt64(number), kind: kind)
+            }
+            if durationFields.contains(field.name) { return Durations.text(UInt64(number)) }
+            if let kind = Kind(field.name), knownKinds.contains(kind) {
+                return Quantity.text(UInt64(number), kind: kind)
+            }
+        }
+        return scalar(field.value)
+    }
+
+    private static func scalar(_ document: Document) -> String {
+        switch document {
+        case .null: "-"
+        case .bool(let value): value ? "yes" : "no"
+        case .integer(let value): String(value)
+        case .id(let value): String(value)
+        case .string(let value): value
+        case .list(let values): values.map(scalar).joined(separator: ",")
+        case .map(let fields): short(fields)
+        }
+    }
+
+    /// A placement as `resource=quantity`, anything else as `name=value,…`.
+    private static func short(_ fields: [Document.Field]) -> String {
+        let kind = kindName(of: fields)
+        let map = Document.map(fields)
+        if case .string(let resource)? = map["resource"], let amount = map["amount"] {
+            return resource + "=" + value(.init("amount", amount), kind: kind)
+        }
+        return fields.map { $0.name + "=" + value($0, kind: kind) }.joined(separator: ",")
+    }
+
+    private static let knownKinds: Set<Kind> = [.cpu, .memory, .disk, .network, .gpu]
+
+    private static let amountFields: Set<String> = [
+        "amount", "capacity", "held", "reserved", "quarantined", "free", "debt", "used", "limit",
+        "guarantee", "borrow",
+    ]
+
+    private static let durationFields: Set<String> = [
+        "ttl", "hold", "ttlDefault", "ttlMin", "ttlMax", "maxLifetime", "lockDelay",
+        "restartGrace",
+    ]
+}

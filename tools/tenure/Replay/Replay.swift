@@ -1,0 +1,163 @@
+// The verb `replay`: a production trace through the ledger, and what came of it.
+
+internal import ArgumentParser
+internal import FoundationEssentials
+internal import TenureModel
+
+struct Replay: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Run a cluster trace through a ledger of its own, in virtual time.",
+        subcommands: [ReplayOpenb.self]
+    )
+}
+
+struct ReplayOpenb: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "openb",
+        abstract: "Run a trace in the format of Alibaba's cluster-trace-gpu-v2023.",
+        discussion: """
+            Every task acquires when it was created and releases when it was deleted, in the \
+            order of the trace; time is the trace's, so weeks pass in seconds. The ledger is a \
+            real one: each batch is synced. --nodes-sample and --copies set the load: a seeded \
+            part of the nodes, and copies of the tasks shifted circularly in time by seeded \
+            offsets. With --crash-every the run is made twice, once dropping the ledger without \
+            a checkpoint after every so many operations and opening it again; exit code 65 when \
+            the two do not end alike.
+
+            EXAMPLES
+              tenure replay openb --nodes nodes.csv --pods pods.csv
+              tenure replay openb --nodes nodes.csv --pods pods.csv \\
+                --nodes-sample 0.25 --copies 4 --seed 7 --step 1m
+              tenure replay openb --nodes nodes.csv --pods pods.csv \\
+                --crash-every 500 --data /srv/replay --json
+            """
+    )
+
+    @Option(help: ArgumentHelp("CSV of the nodes.", valueName: "file"))
+    var nodes: String
+
+    @Option(help: ArgumentHelp("CSV of the tasks.", valueName: "file"))
+    var pods: String
+
+    @Option(help: ArgumentHelp("Part of the nodes, above 0 up to 1.", valueName: "share"))
+    var nodesSample = 1.0
+
+    @Option(help: ArgumentHelp("Copies of the tasks, the trace included.", valueName: "n"))
+    var copies = 1
+
+    @Option(help: ArgumentHelp("Seed of the sample and the shifts.", valueName: "n"))
+    var seed: UInt64 = 1
+
+    @Option(
+        help: ArgumentHelp("What so much of the trace's time does is one group of commits."),
+        transform: Durations.parse
+    )
+    var step: UInt64 = 1_000
+
+    @Option(
+        help: ArgumentHelp("One of \(StrategyOption.names).", valueName: "name"),
+        transform: StrategyOption.parse
+    )
+    var strategy = Strategy.bestFit
+
+    @Option(help: ArgumentHelp("Drop and reopen the ledger so often.", valueName: "operations"))
+    var crashEvery: Int?
+
+    @Option(help: ArgumentHelp("Byte budget of the front cache.", valueName: "n"))
+    var cacheBytes: Int?
+
+    @Option(help: ArgumentHelp("Keep the ledger here; missing or empty.", valueName: "directory"))
+    var data: String?
+
+    @Flag(help: "Answer as JSON.")
+    var json = false
+
+    func validate() throws {
+        guard nodesSample > 0, nodesSample <= 1 else {
+            throw ValidationError("--nodes-sample is above 0 and at most 1")
+        }
+        guard (1...1000).contains(copies) else {
+            throw ValidationError("--copies is from 1 to 1000")
+        }
+        guard step >= 1_000, step % 1_000 == 0 else {
+            throw ValidationError("--step is in whole seconds, at least 1s")
+        }
+        if let crashEvery, crashEvery < 1 { throw ValidationError("--crash-every is at least 1") }
+        if let cacheBytes, cacheBytes < 0 { throw ValidationError("--cache-bytes is at least 0") }
+    }
+
+    func run() throws {
+        let trace = try scaledTrace()
+        let directory = try ReplayDirectory(kept: data)
+        let outcome: ReplayOutcome
+        var reference: ReplayOutcome?
+        do {
+            if crashEvery != nil {
+                reference = try replay(trace, at: directory.reference, crashEvery: nil)
+            }
+            outcome = try replay(trace, at: directory.ledger, crashEvery: crashEvery)
+        } catch {
+            directory.remove()
+            throw error
+        }
+        directory.remove()
+        let report = ReplayReport(trace: trace, outcome: outcome, reference: reference)
+        try Terminal.data(json ? [JSONText.of(report.document)] : report.lines)
+        if report.isAlike == false {
+            throw Failure(.damaged, "the run with crashes ended differently from the one without")
+        }
+    }
+
+    private func scaledTrace() throws -> Trace {
+        do {
+            let trace = try Trace(nodesFile: nodes, tasksFile: pods)
+            return trace.scaled(nodes: nodesSample, copies: copies, seed: seed)
+                .coarsened(to: step / 1_000)
+        } catch let fault as TraceFault {
+            throw Failure(.damaged, fault.description)
+        }
+    }
+
+    private func replay(_ trace: Trace, at path: String, crashEvery: Int?) throws -> ReplayOutcome {
+        var bar = ProgressBar(crashEvery == nil ? "replay" : "replay with crashes")
+        let run = try ReplayRun(trace, at: path, strategy: strategy, cacheBytes: cacheBytes)
+        let outcome = try run.finish(crashEvery: crashEvery) { bar.show($0, of: $1) }
+        bar.clear()
+        return outcome
+    }
+}
+
+/// Where the ledgers of a replay are, and what of them stays.
+struct ReplayDirectory {
+    /// The ledger of the run.
+    let ledger: String
+    /// The ledger of the run without crashes, to compare with.
+    let reference: String
+    private let temporary: String
+
+    /// With `kept`, the ledger of the run stays there; everything else goes.
+    init(kept: String?) throws {
+        let name = "tenure-replay-\(ProcessInfo.processInfo.processIdentifier)"
+        temporary = FileManager.default.temporaryDirectory.appending(path: name).path
+        ledger = kept ?? temporary + "/ledger"
+        reference = temporary + "/reference"
+        do {
+            try FileManager.default.createDirectory(
+                atPath: temporary,
+                withIntermediateDirectories: true,
+                attributes: [.posixPermissions: 0o700]
+            )
+        } catch {
+            throw Failure(.cannotCreate, "'\(temporary)' can not be made: \(error)")
+        }
+    }
+
+    /// Removes what does not stay.
+    func remove() {
+        do {
+            try FileManager.default.removeItem(atPath: temporary)
+        } catch {
+            Terminal.word("tenure: '\(temporary)' can not be removed: \(error)")
+        }
+    }
+}

@@ -1,0 +1,110 @@
+// The verb `serve`: options of the daemon, judged before anything is opened.
+
+internal import ArgumentParser
+internal import FoundationEssentials
+internal import Logging
+internal import TenureServer
+
+struct Serve: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Keep a ledger and answer on a socket until told to stop.",
+        discussion: """
+            Creates a ledger only where there is nothing, or an empty directory. What the host \
+            has is declared as the pool 'local', with resources that are watched over restarts; \
+            --no-detect leaves that out. TCP needs a password. SIGTERM and SIGINT drain and stop.
+
+            EXAMPLES
+              tenure serve
+              tenure serve --data /srv/tenure --socket-group tenure
+              tenure serve --tcp 127.0.0.1:7420 --password-file /etc/tenure.password
+
+            EXIT STATUS
+              0 stopped when told   65 data damaged   73 can not create   74 disk failed
+              75 served by another process   77 permission   78 configuration
+            """
+    )
+
+    @Option(help: ArgumentHelp("Directory of the ledger.", valueName: "directory"))
+    var data: String?
+
+    @Option(help: ArgumentHelp("Socket to listen on; default: <data>.sock.", valueName: "path"))
+    var socket: String?
+
+    @Option(help: ArgumentHelp("Group that may use the socket.", valueName: "group"))
+    var socketGroup: String?
+
+    @Option(help: ArgumentHelp("Address to listen on beside it.", valueName: "host:port"))
+    var tcp: String?
+
+    @Option(help: ArgumentHelp("File with the password for TCP.", valueName: "file"))
+    var passwordFile: String?
+
+    @Option(help: ArgumentHelp("Byte budget of the front cache.", valueName: "n"))
+    var cacheBytes: Int?
+
+    @Flag(help: "Do not declare what the host has.")
+    var noDetect = false
+
+    @Flag(help: "Serve from tmpfs, NFS or FUSE although they may lose what was synced.")
+    var allowUnsafeFileSystem = false
+
+    @Option(
+        help: ArgumentHelp(
+            "One of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")).",
+            valueName: "level"
+        ),
+        transform: Serve.level
+    )
+    var logLevel = Logger.Level.info
+
+    func validate() throws {
+        if let cacheBytes, cacheBytes < 0 { throw ValidationError("--cache-bytes is at least 0") }
+        if let tcp { _ = try HostPort(tcp) }
+    }
+
+    func run() async throws {
+        let places = Places.current
+        let data = Serve.absolute(try places.dataDirectory(option: data))
+        let daemon = Daemon(
+            data: data,
+            server: try server(places, data: data),
+            cacheBytes: cacheBytes,
+            detects: !noDetect,
+            allowsUnsafeFileSystem: allowUnsafeFileSystem,
+            logLevel: logLevel
+        )
+        try await daemon.run()
+    }
+
+    private func server(_ places: Places, data: String) throws -> ServerConfiguration {
+        let path = try places.socket(option: socket, data: data)
+        var configuration = ServerConfiguration(socketPath: Serve.absolute(path))
+        configuration.socketGroup = socketGroup
+        guard let tcp else { return configuration }
+        let address = try HostPort(tcp)
+        guard let password = try passwordFile.map(PasswordFile.read) ?? places.password else {
+            throw Failure(
+                .configuration,
+                "--tcp needs a password: give --password-file or set TENURE_PASSWORD"
+            )
+        }
+        configuration.tcp = ServerConfiguration.TCP(
+            host: address.host,
+            port: address.port,
+            password: password
+        )
+        return configuration
+    }
+
+    /// The path from the root, so that nothing depends on where the daemon was started.
+    private static func absolute(_ path: String) -> String {
+        path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
+    }
+
+    private static func level(_ name: String) throws -> Logger.Level {
+        guard let level = Logger.Level(rawValue: name) else {
+            throw ValidationError("say one of the levels that --help lists")
+        }
+        return level
+    }
+}
