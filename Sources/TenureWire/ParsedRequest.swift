@@ -74,6 +74,13 @@ package struct HelloRequest: Equatable, Sendable {
     package var credentials: Credentials?
     /// The connection's name.
     package var name: String?
+
+    /// What HELLO asks for; without arguments, nothing.
+    package init(version: UInt64? = nil, credentials: Credentials? = nil, name: String? = nil) {
+        self.version = version
+        self.credentials = credentials
+        self.name = name
+    }
 }
 
 /// A user and a password; its description does not show the password.
@@ -82,6 +89,12 @@ package struct Credentials: Equatable, Sendable, CustomStringConvertible {
     package let user: String
     /// The password.
     package let password: String
+
+    /// A user and a password.
+    package init(user: String, password: String) {
+        self.user = user
+        self.password = password
+    }
 
     /// Nothing of the password.
     package var description: String { "Credentials(user: \(Printable.text(user)))" }

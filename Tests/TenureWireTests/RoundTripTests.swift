@@ -1,0 +1,165 @@
+// A command written as words and read again is the same command.
+
+import NIOCore
+import TenureModel
+import TenureWire
+import Testing
+
+@Suite("Round trip")
+struct RoundTripTests {
+    private static let lease = LeaseReference(
+        lease: LeaseID(rawValue: 281_474_976_710_661),
+        token: Token(rawValue: .max >> 1)
+    )
+    private static let session = SessionReference(
+        session: SessionID(rawValue: 7),
+        token: Token(rawValue: 9)
+    )
+
+    private static var fullRequest: AcquireRequest {
+        var request = AcquireRequest(
+            pool: "p",
+            claims: [
+                Claim(places: 2, amounts: [.init(kind: .gpu, amount: 1_500)]),
+                Claim(amounts: [
+                    .init(kind: .memory, amount: 3 << 30), .init(kind: .network, amount: 1_000_000),
+                ]),
+            ]
+        )
+        request.tenant = "a/b"
+        request.holder = "h"
+        request.ttlMilliseconds = 1
+        request.maxLifetimeMilliseconds = Limits.millisecondsMax
+        request.priority = .critical
+        request.requestID = "id with spaces"
+        request.strategy = .firstFit
+        request.selector = [Label(name: "k", value: "a|b"), Label(name: "l", value: "x=y")]
+        request.tags = [Label(name: "t", value: "")]
+        request.purpose = "why \"not\""
+        return request
+    }
+
+    private static var reservation: AcquireRequest {
+        var request = AcquireRequest(
+            pool: "p",
+            claims: [Claim(amounts: [.init(kind: .cpu, amount: 1)])]
+        )
+        request.holdMilliseconds = 5
+        request.session = SessionID(rawValue: 3)
+        return request
+    }
+
+    private static var plan: AcquireRequest {
+        var request = reservation
+        request.planOnly = true
+        return request
+    }
+
+    private static var resource: ResourceRequest {
+        var request = ResourceRequest(
+            name: "r/1",
+            pool: "p",
+            kind: .disk,
+            capacity: 1 << 40,
+            node: "n"
+        )
+        request.labels = [Label(name: "a", value: "b")]
+        request.cost = 1_250
+        request.force = true
+        return request
+    }
+
+    private static var bare: ResourceRequest {
+        var request = ResourceRequest(name: "r", pool: "p", kind: .gpu, capacity: 0)
+        request.labels = []
+        request.cost = 0
+        return request
+    }
+
+    private static let commands: [Command] = [
+        .acquire(
+            AcquireRequest(pool: "p", claims: [Claim(amounts: [.init(kind: .gpu, amount: 1)])])
+        ),
+        .acquire(fullRequest), .acquire(reservation), .acquire(plan),
+        .commit(lease, parts: nil),
+        .commit(
+            lease,
+            parts: [Part(resource: "a=b", quantity: "1")].dropLast() + [
+                Part(resource: "gpu0", quantity: "500m"), Part(resource: "m", quantity: "1.5Gi"),
+            ]
+        ),
+        .cancel(lease), .renew(lease, ttlMilliseconds: nil), .renew(lease, ttlMilliseconds: 5),
+        .release(lease, parts: nil),
+        .release(lease, parts: [Part(resource: "gpu0", quantity: "1")]),
+        .revoke(lease.lease, reason: "node is on fire"), .check(lease),
+        .openSession(SessionRequest(ttlMilliseconds: 5, holder: "h")),
+        .keepSession(session), .closeSession(session),
+        .setPool(name: "p", settings: []),
+        .setPool(
+            name: "p",
+            settings: [
+                .strategy(.bestFit), .ttlDefault(1), .ttlMin(2), .ttlMax(3), .maxLifetime(0),
+                .lockDelay(5), .restartGrace(6), .tier(7),
+            ]
+        ),
+        .deletePool(name: "p"), .setResource(resource), .setResource(bare),
+        .setResourceState(name: "r", state: .active),
+        .setResourceState(name: "r", state: .cordoned),
+        .setResourceState(name: "r", state: .draining), .deleteResource(name: "r"),
+        .setQuota(tenant: "a/b", kind: .gpu, limit: 8_000),
+        .setQuota(tenant: "a", kind: .memory, limit: 0),
+        .setQuota(tenant: "a", kind: .cpu, limit: Limits.amountMax),
+        .deleteQuota(tenant: "a", kind: .gpu),
+        .query(.pool("p")), .query(.pools), .query(.resource("r")),
+        .query(.resources(pool: nil, page: Page())),
+        .query(.resources(pool: "p", page: Page(limit: 7, after: "r"))),
+        .query(.quota(tenant: "a", kind: .gpu)), .query(.quotas(tenant: nil)),
+        .query(.quotas(tenant: "a")), .query(.usage(tenant: "a")), .query(.lease(lease.lease)),
+        .query(.leases(LeaseFilter(), page: Page())),
+        .query(
+            .leases(
+                LeaseFilter(pool: "p", tenant: "t", holder: "h"),
+                page: Page(limit: 1, after: "5")
+            )
+        ),
+        .query(.session(session.session)), .query(.request(id: "x", tenant: "default")),
+        .query(.request(id: "x y", tenant: "t")), .query(.status),
+    ]
+
+    @Test(arguments: commands.indices)
+    func `a command written and parsed is the same command`(index: Int) throws {
+        let command = Self.commands[index]
+        let words = try #require(CommandWriter.words(command))
+        #expect(CommandParser.parse(RequestArguments(words)) == .ledger(command), "\(words)")
+        // And through bytes.
+        var decoder = RequestDecoder(limits: .known)
+        var buffer = ByteBuffer(bytes: request(words))
+        #expect(decoder.next(&buffer) == .request)
+        #expect(CommandParser.parse(decoder.arguments) == .ledger(command))
+    }
+
+    @Test
+    func `what the ledger asks of itself has no words`() {
+        #expect(CommandWriter.words(.housekeeping(.reclaim)) == nil)
+    }
+
+    @Test(arguments: 0..<200 as Range<UInt64>)
+    func `random requests survive the round trip`(seed: UInt64) throws {
+        var generator = SeededGenerator(seed: seed)
+        let kinds: [Kind] = [.cpu, .memory, .gpu, .network, .disk]
+        var request = AcquireRequest(pool: "p", claims: [])
+        for _ in 0..<Int.random(in: 1...3, using: &generator) {
+            let chosen = kinds.shuffled(using: &generator).prefix(2)
+            let amounts = chosen.map { kind in
+                ClaimAmount(kind: kind, amount: UInt64.random(in: 1...(1 << 50), using: &generator))
+            }
+            request.claims.append(
+                Claim(places: Int.random(in: 1...5, using: &generator), amounts: amounts)
+            )
+        }
+        if Bool.random(using: &generator) { request.ttlMilliseconds = 1 + generator.next() % 1_000 }
+        request.priority = Priority.allCases.randomElement(using: &generator) ?? .normal
+        let words = try #require(CommandWriter.words(.acquire(request)))
+        #expect(CommandParser.parse(RequestArguments(words)) == .ledger(.acquire(request)))
+    }
+}
