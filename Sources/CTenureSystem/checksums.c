@@ -146,3 +146,5 @@ size_t tenure_length_without_zeros(const void *bytes, size_t count) {
     while (count > 0 && at[count - 1] == 0) count--;
     return count;
 }
+
+void tenure_clear(void *bytes, size_t count) { memset(bytes, 0, count); }

@@ -1,4 +1,9 @@
 // Memory on a block boundary, as reads past the page cache need it.
+//
+//   L9  Every access is within the buffer; offsets come from our own arithmetic, never from a file.
+
+import CTenureSystem
+import TenureBase
 
 /// Zeroed bytes that start on a block boundary and are freed with their owner.
 @safe
@@ -9,7 +14,7 @@ struct AlignedBuffer: ~Copyable {
     init(byteCount: Int) {
         unsafe memory = .allocate(byteCount: max(byteCount, 1), alignment: LogLimits.block)
         // SAFETY: the memory was just allocated with this count.
-        unsafe memory.initializeMemory(as: UInt8.self, repeating: 0)
+        if let start = unsafe memory.baseAddress { unsafe tenure_clear(start, memory.count) }
     }
 
     deinit {
@@ -44,7 +49,10 @@ struct AlignedBuffer: ~Copyable {
     @inline(__always)
     mutating func store<Value: FixedWidthInteger & BitwiseCopyable>(_ value: Value, at offset: Int)
     {
-        precondition(offset >= 0 && offset + MemoryLayout<Value>.size <= byteCount)
+        invariant(
+            offset >= 0 && offset + MemoryLayout<Value>.size <= byteCount,
+            "L9: within the buffer"
+        )
         // SAFETY: the line above is the bounds check.
         unsafe memory.storeBytes(of: value.littleEndian, toByteOffset: offset, as: Value.self)
     }
@@ -67,7 +75,7 @@ struct AlignedBuffer: ~Copyable {
     /// Copies all of `source` to `offset`.
     @inline(__always)
     mutating func copy(_ source: RawSpan, to offset: Int) {
-        precondition(offset >= 0 && source.byteCount <= byteCount - offset)
+        invariant(offset >= 0 && source.byteCount <= byteCount - offset, "L9: within the buffer")
         // SAFETY: the line above is the bounds check, and the source is borrowed memory, which
         // this buffer can not be while it is changed.
         unsafe source.withUnsafeBytes { bytes in
@@ -80,10 +88,9 @@ struct AlignedBuffer: ~Copyable {
 
     /// Writes zeros over a range.
     mutating func clear(_ range: Range<Int>) {
-        precondition(range.lowerBound >= 0 && range.upperBound <= byteCount)
+        invariant(range.lowerBound >= 0 && range.upperBound <= byteCount, "L9: within the buffer")
         // SAFETY: the line above is the bounds check.
         guard let start = unsafe memory.baseAddress else { return }
-        unsafe (start + range.lowerBound)
-            .initializeMemory(as: UInt8.self, repeating: 0, count: range.count)
+        unsafe tenure_clear(start + range.lowerBound, range.count)
     }
 }

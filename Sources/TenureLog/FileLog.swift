@@ -11,9 +11,14 @@
 //
 // R4 comes before R5 because a group acknowledged in a file whose name is not durable is lost.
 // The last block of a segment is never used for anything but the SEALED group, so that a
-// rotation can not be stuck. Recovery is in LogRecovery.swift, retirement in Retirement.swift.
+// rotation can not be stuck.
+//
+//   L6  A group ends within its segment.
+//   L7  A segment that was named is open.
+//
+// Recovery is in LogRecovery.swift, retirement in Retirement.swift.
 
-internal import TenureBase
+import TenureBase
 
 /// The log of one ledger in files.
 package final class FileLog: Log {

@@ -1,6 +1,8 @@
 // The group being gathered: one piece of memory, used again for every group.
+//
+//   L8  Whoever appends has asked for room.
 
-internal import TenureBase
+import TenureBase
 
 /// Frames on their way to the disk.
 struct GroupBuffer: ~Copyable {

@@ -153,8 +153,9 @@ struct GroupHeader: Equatable {
         guard
             flags <= 1, reserved == 0, self.length <= LogLimits.group,
             self.length - GroupFormat.emptyBytes >= Int(count) * GroupFormat.frameHeaderBytes,
-            firstPosition >= 1, durableBefore < firstPosition,
-            !firstPosition.addingReportingOverflow(UInt64(count)).overflow
+            (1...LogLimits.number).contains(firstPosition), durableBefore < firstPosition,
+            (1...LogLimits.number).contains(number),
+            offset <= UInt64(LogLimits.segmentMaximum)
         else { throw .headerFields }
     }
 

@@ -20,9 +20,14 @@ package final class HostDisk: Disk {
     }
 
     private let root: Int32
+    private let allowsCachedReads: Bool
 
     /// Opens `path`, which must be a directory of ours that nobody else may write to.
-    package init(root path: String) throws(DiskError) {
+    ///
+    /// With `allowsCachedReads`, on a file system that knows no reads past the page cache, the
+    /// cache is read instead. Then a sync that failed before a restart can not be seen.
+    package init(root path: String, allowsCachedReads: Bool = false) throws(DiskError) {
+        self.allowsCachedReads = allowsCachedReads
         // SAFETY: the string is copied by the system before the call returns.
         let descriptor = unsafe tenure_open_root(path)
         root = try check(descriptor, .open, path)
@@ -61,13 +66,20 @@ package final class HostDisk: Disk {
     }
 
     package func openDirect(_ path: String) throws(DiskError) -> any DiskFile {
-        try openExisting(path, TENURE_OPEN_READ | TENURE_OPEN_DIRECT, .openDirect)
+        do throws(DiskError) {
+            return try openExisting(path, TENURE_OPEN_READ | TENURE_OPEN_DIRECT, .openDirect)
+        } catch {
+            guard allowsCachedReads, error.errno == .invalidArgument else { throw error }
+            return try openExisting(path, TENURE_OPEN_READ, .open)
+        }
     }
 
     package func lock(_ path: String, shared: Bool) throws(DiskError) -> any DiskFile {
         let file: HostFile
         do throws(DiskError) {
-            file = try openExisting(path, TENURE_OPEN_WRITE, .lock)
+            // A shared lock is for readers, who may not be allowed to write.
+            let flags = shared ? TENURE_OPEN_READ : TENURE_OPEN_WRITE
+            file = try openExisting(path, flags, .lock)
         } catch {
             guard error.isMissing, !shared else { throw error }
             let flags = TENURE_OPEN_WRITE | TENURE_OPEN_CREATE
@@ -283,8 +295,9 @@ private func check(
 ) throws(DiskError) -> Int32 {
     guard result < 0 else { return result }
     let errno = Errno(rawValue: -result)
-    // What openat2 answers for `..` beyond the root, and for a symbolic link on the way.
-    if errno == Errno(rawValue: 18) || errno == .tooManySymbolicLinkLevels {
+    // What openat2 answers for `..` beyond the root (EXDEV), and for a symbolic link on the way.
+    let isOpen = operation != .rename && operation != .unlink && operation != .makeDirectory
+    if isOpen && (errno == .improperLink || errno == .tooManySymbolicLinkLevels) {
         throw .refused(.pathLeadsOutside, path: path)
     }
     throw .system(errno, operation, path: path)

@@ -1,6 +1,6 @@
 // Which ledger a file belongs to, and the seal that ends every group.
 
-internal import TenureBase
+import TenureBase
 
 /// The identity of one ledger: 16 bytes drawn when it was created.
 package struct LedgerID: Hashable, Sendable, CustomStringConvertible {

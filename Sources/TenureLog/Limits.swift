@@ -19,6 +19,9 @@ package enum LogLimits {
     package static let segmentMaximum = 256 << 20
     /// Bytes zero-filled by one write while a spare is prepared, so that no write takes long.
     package static let spareChunk = 1 << 20
+    /// The largest position, group number and segment id that is believed: beyond all that a
+    /// ledger can reach, and far enough from the end of the integers that sums can not overflow.
+    package static let number: UInt64 = 1 << 62
     /// How many copies of bytes cut at one place are kept before opening is refused.
     package static let cutCopies = 1000
 }

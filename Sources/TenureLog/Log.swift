@@ -57,7 +57,7 @@ package protocol Log: AnyObject {
     ///   ends the log.
     func commit() throws(LogError)
 
-    /// Moves segments whose last position is at or below `position` to the archive.
+    /// Moves segments whose last position is below `position` to the archive.
     func retire(through position: UInt64) throws(LogError)
 
     /// Prepares the next segment if none is prepared, when an earlier try found the disk full.

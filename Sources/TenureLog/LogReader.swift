@@ -5,7 +5,7 @@
 // audit names all the damage; frames of a damaged group are not handed out. Segments of log/ are
 // read past the page cache: after a failed sync the cache shows what the disk does not have.
 
-internal import TenureBase
+import TenureBase
 
 /// One thing that is wrong with a log.
 package struct LogProblem: Equatable, Sendable, CustomStringConvertible {
@@ -80,7 +80,10 @@ package struct LogReader {
         for (index, place) in places.enumerated() {
             let isCopy = index > 0 && places[index - 1].name == place.name
             let isLast = index == places.count - 1
-            guard let segment = open(place, &audit, problem) else { continue }
+            guard let segment = open(place, &audit, problem) else {
+                before = nil
+                continue
+            }
             audit.summary.segments += 1
             audit.summary.bytes += UInt64(segment.count)
             let start = isCopy ? nil : before

@@ -10,7 +10,7 @@
 // Only the segment with the checkpoint's position and later ones are read. Every step can be
 // repeated: a crash at any of them leaves facts that lead to the same end.
 
-internal import TenureBase
+import TenureBase
 
 /// One run of recovery.
 struct LogRecovery {
@@ -29,6 +29,9 @@ struct LogRecovery {
 
     /// Reads what is needed, hands out the frames after the checkpoint, and ends the log.
     mutating func run(_ replay: FrameBody) throws(LogError) -> FileLog.Tail {
+        guard checkpoint.position < LogLimits.number else {
+            throw .stateFromAnotherHistory(position: checkpoint.position)
+        }
         let listing = try list()
         let needed = try select(listing)
         var before: SegmentWalk?
@@ -51,13 +54,13 @@ struct LogRecovery {
 
     private mutating func list() throws(LogError) -> Listing {
         var listing = Listing()
-        var isRetiring = false
+        var leftovers: [String] = []
         do throws(DiskError) {
             for name in try disk.list(LogPath.archive) {
                 if let segment = SegmentName(name) {
                     listing.archive.insert(segment)
                 } else if "\(LogPath.archive)/\(name)" == LogPath.retiring {
-                    isRetiring = true
+                    leftovers.append(LogPath.retiring)
                 } else {
                     report.ignored.append("\(LogPath.archive)/\(name)")
                 }
@@ -66,11 +69,13 @@ struct LogRecovery {
                 let path = "\(LogPath.log)/\(name)"
                 if let segment = SegmentName(name) {
                     listing.log.insert(segment)
-                } else if path != LogPath.spare, path != LogPath.cut, !name.hasPrefix("cut-") {
+                } else if path == LogPath.cut {
+                    leftovers.append(path)
+                } else if path != LogPath.spare, !name.hasPrefix("cut-") {
                     report.ignored.append(path)
                 }
             }
-            if isRetiring { try disk.unlinkIfPresent(LogPath.retiring) }
+            for path in leftovers { try disk.unlinkIfPresent(path) }
         } catch {
             throw .device(error)
         }

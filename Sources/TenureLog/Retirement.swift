@@ -12,7 +12,7 @@
 // with D3. Nothing here touches the segment that is being written, so any thread may do it, one
 // at a time.
 
-internal import TenureBase
+import TenureBase
 
 /// Moves segments to the archive.
 package struct Retirement: Sendable {
@@ -25,7 +25,9 @@ package struct Retirement: Sendable {
         self.ledgerID = ledgerID
     }
 
-    /// Moves the segments whose last position is at or below `position`, oldest first.
+    /// Moves the segments whose last position is below `position`, oldest first.
+    ///
+    /// The segment with `position` itself stays: a start from there compares the seal in it.
     ///
     /// - Throws: `full` when the archive has no room; nothing is lost, and it may be tried again.
     ///   After `device` the writer must stop, as after any failed sync.
@@ -37,7 +39,7 @@ package struct Retirement: Sendable {
             throw .device(error)
         }
         for (name, next) in zip(names, names.dropFirst()) {
-            guard next.firstPosition - 1 <= position else { return }
+            guard next.firstPosition <= position else { return }
             try move(name)
         }
     }

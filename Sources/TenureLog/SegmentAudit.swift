@@ -1,6 +1,6 @@
 // The audit of one segment: every byte is checked, and what is damaged is stepped over.
 
-internal import TenureBase
+import TenureBase
 
 /// The running state of an audit.
 struct SegmentAudit {
@@ -183,6 +183,7 @@ struct SegmentAudit {
         _ end: Int,
         _ problem: (LogProblem) -> Void
     ) {
+        let end = min(end, segment.count)
         guard start < end else { return }
         let padding = segment.bytes.extracting(start..<end)
         guard padding.countWithoutZeros > 0 else { return }

@@ -1,6 +1,6 @@
 // Reading one segment as a whole, and walking over its groups.
 
-internal import TenureBase
+import TenureBase
 
 /// A segment's bytes in memory, from whichever directory.
 struct SegmentFile: ~Copyable {

@@ -99,9 +99,11 @@ extension SegmentHeader {
         let flags: UInt16 = try span.field(at: 10)
         let before: UInt64 = try span.field(at: 56)
         let lastBefore: UInt64 = try span.field(at: 64)
+        let zeros: (UInt32, UInt64) = (try span.field(at: 12), try span.field(at: 120))
         guard
-            segment >= 1, before == segment - 1, firstPosition >= 1,
-            lastBefore == firstPosition - 1, firstGroup >= 1,
+            zeros == (0, 0), (1...LogLimits.number).contains(segment), before == segment - 1,
+            (1...LogLimits.number).contains(firstPosition), lastBefore == firstPosition - 1,
+            (1...LogLimits.number).contains(firstGroup),
             flags == (isCompact ? SegmentHeader.compactFlag : 0),
             bytes >= UInt64(LogLimits.segmentMinimum), bytes <= UInt64(LogLimits.segmentMaximum),
             bytes % UInt64(LogLimits.block) == 0, compactBytes <= bytes

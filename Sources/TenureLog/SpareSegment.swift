@@ -4,10 +4,12 @@
 // and a disk that is full can not refuse blocks that it has given. The file is `log/spare.tmp`
 // until a rotation gives it its name. One that a crash left behind is used again only after it
 // was synced and read back past the page cache as zeros; otherwise it is made anew.
+//
+//   L5  A spare that was waited for is ready or has failed.
 
 import CTenureSystem
 import Synchronization
-internal import TenureBase
+import TenureBase
 
 /// The file `log/spare.tmp` and the thread that fills it.
 final class SpareSegment {
@@ -81,7 +83,7 @@ final class SpareSegment {
         switch state {
         case .ready: return
         case .failed(let error): throw error.isFull ? .full : .device(error)
-        case .none, .preparing: violated("L5: a spare that was waited for has an outcome")
+        case .none, .preparing: violated("L5: a spare that was waited for is ready or has failed")
         }
     }
 

@@ -132,7 +132,7 @@ struct FailedSyncTests {
             history.append(samplePayload(log.nextPosition, 21_000), to: log)
         }
         try history.commit(log, on: disk)
-        try log.retire(through: 2)
+        try log.retire(through: 3)
     }
 
     @Test

@@ -24,7 +24,7 @@ struct LogReaderTests {
         try log.commit()
         records.append(appendSample(to: log, bytes: 20))
         try log.commit()
-        try log.retire(through: 3)
+        try log.retire(through: 4)
         #expect(try disk.list("archive") == ["00000000000000000001.seg"])
         #expect(try disk.list("log").first == "00000000000000000004.seg")
         return (disk, records)

@@ -77,7 +77,7 @@ struct PrefixTests {
         }
         let start = disk.operationCount
         disk.keepPictures()
-        try log.retire(through: 2)
+        try log.retire(through: 3)
         history.append(samplePayload(log.nextPosition, 200), to: log)
         try history.commit(log, on: disk)
         try log.retire(through: log.durablePosition)

@@ -80,6 +80,13 @@ struct RecoveryTableTests {
             #expect(kept.positions == (cut >= 112 ? 5...6 : nil))
             #expect(try copy.contents("log/\(kept.keptAs)") == Array(bytes[start..<(start + 4096)]))
             #expect(try copy.contents(path)[start...].allSatisfy { $0 == 0 })
+            var generator = SeededGenerator(seed: UInt64(cut))
+            let stored = copy.crash(using: &generator, .nothing)
+            #expect(
+                try stored.contents(path)[start...].allSatisfy { $0 == 0 },
+                "what was cut must be gone for good before the next group"
+            )
+            #expect(try stored.contents("log/\(kept.keptAs)").count == 4096)
             appendSample(to: log)
             try log.commit()
             #expect(try openLog(on: copy.processCrash()).records.count == 5)

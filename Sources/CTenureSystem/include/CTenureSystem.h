@@ -107,6 +107,9 @@ static const int64_t tenure_magic_btrfs = 0x9123683e;
 // A descriptor that becomes readable when the process ends; close-on-exec.
 int tenure_pidfd_open(int32_t pid);
 
+// A counter that wakes a poll of it when it is written to; close-on-exec, non-blocking.
+int tenure_event_open(void);
+
 struct tenure_peer {
     int32_t pid;
     uint32_t uid;
@@ -131,6 +134,9 @@ void tenure_siphash128(const uint8_t *key, const void *TENURE_NULLABLE bytes, si
 
 // The length of `bytes` without the zero bytes at its end.
 size_t tenure_length_without_zeros(const void *bytes, size_t count);
+
+// Writes zeros.
+void tenure_clear(void *bytes, size_t count);
 
 // ---- Threads ----------------------------------------------------------------------------------
 
