@@ -122,6 +122,8 @@ package final class DataDirectory: Sendable {
         do throws(DiskError) {
             return LockHolder(try disk.lock(Name.lock, shared: access == .audit))
         } catch {
+            // Nobody writes where nothing can be written.
+            if access == .audit, error.errno == .readOnlyFileSystem { return LockHolder(nil) }
             guard error.errno == .wouldBlock else { throw StorageError(error, in: path) }
             throw .locked(
                 Trouble(

@@ -33,11 +33,16 @@ final class Scratch {
 
     static let id = LedgerID(high: 0x1111_2222_3333_4444, low: 0x5555_6666_7777_8888)
 
-    /// Small segments, no thread of its own, any file system.
+    /// Small segments of 14 blocks for groups, no thread of its own, any file system.
     static var configuration: StorageConfiguration {
+        configuration(segmentBytes: LogLimits.segmentMinimum)
+    }
+
+    /// No thread of its own, any file system.
+    static func configuration(segmentBytes: Int) -> StorageConfiguration {
         var configuration = StorageConfiguration()
         configuration.log = LogConfiguration(
-            segmentBytes: LogLimits.segmentMinimum,
+            segmentBytes: segmentBytes,
             spare: .synchronous
         )
         configuration.allowUnsafeFileSystem = true
@@ -45,8 +50,10 @@ final class Scratch {
     }
 
     /// Makes the test's ledger.
-    func create() throws(StorageError) {
-        try Storage.create(at: ledger, ledger: Scratch.id, configuration: Scratch.configuration)
+    func create(
+        _ configuration: StorageConfiguration = Scratch.configuration
+    ) throws(StorageError) {
+        try Storage.create(at: ledger, ledger: Scratch.id, configuration: configuration)
     }
 
     func read(_ name: String) throws -> [UInt8] {

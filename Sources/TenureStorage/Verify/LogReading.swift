@@ -1,0 +1,109 @@
+// A3: reading the whole log, decoding every record, and replaying those up to the checkpoint.
+
+internal import TenureBase
+internal import TenureLog
+internal import TenureModel
+
+/// One pass over archive/ and log/.
+struct LogReading {
+    /// How many unreadable records are told one by one.
+    private static let toldMax = 100
+
+    private let replayed: (any ReplayedState)?
+    private let last: Position?
+    private var applied: Position = 0
+    private var time: LedgerTime?
+    private var told = 0
+    private var hasFailed = false
+
+    init(_ replayed: (any ReplayedState)?, until last: Position?) {
+        self.replayed = replayed
+        self.last = last
+    }
+
+    /// Whether every record from the first to the checkpoint was applied.
+    var isWhole: Bool { !hasFailed && last != nil && applied == last }
+
+    /// Reads everything there is.
+    mutating func read(
+        _ directory: DataDirectory,
+        _ report: inout VerifyReport
+    ) throws(StorageError) {
+        var problems: [LogProblem] = []
+        var findings: [Finding] = []
+        let reader = LogReader(disk: directory.disk, ledgerID: directory.ledger)
+        do throws(LogError) {
+            report.log = try reader.read(
+                frame: { (frame) throws(LogError) in
+                    take(frame) { findings.append($0) }
+                },
+                problem: { problems.append($0) }
+            )
+        } catch {
+            throw StorageError(error, in: directory.path)
+        }
+        report.findings += problems.map(Finding.init)
+        report.findings += findings
+        if told > Self.toldMax {
+            report.add(.damage, at: "log", "\(told) records can not be read in all")
+        }
+        if let first = report.log?.firstPosition, first > 1 {
+            report.add(.note, at: "archive", "history starts at position \(first)")
+        }
+    }
+
+    private mutating func take(_ frame: borrowing Frame, _ tell: (Finding) -> Void) {
+        let now = LedgerTime(nanoseconds: frame.time)
+        let place = "log: position \(frame.position)"
+        if let time, now <= time {
+            tell(Finding(.damage, at: place, "its ledger time is not above the one before"))
+        }
+        time = now
+        let decoded: EventCodec.Decoded
+        do throws(DecodeError) {
+            decoded = try EventCodec.decode(frame.payload)
+        } catch {
+            fail("\(error)", place, tell)
+            return
+        }
+        guard decoded.isComplete else {
+            fail("it has events with tags \(decoded.unknownTags) of a later version", place, tell)
+            return
+        }
+        apply(decoded.events, frame.position, now, place, tell)
+    }
+
+    private mutating func apply(
+        _ events: [Event],
+        _ position: Position,
+        _ now: LedgerTime,
+        _ place: String,
+        _ tell: (Finding) -> Void
+    ) {
+        guard !hasFailed, let last, position <= last, position == applied + 1 else { return }
+        applied = position
+        guard let replayed else { return }
+        do throws(RowFault) {
+            try replayed.apply(events, at: position, time: now)
+        } catch {
+            fail("it can not be applied: \(error.sentence)", place, tell)
+        }
+    }
+
+    private mutating func fail(_ what: String, _ place: String, _ tell: (Finding) -> Void) {
+        hasFailed = true
+        told += 1
+        if told <= Self.toldMax { tell(Finding(.damage, at: place, what)) }
+    }
+}
+
+extension Finding {
+    fileprivate init(_ problem: LogProblem) {
+        let severity: Severity = problem.affectsRecords ? .damage : .warning
+        self.init(
+            severity,
+            at: "\(problem.segment), offset \(problem.offset)",
+            "\(problem)"
+        )
+    }
+}

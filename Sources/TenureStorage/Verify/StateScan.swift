@@ -1,0 +1,196 @@
+// The scan of every row of a stored state, for a process that may die of it.
+//
+// LMDB follows page numbers that a damaged file gives it, out of its map if need be. So the scan
+// runs in a child process; what it finds comes back as lines of text, each flushed as it is
+// written, so that a child that was killed has said where it was:
+//
+//   checkpoint <hexadecimal value of the checkpoint row>
+//   at <table> <rows so far> <hexadecimal key>
+//   damage <place> TAB <sentence>
+//   table <name> <rows> <digest>
+//   end
+//
+//   V1  Every row is verified and decoded; keys ascend; counts and digest are the checkpoint's.
+//   V2  Nothing is written, locked or created.
+
+internal import Glibc
+internal import TenureBase
+internal import TenureLMDB
+package import TenureLog
+internal import TenureModel
+
+/// Scans a stored state and tells about it line by line.
+package struct StateScan {
+    /// How many rows lie between two lines that say where the scan is.
+    private static let stepRows: UInt64 = 1_000
+    /// How many damaged rows of one table are told one by one.
+    private static let damagedRowsMax: UInt64 = 100
+
+    private let ledger: LedgerID
+    private let emit: (String) -> Void
+    private var codec: RowCodec
+
+    private init(_ ledger: LedgerID, _ emit: @escaping (String) -> Void) {
+        self.ledger = ledger
+        self.emit = emit
+        codec = RowCodec(ledger: ledger)
+    }
+
+    /// What the child process runs: scans `state/` of the directory `path`, and writes its lines
+    /// to standard output.
+    ///
+    /// - Returns: The status with which the child ends.
+    package static func runAsChild(path: String, ledger: LedgerID) -> Int32 {
+        // A core of a process that maps the whole state would be as large as it.
+        var limit = rlimit(rlim_cur: 0, rlim_max: 0)
+        _ = unsafe setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &limit)
+        run(path: path, ledger: ledger) { line in
+            let bytes = Array((line + "\n").utf8)
+            var written = 0
+            while written < bytes.count {
+                // SAFETY: the kernel reads within the array during the call only.
+                let count = unsafe bytes[written...].withUnsafeBytes { part in
+                    unsafe write(1, part.baseAddress, part.count)
+                }
+                if count <= 0 { exit(74) }
+                written += count
+            }
+        }
+        return 0
+    }
+
+    /// Scans `state/` of the directory `path` and gives its lines to `emit`.
+    package static func run(
+        path: String,
+        ledger: LedgerID,
+        emit: @escaping (String) -> Void
+    ) {
+        var scan = StateScan(ledger, emit)
+        do throws(StoreError) {
+            let environment = try Environment.open(
+                path: "\(path)/state",
+                options: EnvironmentOptions(access: .audit)
+            )
+            try scan.scan(environment)
+        } catch {
+            emit("damage state\t\(error)")
+        }
+        emit("end")
+    }
+
+    private mutating func scan(_ environment: Environment) throws(StoreError) {
+        let tables = try TableSet(environment)
+        let checkpoint = try readCheckpoint(environment, tables)
+        var digest = StateDigest()
+        for table in RowTable.counted {
+            let (rows, sum) = try scan(table, tables, environment, checkpoint)
+            digest.add(RowHash(value: sum.sum))
+            if let checkpoint, rows != checkpoint.counts[table] {
+                let counted = checkpoint.counts[table]
+                damage(table.name, "has \(rows) rows, the checkpoint counts \(counted)")
+            }
+        }
+        if let checkpoint, checkpoint.digest != digest {
+            damage(
+                "state",
+                "the rows have digest \(digest), the checkpoint says \(checkpoint.digest): "
+                    + "rows are lost, stale or from another checkpoint"
+            )
+        }
+    }
+
+    private mutating func readCheckpoint(
+        _ environment: Environment,
+        _ tables: TableSet
+    ) throws(StoreError) -> StoredCheckpoint? {
+        let value = try environment.read { (transaction) throws(StoreError) in
+            try transaction.get(tables[.meta], key: StoredCheckpoint.keyBytes)
+        }
+        guard let value else {
+            damage("meta", "the checkpoint row is missing")
+            return nil
+        }
+        do throws(RowFault) {
+            let checkpoint = try codec.decodeCheckpoint(value)
+            emit("checkpoint \(hexadecimal(value))")
+            return checkpoint
+        } catch {
+            damage("meta", "the checkpoint row is damaged, or of another ledger")
+            return nil
+        }
+    }
+
+    /// Scans one table; damage of one row does not end it.
+    private mutating func scan(
+        _ table: RowTable,
+        _ tables: TableSet,
+        _ environment: Environment,
+        _ checkpoint: StoredCheckpoint?
+    ) throws(StoreError) -> (rows: UInt64, digest: StateDigest) {
+        var rows: UInt64 = 0
+        var damaged: UInt64 = 0
+        var digest = StateDigest()
+        emit("at \(table.name) 0")
+        do throws(StoreError) {
+            try environment.read { (transaction) throws(StoreError) in
+                try transaction.scan(tables[table]) { (keySpan, valueSpan) in
+                    let row = RawRow(key: keySpan.copied, value: valueSpan.copied)
+                    rows += 1
+                    if rows % Self.stepRows == 0 {
+                        emit("at \(table.name) \(rows) \(hexadecimal(row.key))")
+                    }
+                    if let hash = check(table, row, checkpoint, &damaged) { digest.add(hash) }
+                    return .next
+                }
+            }
+        } catch {
+            guard case .damaged(let sentence) = error else { throw error }
+            damage("\(table.name) behind row \(rows)", sentence)
+        }
+        if damaged > Self.damagedRowsMax {
+            damage(table.name, "\(damaged) rows are damaged in all")
+        }
+        emit("table \(table.name) \(rows) \(digest)")
+        return (rows, digest)
+    }
+
+    /// V1 for one row; its hash when it is right.
+    private mutating func check(
+        _ table: RowTable,
+        _ row: RawRow,
+        _ checkpoint: StoredCheckpoint?,
+        _ damaged: inout UInt64
+    ) -> RowHash? {
+        var fault: String?
+        do throws(RowFault) {
+            try codec.check(table, key: row.key, value: row.value)
+        } catch {
+            fault = error.sentence
+        }
+        let position = RowCodec.position(of: row.value) ?? 0
+        if fault == nil, let checkpoint, position > checkpoint.position {
+            fault = "last changed at \(position), behind the checkpoint"
+        }
+        guard let fault else {
+            return codec.verify(table, key: row.key, value: row.value)
+        }
+        damaged += 1
+        if damaged <= Self.damagedRowsMax {
+            damage("\(table.name) \(hexadecimal(row.key))", fault)
+        }
+        return nil
+    }
+
+    private func damage(_ place: String, _ sentence: String) {
+        emit("damage \(place)\t\(sentence)")
+    }
+}
+
+extension RowFault {
+    /// What is wrong.
+    package var sentence: String {
+        switch self {
+        case .damaged(let sentence), .unreadable(let sentence): sentence
+        }
+    }
+}

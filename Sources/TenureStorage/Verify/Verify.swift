@@ -1,0 +1,161 @@
+// The audit of a directory that nobody writes: a closed ledger, or a copy of one.
+//
+//   A1  ledger.json, owner, permissions: as for opening
+//   A2  every row of the state, in a child process that may die of it      StateScan.swift
+//   A3  every byte of archive/ and log/, every record decoded              LogReader
+//   A4  the verdict that a start would come to: the log's end, and whether the state fits it
+//   A5  with a state to replay into: the whole log gives the stored rows, byte for byte (I6)
+//
+// Nothing is written. What can not be checked is said, as a note: pages that belong to no live
+// tree, and a history that does not go back to the first record.
+
+internal import TenureBase
+internal import TenureLog
+internal import TenureModel
+
+/// Audits a data directory.
+package enum Verify {
+    /// Audits the directory at `path`.
+    ///
+    /// - Parameters:
+    ///   - path: The directory.
+    ///   - runner: The child process for the state; without one the state is scanned here, which
+    ///     a damaged state can end.
+    ///   - replayed: A state before the first record; it gets every record up to the checkpoint.
+    /// - Throws: `locked`, `notPermitted`, `unsupported` or `device` when there was no audit;
+    ///   damage is in the report.
+    package static func run(
+        at path: String,
+        runner: StateScanRunner?,
+        replayed: (any ReplayedState)? = nil
+    ) throws(StorageError) -> VerifyReport {
+        var report = VerifyReport()
+        let directory: DataDirectory
+        do throws(StorageError) {
+            directory = try DataDirectory.open(at: path, access: .audit)
+        } catch {
+            guard case .damaged(let trouble) = error else { throw error }
+            report.add(trouble)
+            return report
+        }
+        report.ledger = directory.ledger
+        for warning in directory.warnings { report.add(.note, at: path, warning) }
+        let scan = try scanState(directory, runner, &report)
+        var reading = LogReading(replayed, until: scan.checkpoint?.position)
+        try reading.read(directory, &report)
+        judgeOpening(directory, scan, &report)
+        if let replayed { compare(replayed, with: scan, reading, &report) }
+        return report
+    }
+
+    private static func scanState(
+        _ directory: DataDirectory,
+        _ runner: StateScanRunner?,
+        _ report: inout VerifyReport
+    ) throws(StorageError) -> StateScanResult {
+        var scan = StateScanResult(ledger: directory.ledger)
+        if let runner {
+            scan = try runner.run(path: directory.path, ledger: directory.ledger)
+        } else {
+            var lines: [String] = []
+            StateScan.run(path: directory.path, ledger: directory.ledger) { lines.append($0) }
+            for line in lines { scan.take(line) }
+        }
+        report.findings += scan.findings
+        report.checkpoint = scan.checkpoint
+        report.rows = scan.rows
+        report.pages = PageCoverage.read(path: "\(directory.path)/state/data.mdb")
+        if let pages = report.pages, pages.notCovered > 0 {
+            report.add(
+                .note,
+                at: "state/data.mdb",
+                "\(pages.notCovered) of \(pages.total) pages belong to no live row; "
+                    + "their bytes are not checked"
+            )
+        }
+        return scan
+    }
+
+    /// A4: opens the log at the checkpoint on a disk that forgets every change.
+    private static func judgeOpening(
+        _ directory: DataDirectory,
+        _ scan: StateScanResult,
+        _ report: inout VerifyReport
+    ) {
+        guard let checkpoint = scan.checkpoint else { return }
+        do throws(LogError) {
+            let opened = try FileLog.open(
+                on: DryDisk(directory.disk),
+                ledgerID: directory.ledger,
+                configuration: LogConfiguration(spare: .synchronous),
+                checkpoint: LogCheckpoint(
+                    position: checkpoint.position,
+                    seal: checkpoint.seal
+                ),
+                replay: { (_) throws(LogError) in }
+            )
+            report.add(
+                .note,
+                at: "log",
+                "a start would apply \(opened.1.replayedFrames) records behind position "
+                    + "\(checkpoint.position) (\(opened.1.verdict.rawValue))"
+            )
+        } catch {
+            let known = report.findings.contains { finding in
+                finding.severity == .damage && finding.place.hasPrefix("log")
+            }
+            // Damage that the reading of the log has told is not told twice.
+            if case .corrupt = error, known { return }
+            report.add(.damage, at: "log", "\(error)")
+        }
+    }
+
+    /// A5: compares table by table, and the facts.
+    private static func compare(
+        _ replayed: any ReplayedState,
+        with scan: StateScanResult,
+        _ reading: LogReading,
+        _ report: inout VerifyReport
+    ) {
+        guard let checkpoint = scan.checkpoint, reading.isWhole else {
+            report.add(
+                .note,
+                at: "state",
+                "not compared with the log, which can not be replayed from the first record to "
+                    + "the checkpoint"
+            )
+            return
+        }
+        let rows: FrozenChanges
+        do throws(RowFault) {
+            rows = try replayed.rows()
+        } catch {
+            report.add(.damage, at: "log", "the replayed state failed: \(error.sentence)")
+            return
+        }
+        let (digests, counts) = StateDigest.tables(of: rows, ledger: checkpoint.ledger)
+        var differences = 0
+        for table in RowTable.counted {
+            let stored = scan.digests[table] ?? StateDigest()
+            let same = (digests[table] ?? StateDigest()) == stored
+            if same, counts[table] == scan.rows[table] { continue }
+            differences += 1
+            report.add(
+                .damage,
+                at: "state: \(table.name)",
+                "replaying the log to position \(checkpoint.position) gives \(counts[table]) rows, "
+                    + "stored are \(scan.rows[table]), and they differ"
+            )
+        }
+        if rows.facts != checkpoint.facts {
+            differences += 1
+            report.add(
+                .damage,
+                at: "state: meta",
+                "replaying the log gives other facts: \(rows.facts), stored are "
+                    + "\(checkpoint.facts)"
+            )
+        }
+        report.replayAgrees = differences == 0
+    }
+}
