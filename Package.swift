@@ -14,8 +14,66 @@ let house: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
+/// A test target beside the module it tests.
+func suite(
+    _ name: String,
+    _ dependencies: [Target.Dependency],
+    resources: [Resource]? = nil
+) -> Target {
+    .testTarget(
+        name: name,
+        dependencies: dependencies,
+        resources: resources,
+        swiftSettings: house
+    )
+}
+
+let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+
+let tests: [Target] = [
+    suite("TenureLogTests", ["TenureBase", "TenureLog", "TenureTesting", "CTenureSystem", system]),
+    suite("TenureLMDBTests", ["TenureBase", "TenureLMDB", system]),
+    suite(
+        "TenureStorageTests",
+        [
+            "TenureBase", "TenureLog", "TenureLMDB", "TenureModel", "TenureStorage",
+            "TenureTesting", system,
+        ]
+    ),
+    suite(
+        "TenureTests",
+        ["TenureBase", "Tenure", "TenureModel", "TenureLog", "TenureStorage", "TenureTesting"]
+    ),
+    suite(
+        "TenureWireTests",
+        [
+            "TenureBase", "TenureModel", "TenureWire",
+            .product(name: "NIOCore", package: "swift-nio"),
+        ]
+    ),
+    suite(
+        "TenureServerTests",
+        [
+            "TenureBase", "Tenure", "TenureModel", "TenureServer", "TenureClient", "TenureWire",
+            .product(name: "Logging", package: "swift-log"),
+            .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "NIOPosix", package: "swift-nio"),
+        ]
+    ),
+    suite(
+        "TenureCommandTests",
+        ["TenureCommand", "TenureModel", "TenureWire"],
+        resources: [.copy("Fixtures")]
+    ),
+]
+
 let package = Package(
     name: "tenure",
+    products: [
+        .library(name: "Tenure", targets: ["Tenure"]),
+        .library(name: "TenureClient", targets: ["TenureClient"]),
+        .executable(name: "tenure", targets: ["TenureCommand"]),
+    ],
     dependencies: [
         // The command line: parsing, help, completions from one definition.
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -35,6 +93,8 @@ let package = Package(
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
     targets: [
+        .systemLibrary(name: "CLMDB", providers: [.apt(["liblmdb-dev"])]),
+        .target(name: "CTenureSystem"),
         .target(name: "TenureBase", swiftSettings: house),
         .target(
             name: "TenureModel",
@@ -44,5 +104,90 @@ let package = Package(
             ],
             swiftSettings: house
         ),
-    ]
+        .target(
+            name: "TenureLog",
+            dependencies: [
+                "TenureBase", "CTenureSystem",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: house
+        ),
+        .target(
+            name: "TenureLMDB",
+            dependencies: [
+                "TenureBase", "CLMDB",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: house
+        ),
+        .target(
+            name: "TenureStorage",
+            dependencies: [
+                "TenureBase", "TenureModel", "TenureLog", "TenureLMDB", "CTenureSystem",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: house
+        ),
+        .target(
+            name: "Tenure",
+            dependencies: [
+                "TenureBase", "TenureModel", "TenureLog", "TenureStorage", "CTenureSystem",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: house
+        ),
+        .target(
+            name: "TenureWire",
+            dependencies: [
+                "TenureBase", "TenureModel",
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            swiftSettings: house
+        ),
+        .target(
+            name: "TenureServer",
+            dependencies: [
+                "TenureBase", "Tenure", "TenureWire", "TenureModel", "CTenureSystem",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: house
+        ),
+        .target(
+            name: "TenureClient",
+            dependencies: [
+                "TenureBase", "TenureWire", "TenureModel",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: house
+        ),
+        .executableTarget(
+            name: "TenureCommand",
+            dependencies: [
+                "TenureBase", "TenureClient", "TenureServer", "Tenure", "TenureStorage",
+                "TenureLog", "TenureModel", "TenureWire",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            path: "tools/tenure",
+            swiftSettings: house
+        ),
+        .target(
+            name: "TenureTesting",
+            dependencies: [
+                "TenureBase", "TenureLog", "TenureModel", "TenureStorage",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            path: "Tests/TenureTesting",
+            swiftSettings: house
+        ),
+    ] + tests
 )

@@ -74,7 +74,9 @@ public struct AcquireRequest: Hashable, Sendable {
     public var tenant = "default"
     /// Who holds; made by the ledger when absent.
     public var holder: String?
-    /// How long without renewal; the pool's default when absent. Not with a session.
+    /// How long without renewal; the pool's default when absent.
+    ///
+    /// Not with a session.
     public var ttlMilliseconds: UInt64?
     /// The session that keeps the lease alive instead of a TTL.
     public var session: SessionID?

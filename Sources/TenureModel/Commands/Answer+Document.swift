@@ -78,7 +78,9 @@ extension SessionView {
 }
 
 extension Resource {
-    /// The resource as fields. I2: held + reserved + quarantined + free = capacity + debt.
+    /// The resource as fields.
+    ///
+    /// I2: held + reserved + quarantined + free = capacity + debt.
     var document: Document {
         .map([
             .init("name", .string(name)), .init("pool", .string(pool)),

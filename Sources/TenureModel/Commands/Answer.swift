@@ -1,6 +1,8 @@
 // What the ledger says.
 
-/// The answer to one command. It leaves when everything it shows is durable.
+/// The answer to one command.
+///
+/// It leaves when everything it shows is durable.
 public enum Answer: Equatable, Sendable {
     /// A lease or a reservation, or what it would be.
     case grant(Grant)

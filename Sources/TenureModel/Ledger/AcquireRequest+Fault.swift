@@ -14,7 +14,9 @@ extension AcquireRequest {
         return claimsFault ?? durationFault ?? labelFault
     }
 
-    /// Amounts in all, by kind, in the order of first mention. Only after `fault` said nothing.
+    /// Amounts in all, by kind, in the order of first mention.
+    ///
+    /// Only after `fault` said nothing.
     var totals: [ClaimAmount] {
         var totals: [ClaimAmount] = []
         for claim in claims {

@@ -1,6 +1,8 @@
 // What `decide` returns, and the switch over commands.
 
-/// What a command changes and how it is answered. Nothing has changed yet.
+/// What a command changes and how it is answered.
+///
+/// Nothing has changed yet.
 package struct Decision: Sendable {
     /// The facts, one frame together; none when nothing changes.
     package var events: [Event]

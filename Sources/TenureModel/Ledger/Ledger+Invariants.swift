@@ -1,6 +1,45 @@
 // I2 and I3, recomputed from the leases: what audits and tests ask for after every step.
 
 extension LedgerState {
+    /// Who holds what, a line each, without positions, ids and times.
+    ///
+    /// O(leases).
+    package func contentLines() throws(RowFault) -> [String] {
+        var lines: [String] = []
+        for resource in resources.compactMap({ $0 }) {
+            lines.append(
+                "resource \(resource.name) \(resource.capacity) \(resource.held) "
+                    + "\(resource.reserved) \(resource.quarantined) \(resource.state.name)"
+            )
+        }
+        try forEachLease { lease in
+            let terms = lease.terms
+            let parts = views(of: lease.placements).map { "\($0.resource)=\($0.amount)" }
+            lines.append(
+                "lease \(terms.holder) \(terms.pool) \(terms.tenant) \(lease.state.rawValue) "
+                    + parts.joined(separator: ",")
+            )
+        }
+        return lines
+    }
+
+    /// Calls `body` with every lease, in no stated 
+    ///
+    /// order. O(leases).
+    private func forEachLease(_ body: (Lease) -> Void) throws(RowFault) {
+        let changed = leases.keys { _ in true }
+        for id in changed.keys.sorted() where changed[id] == true {
+            if let lease = try lease(id) { body(lease) }
+        }
+        var after: LeaseID?
+        while true {
+            let page = try source.leases(after: after, limit: 1_000)
+            guard let last = page.last else { return }
+            for lease in page where changed[lease.id] == nil { body(lease) }
+            after = last.id
+        }
+    }
+
     /// The first violation of I2 or I3, as a sentence; nothing when both hold.
     ///
     /// Reads every lease: O(leases).
@@ -8,21 +47,9 @@ extension LedgerState {
         var taken: [ResourceID: [LeaseState: UInt64]] = [:]
         var used: [String: [Kind: UInt64]] = [:]
         var count: UInt64 = 0
-        let changed = leases.keys { _ in true }
-        for id in changed.keys.sorted() where changed[id] == true {
-            guard let lease = try lease(id) else { continue }
+        try forEachLease { lease in
             count += 1
             tally(lease, &taken, &used)
-        }
-        var after: LeaseID?
-        while true {
-            let page = try source.leases(after: after, limit: 1_000)
-            guard let last = page.last else { break }
-            for lease in page where changed[lease.id] == nil {
-                count += 1
-                tally(lease, &taken, &used)
-            }
-            after = last.id
         }
         if count != facts.leases {
             return "I6: \(facts.leases) leases are counted, \(count) are there"

@@ -33,9 +33,19 @@ package struct LedgerState {
     var members = Table<MemberKey, MemberKey>()
     var dueQueue = DueQueue()
 
+    private let lookups = LookupCounter()
+
     var changedPools: [String: Position] = [:]
     var changedResources: [ResourceID: Position] = [:]
     var changedQuotas: [QuotaKey: Position] = [:]
+
+    /// Counts lookups; a class, because reading a row changes nothing of the state.
+    private final class LookupCounter {
+        var overlayHits: UInt64 = 0
+    }
+
+    /// How often a row was found in the overlay, so that neither cache nor store was asked.
+    package var overlayHits: UInt64 { lookups.overlayHits }
 
     /// A pool with its places.
     struct PoolState {
@@ -101,6 +111,20 @@ package struct LedgerState {
         dueQueue.thaw()
     }
 
+    /// The sessions behind `id`, or from the start, in the order of their opening.
+    package func sessions(after id: SessionID?, limit: Int) throws(RowFault) -> [Session] {
+        let changed = sessions.keys { key in id.map { key > $0 } ?? true }
+        var found: [SessionID: Session] = [:]
+        for key in changed.keys where changed[key] == true {
+            if let session = try session(key) { found[key] = session }
+        }
+        for session in try source.sessions(after: id, limit: limit)
+        where changed[session.id] == nil {
+            found[session.id] = session
+        }
+        return found.keys.sorted().prefix(limit).compactMap { found[$0] }
+    }
+
     /// When the next thing falls due; `never` when nothing does.
     package mutating func nextDue() throws(RowFault) -> LedgerTime {
         try dueQueue.nextTime(from: source)
@@ -109,23 +133,28 @@ package struct LedgerState {
 
 // Rows, wherever they are.
 extension LedgerState {
+    private func overlay<Row>(_ known: Row??) -> Row?? {
+        if known != nil { lookups.overlayHits += 1 }
+        return known
+    }
+
     func lease(_ id: LeaseID) throws(RowFault) -> Lease? {
-        if let known = leases.changed(id) { return known }
+        if let known = overlay(leases.changed(id)) { return known }
         return try source.lease(id)
     }
 
     func session(_ id: SessionID) throws(RowFault) -> Session? {
-        if let known = sessions.changed(id) { return known }
+        if let known = overlay(sessions.changed(id)) { return known }
         return try source.session(id)
     }
 
     func storedAnswer(_ key: RequestKey) throws(RowFault) -> StoredAnswer? {
-        if let known = storedAnswers.changed(key) { return known }
+        if let known = overlay(storedAnswers.changed(key)) { return known }
         return try source.storedAnswer(key)
     }
 
     func usage(of tenant: String) throws(RowFault) -> TenantUsage? {
-        if let known = usage.changed(tenant) { return known }
+        if let known = overlay(usage.changed(tenant)) { return known }
         return try source.usage(tenant)
     }
 

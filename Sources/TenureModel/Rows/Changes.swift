@@ -6,10 +6,17 @@ package struct Changed<Value: Sendable>: Sendable {
     package let value: Value?
     /// The position of the last change.
     package let position: Position
+    /// Whether the row came to be in this generation, so that deleting it leaves nothing.
+    let isNew: Bool
 
     package init(value: Value?, position: Position) {
+        self.init(value: value, position: position, isNew: false)
+    }
+
+    init(value: Value?, position: Position, isNew: Bool) {
         self.value = value
         self.position = position
+        self.isNew = isNew
     }
 }
 

@@ -1,6 +1,8 @@
 // Where rows come from that are not in memory: the front cache and the state store behind it.
 
-/// Why a row could not be had. The engine stops on it: nothing may be decided on a guess.
+/// Why a row could not be had.
+///
+/// The engine stops on it: nothing may be decided on a guess.
 package enum RowFault: Error, Equatable, Sendable {
     /// A row, or its absence, fails its check. Names the table and the place.
     case damaged(String)

@@ -48,7 +48,9 @@ package struct Resource: Hashable, Sendable {
         quarantined = 0
     }
 
-    /// Everything that is taken. Each term is at most 2^62 and so is the sum of what was granted.
+    /// Everything that is taken.
+    ///
+    /// Each term is at most 2^62 and so is the sum of what was granted.
     package var used: UInt64 { held + reserved + quarantined }
     /// What can be granted.
     package var free: UInt64 { capacity > used ? capacity - used : 0 }
@@ -71,7 +73,9 @@ package struct Quota: Hashable, Sendable {
     }
 }
 
-/// What a tenant and all below it use, by kind. I3.
+/// What a tenant and all below it use, by kind.
+///
+/// I3.
 package struct TenantUsage: Hashable, Sendable {
     package struct Entry: Hashable, Sendable {
         package let kind: Kind
@@ -291,7 +295,9 @@ package struct RequestKey: Hashable, Comparable, Sendable {
     }
 }
 
-/// The answer that a request id is answered with for as long as the window lasts. I7.
+/// The answer that a request id is answered with for as long as the window lasts.
+///
+/// I7.
 package struct StoredAnswer: Hashable, Sendable {
     package enum Outcome: Hashable, Sendable {
         case granted(
@@ -326,7 +332,9 @@ package struct StoredAnswer: Hashable, Sendable {
     }
 }
 
-/// What falls due at a time. The order is the order of reclaim: time, class, age.
+/// What falls due at a time.
+///
+/// The order is the order of reclaim: time, class, age.
 package struct DueKey: Hashable, Comparable, Sendable {
     package enum Class: UInt8, Sendable {
         case lease = 0

@@ -6,14 +6,7 @@
 
 /// The overlay of one table.
 struct Table<Key: Hashable & Sendable, Value: Sendable> {
-    private struct Entry {
-        var value: Value?
-        var position: Position
-        /// Whether neither the frozen generation nor the store has the row.
-        var isNew: Bool
-    }
-
-    private var current: [Key: Entry] = [:]
+    private var current: [Key: Changed<Value>] = [:]
     private var frozen: [Key: Changed<Value>] = [:]
 
     /// How many changed rows the current generation holds.
@@ -29,14 +22,14 @@ struct Table<Key: Hashable & Sendable, Value: Sendable> {
     /// Sets a row that exists, here or in the store.
     mutating func update(_ key: Key, _ value: Value, at position: Position) {
         let isNew = current[key]?.isNew ?? false
-        current[key] = Entry(value: value, position: position, isNew: isNew)
+        current[key] = Changed(value: value, position: position, isNew: isNew)
     }
 
     /// Sets a row that does not exist, neither here nor in the store.
     mutating func insert(_ key: Key, _ value: Value, at position: Position) {
         // A deletion that is still to be written makes the key one that the store knows.
         let isNew = current[key] == nil && frozen[key] == nil
-        current[key] = Entry(value: value, position: position, isNew: isNew)
+        current[key] = Changed(value: value, position: position, isNew: isNew)
     }
 
     /// Deletes a row that exists.
@@ -44,7 +37,7 @@ struct Table<Key: Hashable & Sendable, Value: Sendable> {
         if current[key]?.isNew == true {
             current[key] = nil
         } else {
-            current[key] = Entry(value: nil, position: position, isNew: false)
+            current[key] = Changed(value: nil, position: position, isNew: false)
         }
     }
 
@@ -56,9 +49,9 @@ struct Table<Key: Hashable & Sendable, Value: Sendable> {
         return result
     }
 
-    /// Makes the current generation the frozen one and returns it.
+    /// Makes the current generation the frozen one and returns it; O(1).
     mutating func freeze() -> [Key: Changed<Value>] {
-        frozen = current.mapValues { Changed(value: $0.value, position: $0.position) }
+        swap(&current, &frozen)
         current = [:]
         return frozen
     }

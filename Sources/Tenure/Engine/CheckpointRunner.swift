@@ -1,0 +1,119 @@
+// Who writes checkpoints: a thread of its own, or the caller, so that a simulation has one order.
+
+internal import CTenureSystem
+internal import Dispatch
+internal import Synchronization
+internal import TenureLog
+package import TenureModel
+package import TenureStorage
+
+/// One checkpoint to be written, and what may leave the log once it is durable.
+package struct CheckpointJob: Sendable {
+    let changes: FrozenChanges
+    let seal: Seal
+    let store: any StateStore
+    let retirement: Retirement?
+    /// Segments up to this position go to the archive: that of the checkpoint before.
+    let retireThrough: Position
+
+    /// Writes the checkpoint, then retires segments.
+    func run() -> Result<Void, StorageError> {
+        do throws(StorageError) {
+            try store.commit(changes, seal: seal)
+        } catch {
+            return .failure(error)
+        }
+        do throws(LogError) {
+            try retirement?.retire(through: retireThrough)
+        } catch {
+            // A full archive loses nothing; the next checkpoint tries again.
+            if error != .full { return .failure(StorageError(error, in: "archive")) }
+        }
+        return .success(())
+    }
+}
+
+/// Runs checkpoints one at a time.
+package protocol CheckpointRunner: AnyObject, Sendable {
+    /// Starts `job`; its result comes from `result`.
+    func start(_ job: CheckpointJob)
+    /// The result of the job that was started last, once, when there is one.
+    func result() -> Result<Void, StorageError>?
+    /// Waits until no job runs.
+    func finish()
+    /// Drops rows that are not needed any more, off the writer's thread.
+    func discard(_ changes: FrozenChanges)
+}
+
+/// Runs a checkpoint where it is started.
+package final class InlineCheckpointRunner: CheckpointRunner {
+    private let last = Mutex<Result<Void, StorageError>?>(nil)
+
+    package init() {}
+
+    package func start(_ job: CheckpointJob) {
+        let result = job.run()
+        last.withLock { $0 = result }
+    }
+
+    package func result() -> Result<Void, StorageError>? {
+        last.withLock { last in
+            defer { last = nil }
+            return last
+        }
+    }
+
+    package func finish() {}
+
+    package func discard(_ changes: FrozenChanges) {}
+}
+
+/// Runs checkpoints on one thread of its own: LMDB's write transactions belong to a thread.
+package final class ThreadedCheckpointRunner: CheckpointRunner {
+    private struct State {
+        var result: Result<Void, StorageError>?
+        var isRunning = false
+    }
+
+    private let state = Mutex(State())
+    private let queue: WorkThread
+    private let idle = DispatchSemaphore(value: 1)
+    private let wake: @Sendable () -> Void
+
+    /// Calls `wake` on its thread whenever a result is there.
+    package init(wake: @escaping @Sendable () -> Void) {
+        self.wake = wake
+        queue = WorkThread()
+    }
+
+    package func start(_ job: CheckpointJob) {
+        idle.wait()
+        queue.run { [self] in
+            let result = job.run()
+            state.withLock { $0.result = result }
+            idle.signal()
+            wake()
+        }
+    }
+
+    package func result() -> Result<Void, StorageError>? {
+        state.withLock { state in
+            defer { state.result = nil }
+            return state.result
+        }
+    }
+
+    package func finish() {
+        idle.wait()
+        idle.signal()
+    }
+
+    package func discard(_ changes: FrozenChanges) {
+        queue.run { _ = changes }
+    }
+
+    /// Ends the thread after what it has to do.
+    package func stop() {
+        queue.stop()
+    }
+}

@@ -1,0 +1,273 @@
+// The engine: admit, decide, log, sync, publish. One thread, no suspension, no clock of its own.
+//
+//   command ──▶ decide ──▶ events ──▶ frame in the gathered group ──▶ one sync ──▶ answers
+//                 ▲          └──▶ apply to the state
+//
+//   E1  Events are applied and appended together, so that the state is at the position that the
+//       next frame follows.
+//   E2  An answer waits in the outbox until the group it belongs to is durable (A1).
+//   E3  After a failed sync or a row that can not be trusted nothing more is decided.
+//
+// A request that would be refused for lack of capacity or quota waits until what is due has been
+// taken back, so that a late reclaimer can not be seen. Checkpoints are in
+// LedgerCore+Checkpoint.swift, the passing of time in LedgerCore+Time.swift.
+
+internal import TenureBase
+internal import TenureLog
+internal import TenureModel
+internal import TenureStorage
+
+/// The writer's half of a ledger.
+///
+/// It belongs to one thread.
+package final class LedgerCore {
+    /// How many commands one group takes before it is committed.
+    static let groupCommandsMax = 1_024
+    /// How many frames of reclaim one group takes: 1,024 leases.
+    static let groupReclaimsMax = 4
+
+    var state: LedgerState
+    let log: any Log
+    let store: any StateStore
+    let cache: FrontCache
+    let clock: any LedgerClock
+    let runner: any CheckpointRunner
+    let figuresAtOpening: OpeningFigures
+    var timeLine: TimeLine
+    var outbox = Outbox()
+    var refusals = RefusalMeter()
+    var deferred: [Submission] = []
+    var checkpoint = CheckpointProgress()
+    var counters = EngineCounters()
+    var pulse = Pulse()
+    /// Sessions bound to a process whose opening became durable, for the watcher.
+    var openedSessions: [Session] = []
+    /// Whether the disk is so full that only what frees is admitted.
+    var isReadOnly = false
+    /// Keeps the directory locked for as long as the engine lives.
+    var directory: DataDirectory?
+    package private(set) var failure: LedgerFailure?
+    private var payload: [UInt8] = []
+
+    init(
+        state: consuming LedgerState,
+        log: any Log,
+        store: any StateStore,
+        cache: FrontCache,
+        clock: any LedgerClock,
+        runner: any CheckpointRunner,
+        opening: OpeningFigures
+    ) {
+        timeLine = TimeLine(after: state.facts, reading: clock.read())
+        self.state = state
+        self.log = log
+        self.store = store
+        self.cache = cache
+        self.clock = clock
+        self.runner = runner
+        figuresAtOpening = opening
+    }
+
+    /// The ledger time now, after every record.
+    var now: LedgerTime { timeLine.time(at: clock.bootNanoseconds, after: state.facts.time) }
+
+    /// Decides a batch, makes it durable and hands the answers out.
+    ///
+    /// Takes back what is due on the way. Never throws: after a failure everything is answered
+    /// `UNKNOWN`, and `failure` says why.
+    package func run(_ batch: [Submission]) {
+        guard failure == nil else { return refuse(batch) }
+        do throws(LedgerFailure) {
+            try noteGap()
+            var start = 0
+            while start < batch.count {
+                let end = min(start + Self.groupCommandsMax, batch.count)
+                for submission in batch[start..<end] { try admit(submission) }
+                start = end
+                if start < batch.count { try publish() }
+            }
+            try reclaimDue()
+            try recordCountedRefusals()
+            try publish()
+            try advanceCheckpoint()
+        } catch {
+            fail(error)
+        }
+    }
+
+    /// Decides one command; its answer waits in the outbox.
+    private func admit(_ submission: Submission) throws(LedgerFailure) {
+        if isReadOnly, case .acquire = submission.command {
+            outbox.add(.refused(Self.readOnlyRefusal), to: submission)
+            return
+        }
+        let decision = try decide(submission)
+        if case .refused(let refusal) = decision.answer, decision.events.isEmpty {
+            if refusal.code == .exhausted || refusal.code == .quota, try isAnythingDue() {
+                deferred.append(submission)
+                return
+            }
+            try refuse(submission, refusal)
+            return
+        }
+        try commitToMemory(decision.events)
+        outbox.add(decision.answer, to: submission)
+    }
+
+    private func decide(_ submission: Submission) throws(LedgerFailure) -> Decision {
+        counters.decided += 1
+        let now = now
+        do throws(RowFault) {
+            return try state.decide(submission.command, caller: submission.caller, now: now)
+        } catch {
+            throw LedgerFailure(error)
+        }
+    }
+
+    private func refuse(_ submission: Submission, _ refusal: Refusal) throws(LedgerFailure) {
+        counters.refused += 1
+        if let record = refusals.record(submission.command, refusal) {
+            try perform(.refused(record))
+        }
+        outbox.add(.refused(refusal), to: submission)
+    }
+
+    /// Decides and applies something that the ledger asks of itself.
+    @discardableResult
+    func perform(_ task: Housekeeping) throws(LedgerFailure) -> Bool {
+        let events: [Event]
+        do throws(RowFault) {
+            events = try state.decide(
+                .housekeeping(task),
+                caller: .embedder,
+                now: now
+            ).events
+        } catch {
+            throw LedgerFailure(error)
+        }
+        try commitToMemory(events)
+        return !events.isEmpty
+    }
+
+    /// Appends the events as one frame and applies them (E1).
+    private func commitToMemory(_ events: [Event]) throws(LedgerFailure) {
+        guard !events.isEmpty else { return }
+        // One reading for the frame and for what the events say of time: decided just before.
+        let time = now
+        payload.removeAll(keepingCapacity: true)
+        EventCodec.encode(events, into: &payload)
+        if !log.hasRoom(forPayload: payload.count) { try publish() }
+        let position = log.append(time: time.nanoseconds, payload: payload)
+        do throws(RowFault) {
+            try state.apply(events, at: position, time: time)
+        } catch {
+            throw LedgerFailure(error)
+        }
+        counters.count(events)
+        outbox.add(events, at: position, time: time)
+        for case .sessionOpened(let session) in events where session.process != nil {
+            openedSessions.append(session)
+        }
+    }
+
+    /// Syncs what was gathered and hands out what waited for it (A1).
+    func publish() throws(LedgerFailure) {
+        if log.gatheredBytes > 0 {
+            let begun = clock.bootNanoseconds
+            try syncLog()
+            let ended = clock.bootNanoseconds
+            counters.synced(nanoseconds: ended > begun ? ended - begun : 0)
+            pulse.wrote(at: ended)
+            if ended > begun, ended - begun > Pulse.stallNanoseconds {
+                try stalled(fromBoot: begun)
+            }
+        }
+        invariant(
+            log.durablePosition == state.position,
+            "A1: answers leave when everything they show is durable"
+        )
+        outbox.deliver()
+    }
+
+    private func syncLog() throws(LedgerFailure) {
+        do throws(LogError) {
+            try log.commit()
+        } catch {
+            throw LedgerFailure(error)
+        }
+    }
+
+    // MARK: Taking back
+
+    private func isAnythingDue() throws(LedgerFailure) -> Bool {
+        do throws(RowFault) {
+            return try state.nextDue() <= now
+        } catch {
+            throw LedgerFailure(error)
+        }
+    }
+
+    /// Takes back what is due, at most one group of it, and decides anew what waited for that.
+    private func reclaimDue() throws(LedgerFailure) {
+        var frames = 0
+        while frames < Self.groupReclaimsMax, try isAnythingDue() {
+            try perform(.reclaim)
+            frames += 1
+        }
+        guard !deferred.isEmpty else { return }
+        // Those for which it was not enough go back to `deferred` as long as more is due.
+        let waiting = deferred
+        deferred = []
+        for submission in waiting { try admit(submission) }
+    }
+
+    private func recordCountedRefusals() throws(LedgerFailure) {
+        let counts = refusals.turn(now: now)
+        if !counts.isEmpty { try perform(.refusalsCounted(counts)) }
+    }
+
+    // MARK: Failure
+
+    /// Ends the writer (E3): what waits is answered `UNKNOWN`, and so is everything after it.
+    func fail(_ failure: LedgerFailure) {
+        guard self.failure == nil else { return }
+        self.failure = failure
+        outbox.fail(with: Self.unknownRefusal)
+        refuse(deferred)
+        deferred = []
+    }
+
+    private func refuse(_ batch: [Submission]) {
+        for submission in batch {
+            submission.sink.deliver([
+                Delivery(ticket: submission.ticket, answer: .refused(Self.unknownRefusal))
+            ])
+        }
+    }
+
+    static let unknownRefusal = Refusal(
+        .unknown,
+        "the ledger stopped before it could tell; ask with REQUEST GET after it is back"
+    )
+
+    static let readOnlyRefusal = Refusal(
+        .readOnly,
+        "the disk is nearly full: only reads, renewals and releases are served until there is room"
+    )
+}
+
+extension LedgerFailure {
+    init(_ fault: RowFault) {
+        let error = StorageError(fault, in: "the ledger")
+        self.init(sentence: error.description, exitCode: error.exitCode)
+    }
+
+    init(_ error: LogError) {
+        let error = StorageError(error, in: "the ledger")
+        self.init(sentence: error.description, exitCode: error.exitCode)
+    }
+
+    init(_ error: StorageError) {
+        self.init(sentence: error.description, exitCode: error.exitCode)
+    }
+}

@@ -1,0 +1,132 @@
+// Answers and notices that wait for the group they belong to.
+//
+//   A1  Nothing leaves before the durable position has reached the last position it could show.
+
+internal import TenureBase
+internal import TenureModel
+
+/// What leaves with the group being gathered.
+struct Outbox {
+    private var batches: [(sink: any AnswerSink, answers: [Delivery])] = []
+    private var notices: [Notice] = []
+    private var subscribers: [UInt64: (sink: any NoticeSink, interest: NoticeInterest)] = [:]
+    private var nextSubscriber: UInt64 = 1
+
+    /// Whether nothing waits.
+    var isEmpty: Bool { batches.isEmpty && notices.isEmpty }
+
+    /// Adds an answer.
+    mutating func add(_ answer: Answer, to submission: Submission) {
+        let delivery = Delivery(ticket: submission.ticket, answer: answer)
+        // Few sinks: one for each event loop.
+        if let index = batches.firstIndex(where: { $0.sink === submission.sink }) {
+            batches[index].answers.append(delivery)
+        } else {
+            batches.append((submission.sink, [delivery]))
+        }
+    }
+
+    /// Adds the notices of one frame, if anyone listens.
+    mutating func add(_ events: [Event], at position: Position, time: LedgerTime) {
+        guard !subscribers.isEmpty else { return }
+        let wantsAll = subscribers.values.contains { $0.interest == .all }
+        for event in events where wantsAll || event.isLoss {
+            notices.append(contentsOf: event.notices(at: position, time: time))
+        }
+    }
+
+    /// Adds a subscriber and returns its number.
+    mutating func subscribe(_ sink: any NoticeSink, to interest: NoticeInterest) -> UInt64 {
+        defer { nextSubscriber += 1 }
+        subscribers[nextSubscriber] = (sink, interest)
+        return nextSubscriber
+    }
+
+    /// Removes a subscriber.
+    mutating func unsubscribe(_ id: UInt64) {
+        subscribers[id] = nil
+    }
+
+    /// Hands everything out.
+    mutating func deliver() {
+        for batch in batches { batch.sink.deliver(batch.answers) }
+        batches.removeAll(keepingCapacity: true)
+        guard !notices.isEmpty else { return }
+        let lost = notices.filter(\.isLoss)
+        for id in subscribers.keys.sorted() {
+            guard let subscriber = subscribers[id] else { continue }
+            let wanted = subscriber.interest == .all ? notices : lost
+            if !wanted.isEmpty { subscriber.sink.notice(wanted) }
+        }
+        notices.removeAll(keepingCapacity: true)
+    }
+
+    /// Answers everything that waits with `refusal` instead: its fate is not known.
+    mutating func fail(with refusal: Refusal) {
+        for batch in batches {
+            batch.sink.deliver(
+                batch.answers.map { Delivery(ticket: $0.ticket, answer: .refused(refusal)) }
+            )
+        }
+        batches.removeAll()
+        notices.removeAll()
+    }
+}
+
+extension Event {
+    /// Whether someone lost what it held.
+    fileprivate var isLoss: Bool {
+        switch self {
+        case .reclaimed, .sessionEnded: true
+        default: false
+        }
+    }
+
+    fileprivate func notices(at position: Position, time: LedgerTime) -> [Notice] {
+        let common: [Document.Field] = [
+            .init("event", .string(name)), .init("position", .id(position)),
+            .init("time", .count(time.nanoseconds)),
+        ]
+        var pool: String?
+        var tenant: String?
+        if case .granted(let record) = self {
+            pool = record.lease.terms.pool
+            tenant = record.lease.terms.tenant
+        }
+        guard case .reclaimed(let leases, let cause, let evidence) = self else {
+            return [
+                Notice(
+                    position: position,
+                    time: time,
+                    name: name,
+                    lease: leases.first,
+                    pool: pool,
+                    tenant: tenant,
+                    document: .map(common + fields)
+                )
+            ]
+        }
+        return leases.map { reclaimed in
+            Notice(
+                position: position,
+                time: time,
+                name: name,
+                lease: reclaimed.lease,
+                pool: nil,
+                tenant: nil,
+                document: .map(
+                    common + [
+                        .init("lease", .id(reclaimed.lease.rawValue)),
+                        .init("cause", .string(cause.name)), .init("evidence", .string(evidence)),
+                    ]
+                )
+            )
+        }
+    }
+}
+
+extension Notice {
+    fileprivate var isLoss: Bool {
+        document["cause"] != nil
+    }
+}

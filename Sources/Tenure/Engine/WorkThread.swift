@@ -1,0 +1,62 @@
+// A thread that runs what it is given, in order. Swift tasks move between threads; LMDB's write
+// transactions and the writer do not.
+
+internal import CTenureSystem
+internal import Dispatch
+internal import Synchronization
+internal import TenureBase
+
+/// One thread with a queue of work.
+final class WorkThread: Sendable {
+    private struct Queue {
+        var work: [@Sendable () -> Void] = []
+        var isStopping = false
+    }
+
+    private let queue = Mutex(Queue())
+    private let available = DispatchSemaphore(value: 0)
+    private let thread = Mutex<UInt64>(0)
+
+    /// A thread that waits for work.
+    init() {
+        // SAFETY: the retained reference is taken over by the thread's body, exactly once.
+        let context = unsafe Unmanaged.passRetained(self).toOpaque()
+        var started: UInt64 = 0
+        let status = unsafe tenure_thread_start(&started, context) { context in
+            guard let context = unsafe context else { return }
+            unsafe Unmanaged<WorkThread>.fromOpaque(context).takeRetainedValue().loop()
+        }
+        invariant(status == 0, "a thread can be started")
+        thread.withLock { $0 = started }
+    }
+
+    /// Runs `work` after everything given before.
+    func run(_ work: @escaping @Sendable () -> Void) {
+        queue.withLock { $0.work.append(work) }
+        available.signal()
+    }
+
+    /// Ends the thread after what it has to do, and waits for that.
+    func stop() {
+        queue.withLock { $0.isStopping = true }
+        available.signal()
+        let started = thread.withLock { thread in
+            defer { thread = 0 }
+            return thread
+        }
+        if started != 0 { _ = tenure_thread_join(started) }
+    }
+
+    private func loop() {
+        while true {
+            available.wait()
+            let (work, isStopping) = queue.withLock { queue in
+                defer { queue.work = [] }
+                return (queue.work, queue.isStopping)
+            }
+            for item in work { item() }
+            if isStopping, work.isEmpty { return }
+            if isStopping { available.signal() }
+        }
+    }
+}

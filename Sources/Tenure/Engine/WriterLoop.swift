@@ -1,0 +1,129 @@
+// The writer's thread: takes what has come in, runs the engine, sleeps until something is due.
+
+internal import Dispatch
+internal import Synchronization
+internal import TenureModel
+
+/// Runs the engine until it is told to stop or fails.
+final class WriterLoop {
+    /// How many sessions are looked at in one step for processes to watch.
+    private static let sessionsPerStep = 256
+    private var core: LedgerCore?
+    private let inbox: Inbox
+    private let watcher: ProcessWatcher
+    private var lastSession: SessionID?
+    private var knowsAllSessions = false
+
+    init(core: LedgerCore, inbox: Inbox, watcher: ProcessWatcher) {
+        self.core = core
+        self.inbox = inbox
+        self.watcher = watcher
+    }
+
+    /// Returns when the ledger is closed; with the failure when there was one.
+    func run() -> LedgerFailure? {
+        guard let core else { return nil }
+        var reported: LedgerFailure?
+        while true {
+            let boot = core.clock.bootNanoseconds
+            let wake = knowsAllSessions ? core.nextWake() : boot
+            var load = inbox.take(waitingFor: wake > boot ? wake - boot : 0)
+            for call in load.calls { call(core) }
+            if load.submissions.isEmpty {
+                core.tick()
+            } else {
+                core.run(load.submissions)
+            }
+            watchNewSessions(core)
+            watchOldSessions(core)
+            if let failure = core.failure, reported == nil {
+                reported = failure
+                // The owner decides whether the process ends; until then everything is refused.
+                return failNow(core, failure)
+            }
+            if load.isStopping {
+                load = inbox.take(waitingFor: 0)
+                core.run(load.submissions)
+                core.checkpointNow()
+                self.core = nil
+                return nil
+            }
+        }
+    }
+
+    /// Refuses everything from now on, on a thread that only does that, and reports.
+    private func failNow(_ core: LedgerCore, _ failure: LedgerFailure) -> LedgerFailure {
+        let load = inbox.take(waitingFor: 0)
+        for call in load.calls { call(core) }
+        core.run(load.submissions)
+        inbox.divert(to: { submissions in
+            for submission in submissions {
+                submission.sink.deliver([
+                    Delivery(
+                        ticket: submission.ticket,
+                        answer: .refused(LedgerCore.unknownRefusal)
+                    )
+                ])
+            }
+        })
+        return failure
+    }
+
+    private func watchNewSessions(_ core: LedgerCore) {
+        guard !core.openedSessions.isEmpty else { return }
+        for session in core.openedSessions { watcher.watch(session) }
+        core.openedSessions.removeAll()
+    }
+
+    /// Sessions from before the opening, a page at a time, after serving has begun.
+    private func watchOldSessions(_ core: LedgerCore) {
+        guard !knowsAllSessions else { return }
+        guard let page = core.sessions(after: lastSession, limit: Self.sessionsPerStep),
+            let last = page.last
+        else {
+            knowsAllSessions = true
+            return
+        }
+        for session in page where session.ended == nil { watcher.watch(session) }
+        lastSession = last.id
+    }
+}
+
+/// A value that another thread fills in.
+final class ResultCell<Value: Sendable>: Sendable {
+    private let value = Mutex<Value?>(nil)
+    private let ready = DispatchSemaphore(value: 0)
+
+    func set(_ value: Value) {
+        self.value.withLock { $0 = value }
+        ready.signal()
+    }
+
+    /// Waits for the value.
+    func wait() -> Value? {
+        ready.wait()
+        return value.withLock { $0 }
+    }
+}
+
+extension LedgerCore {
+    /// Reports the death of a session's process, with its evidence.
+    func reportDeath(of session: SessionID, treeIsGone: Bool, evidence: String) {
+        guard failure == nil else { return }
+        do throws(LedgerFailure) {
+            try perform(.processDied(session, treeIsGone: treeIsGone, evidence: evidence))
+        } catch {
+            fail(error)
+        }
+    }
+
+    /// Sessions behind `id`, in the order of their opening.
+    func sessions(after id: SessionID?, limit: Int) -> [Session]? {
+        do throws(RowFault) {
+            return try state.sessions(after: id, limit: limit)
+        } catch {
+            fail(LedgerFailure(error))
+            return nil
+        }
+    }
+}

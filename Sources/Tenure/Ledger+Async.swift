@@ -1,0 +1,197 @@
+// The ledger for programs: one asynchronous method for each thing that can be asked.
+
+internal import Synchronization
+public import TenureModel
+
+extension Ledger {
+    /// Decides one command and returns its answer when everything that it shows is durable.
+    public func perform(_ command: Command, caller: Caller = .embedder) async -> Answer {
+        var caller = caller
+        if caller.generatedHolder.isEmpty { caller.generatedHolder = HolderNames.random() }
+        let asked = caller
+        return await withCheckedContinuation { continuation in
+            submit([
+                Submission(
+                    command: command,
+                    caller: asked,
+                    ticket: 0,
+                    sink: SingleAnswer(continuation)
+                )
+            ])
+        }
+    }
+
+    /// Grants a lease, or a reservation when the request has a hold.
+    ///
+    /// - Throws: `Refusal` with the limiting thing and the remedy.
+    public func acquire(_ request: AcquireRequest) async throws -> Grant {
+        try await grant(.acquire(request))
+    }
+
+    /// Holds amounts for `holdMilliseconds`, to be committed or cancelled.
+    public func reserve(
+        _ request: AcquireRequest,
+        holdMilliseconds: UInt64
+    ) async throws -> Grant {
+        var request = request
+        request.holdMilliseconds = holdMilliseconds
+        return try await grant(.acquire(request))
+    }
+
+    /// What `acquire` would grant now; changes nothing.
+    public func plan(_ request: AcquireRequest) async throws -> Grant {
+        var request = request
+        request.planOnly = true
+        return try await grant(.acquire(request))
+    }
+
+    /// Turns a reservation, or the named parts of it, into a lease.
+    public func commit(_ reference: LeaseReference, parts: [Part]? = nil) async throws -> Grant {
+        try await grant(.commit(reference, parts: parts))
+    }
+
+    /// Gives a reservation back.
+    ///
+    /// Repeating it is a success.
+    public func cancel(_ reference: LeaseReference) async throws -> Ending {
+        try await ending(.cancel(reference))
+    }
+
+    /// Moves the deadline of a lease; without a TTL, by the TTL it was granted with.
+    public func renew(
+        _ reference: LeaseReference,
+        ttlMilliseconds: UInt64? = nil
+    ) async throws -> Renewal {
+        switch await perform(.renew(reference, ttlMilliseconds: ttlMilliseconds)) {
+        case .renewed(let renewal): return renewal
+        case let other: throw unexpected(other)
+        }
+    }
+
+    /// Gives a lease, or the named parts of it, back.
+    ///
+    /// Repeating it is a success.
+    public func release(_ reference: LeaseReference, parts: [Part]? = nil) async throws -> Ending {
+        try await ending(.release(reference, parts: parts))
+    }
+
+    /// Takes a lease from its holder.
+    public func revoke(_ lease: LeaseID, reason: String) async throws -> Ending {
+        try await ending(.revoke(lease, reason: reason))
+    }
+
+    /// Tells whether the token is the current one of a valid lease; throws when it is not.
+    public func check(_ reference: LeaseReference) async throws -> Document {
+        try await document(.check(reference))
+    }
+
+    /// Opens a session.
+    public func openSession(_ request: SessionRequest) async throws -> SessionView {
+        try await session(.openSession(request))
+    }
+
+    /// Moves the deadline of a session.
+    public func keepSession(_ reference: SessionReference) async throws -> SessionView {
+        try await session(.keepSession(reference))
+    }
+
+    /// Ends a session and all its leases.
+    public func closeSession(_ reference: SessionReference) async throws -> Ending {
+        try await ending(.closeSession(reference))
+    }
+
+    /// Reads something; see `Query`.
+    public func read(_ query: Query) async throws -> Document {
+        switch await perform(.query(query)) {
+        case .refused(let refusal): throw refusal
+        case let answer: return answer.document
+        }
+    }
+
+    /// Performs a change of settings, such as `setPool`, and returns what it says.
+    public func set(_ command: Command) async throws -> Document {
+        try await document(command)
+    }
+
+    /// Everything that changes from now on, when it is durable.
+    ///
+    /// A reader that falls more than 4,096 changes behind loses the oldest: positions tell.
+    public func notices() -> AsyncStream<Notice> {
+        let (stream, continuation) = AsyncStream.makeStream(
+            of: Notice.self,
+            bufferingPolicy: .bufferingNewest(4_096)
+        )
+        let id = subscribe(StreamSink(continuation), to: .all)
+        continuation.onTermination = { [weak self] _ in self?.unsubscribe(id) }
+        return stream
+    }
+
+    private func grant(_ command: Command) async throws -> Grant {
+        switch await perform(command) {
+        case .grant(let grant): return grant
+        case let other: throw unexpected(other)
+        }
+    }
+
+    private func ending(_ command: Command) async throws -> Ending {
+        switch await perform(command) {
+        case .ended(let ending): return ending
+        case let other: throw unexpected(other)
+        }
+    }
+
+    private func session(_ command: Command) async throws -> SessionView {
+        switch await perform(command) {
+        case .session(let view): return view
+        case let other: throw unexpected(other)
+        }
+    }
+
+    private func document(_ command: Command) async throws -> Document {
+        switch await perform(command) {
+        case .document(let document): return document
+        case let other: throw unexpected(other)
+        }
+    }
+
+    private func unexpected(_ answer: Answer) -> Refusal {
+        if case .refused(let refusal) = answer { return refusal }
+        return Refusal(.unknown, "the answer is of another sort than was asked for")
+    }
+}
+
+/// Names for holders that have none.
+package enum HolderNames {
+    /// `h-` and 64 random bits in hexadecimal.
+    package static func random() -> String {
+        "h-" + String(UInt64.random(in: 1 << 60 ... .max), radix: 16)
+    }
+}
+
+private final class SingleAnswer: AnswerSink {
+    private let continuation: Mutex<CheckedContinuation<Answer, Never>?>
+
+    init(_ continuation: CheckedContinuation<Answer, Never>) {
+        self.continuation = Mutex(continuation)
+    }
+
+    func deliver(_ answers: [Delivery]) {
+        let waiting = continuation.withLock { continuation in
+            defer { continuation = nil }
+            return continuation
+        }
+        for delivery in answers { waiting?.resume(returning: delivery.answer) }
+    }
+}
+
+private final class StreamSink: NoticeSink {
+    private let continuation: AsyncStream<Notice>.Continuation
+
+    init(_ continuation: AsyncStream<Notice>.Continuation) {
+        self.continuation = continuation
+    }
+
+    func notice(_ notices: [Notice]) {
+        for notice in notices { continuation.yield(notice) }
+    }
+}

@@ -1,0 +1,147 @@
+// The public face: a ledger that is open in this process.
+//
+// One thread writes, another checkpoints, a third sees processes end. Callers hand commands in from
+// any thread; answers come when they are durable.
+
+internal import Synchronization
+internal import TenureBase
+public import TenureModel
+internal import TenureStorage
+
+/// A crash-safe allocation ledger, open for writing.
+///
+/// Every method that changes something returns when the change is durable. A refusal is thrown as
+/// `Refusal`; it changes nothing. After a failure of the disk every call throws `UNKNOWN`.
+///
+/// ```swift
+/// let ledger = try Ledger.open(at: "/var/lib/jobs/ledger")
+/// let request = AcquireRequest(
+///     pool: "gpus", claims: [Claim(amounts: [ClaimAmount(kind: .gpu, amount: 1000)])])
+/// let grant = try await ledger.acquire(request)
+/// ```
+public final class Ledger: Sendable {
+    /// What can be chosen about a ledger.
+    public typealias Configuration = LedgerConfiguration
+
+    private let inbox: Inbox
+    private let writer: WorkThread
+    private let runner: ThreadedCheckpointRunner
+    private let watcher: ProcessWatcher
+    private let failureHandler = Mutex<(@Sendable (LedgerFailure) -> Void)?>(nil)
+    private let isClosed = Mutex(false)
+    /// What an operator should know of the opening, a sentence each.
+    public let openingSentences: [String]
+
+    /// Opens the ledger at `
+    ///
+    /// path`. Blocks for O(log tail) + O(resources, pools, quotas).
+    ///
+    /// - Throws: `LedgerOpenError`, which names what is wrong, where, and the remedy.
+    public static func open(
+        at path: String,
+        configuration: Configuration = Configuration()
+    ) throws(LedgerOpenError) -> Ledger {
+        let inbox = Inbox()
+        let runner = ThreadedCheckpointRunner { inbox.add { _ in } }
+        do throws(LedgerOpenError) {
+            let core = try LedgerCore.open(
+                directory: path,
+                configuration: configuration,
+                clock: HostClock(),
+                runner: runner
+            )
+            return Ledger(inbox, runner, core)
+        } catch {
+            runner.stop()
+            throw error
+        }
+    }
+
+    private init(_ inbox: Inbox, _ runner: ThreadedCheckpointRunner, _ core: sending LedgerCore) {
+        self.inbox = inbox
+        self.runner = runner
+        openingSentences = core.openingSentences
+        writer = WorkThread()
+        watcher = ProcessWatcher { session, treeIsGone, evidence in
+            inbox.add { core in
+                core.reportDeath(of: session, treeIsGone: treeIsGone, evidence: evidence)
+            }
+        }
+        let loop = WriterLoop(core: core, inbox: inbox, watcher: watcher)
+        // SAFETY: the loop is handed to the writer's thread and touched by no other from here on.
+        nonisolated(unsafe) let handed = loop
+        writer.run { [self] in
+            if let failure = unsafe handed.run() {
+                failureHandler.withLock { $0 }?(failure)
+            }
+        }
+    }
+
+    /// Hands commands in; never waits for the disk.
+    ///
+    /// Past the bound of waiting commands the answer is `BUSY`.
+    package func submit(_ batch: [Submission]) {
+        for submission in inbox.add(batch) {
+            submission.sink.deliver([
+                Delivery(
+                    ticket: submission.ticket,
+                    answer: .refused(
+                        Refusal(
+                            .busy,
+                            "\(Inbox.commandsMax) commands wait already; retry after a pause"
+                        )
+                    )
+                )
+            ])
+        }
+    }
+
+    /// Sends notices to `sink` from the next group on; returns a number for `unsubscribe`.
+    package func subscribe(_ sink: any NoticeSink, to interest: NoticeInterest) -> UInt64 {
+        onWriter { $0.outbox.subscribe(sink, to: interest) } ?? 0
+    }
+
+    /// Sends no more notices.
+    package func unsubscribe(_ id: UInt64) {
+        inbox.add { $0.outbox.unsubscribe(id) }
+    }
+
+    /// Counts, sizes and positions of the engine.
+    public func figures() -> Document {
+        onWriter { $0.figures() } ?? .map([])
+    }
+
+    /// Calls `body` when the ledger stops serving because of a failure.
+    package func onFailure(_ body: @escaping @Sendable (LedgerFailure) -> Void) {
+        failureHandler.withLock { $0 = body }
+    }
+
+    /// A local process as sessions are bound to it; nothing when there is none of that number.
+    public static func identifyProcess(pid: Int32) -> ProcessIdentity? {
+        HostFacts.identify(pid: pid)
+    }
+
+    /// Decides what has come in, writes a checkpoint and closes.
+    ///
+    /// Blocks; a second call does nothing.
+    public func shutdown() {
+        let isFirst = isClosed.withLock { closed in
+            defer { closed = true }
+            return !closed
+        }
+        guard isFirst else { return }
+        watcher.stop()
+        inbox.stop()
+        writer.stop()
+        runner.stop()
+    }
+
+    private func onWriter<Value: Sendable>(
+        _ body: @escaping @Sendable (LedgerCore) -> Value
+    ) -> Value? {
+        guard !isClosed.withLock({ $0 }) else { return nil }
+        let cell = ResultCell<Value>()
+        inbox.add { core in cell.set(body(core)) }
+        return cell.wait()
+    }
+}
