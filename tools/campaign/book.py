@@ -188,7 +188,7 @@ class Book(SessionBook):
     def fold_change(self, record):
         entry = self.leases.get(record.ask["lease"])
         if record.ask.get("stale"):
-            if record.outcome == "ok":
+            if record.outcome == "ok" and not self.over(entry, record):
                 self.fault("fencing", "a token that is not the lease's was accepted", record)
             return
         if entry is None:
@@ -199,6 +199,11 @@ class Book(SessionBook):
             self.fold_refused_change(entry, record)
         else:
             self.fold_ok_change(entry, record)
+
+    def over(self, entry, record):
+        """Whether the answer says that the lease has ended, and it may have."""
+        return record.reply.get("status") == "already ended" and \
+            (ENDED in entry.worlds or record.back >= self.sure(entry))
 
     def fold_unknown_change(self, entry, record):
         if record.op == "CHECK":
@@ -244,7 +249,7 @@ class Book(SessionBook):
             return
         if self.overdue(entry, record):
             self.fault("I5", f"{record.op} succeeded after the deadline", record)
-        position = int(record.reply["position"])
+        position = record.reply.get("position")
         if record.op in ("RENEW", "CHECK"):
             entry.worlds = entry.live
             if entry.certain is not None:
@@ -252,12 +257,14 @@ class Book(SessionBook):
             if record.op == "RENEW":
                 self.set_deadline(entry, record)
         elif record.op == "COMMIT":
-            self.fold_commit(entry, record, position)
+            self.fold_commit(entry, record, int(position))
         else:
-            self.fold_release(entry, record, position)
+            self.fold_release(entry, record, int(position))
 
     def fold_commit(self, entry, record, position):
         reserved = [amounts for state, amounts in entry.live if state == "reserved"]
+        if record.reply.get("replayed"):
+            reserved = reserved or [amounts for _, amounts in entry.live]
         if not reserved:
             self.fault("reserve", "a reservation was committed a second time", record)
             return

@@ -56,7 +56,7 @@ class SessionBook:
         if record.outcome == "unknown":
             self.end_session(session, record.sent, maybe=True)
         elif record.outcome == "ok" or record.code in GONE:
-            gone = record.outcome == "err"
+            gone = record.outcome == "err" or record.reply.get("status") == "already ended"
             if gone and not session.closed and not session.maybe_closed \
                     and record.back < session.sure:
                 self.fault("I5", "a session ended before its deadline", record)

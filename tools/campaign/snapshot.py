@@ -179,7 +179,11 @@ class Snapshot:
         request, resolved = record.ask.get("request"), self.book.resolved
         if request:
             stored = self.stored(request, record.ask["tenant"])
-            if stored and stored.get("lease"):
+            if stored is not None and not stored.get("lease"):
+                resolved["refused for good"] = resolved.get("refused for good", 0) + 1
+                self.book.pending.pop(holder)
+                return
+            if stored:
                 resolved["happened, ended since"] = resolved.get("happened, ended since", 0) + 1
                 self.book.bind(holder, int(stored["lease"]), record)
                 return
@@ -193,6 +197,8 @@ class Snapshot:
         try:
             return as_map(self.wire.call("REQUEST", "GET", request, "TENANT", tenant))
         except Refused as refusal:
+            if refusal.code == "UNSATISFIABLE":
+                return {}  # the stored answer was a refusal
             if refusal.code != "NOTFOUND":
                 self.book.fault("I7", f"REQUEST GET {request}: {refusal}")
             return None
