@@ -32,9 +32,9 @@ public final class Ledger: Sendable {
     /// What an operator should know of the opening, a sentence each.
     public let openingSentences: [String]
 
-    /// Opens the ledger at `
+    /// Opens the ledger at a path.
     ///
-    /// path`. Blocks for O(log tail) + O(resources, pools, quotas).
+    /// Blocks for O(log tail) + O(resources, pools, quotas), never for O(leases).
     ///
     /// - Throws: `LedgerOpenError`, which names what is wrong, where, and the remedy.
     public static func open(

@@ -23,9 +23,9 @@ extension LedgerState {
         return lines
     }
 
-    /// Calls `body` with every lease, in no stated 
+    /// Calls `body` with every lease, in no stated order.
     ///
-    /// order. O(leases).
+    /// O(leases).
     private func forEachLease(_ body: (Lease) -> Void) throws(RowFault) {
         let changed = leases.keys { _ in true }
         for id in changed.keys.sorted() where changed[id] == true {
