@@ -67,9 +67,7 @@ extension Connection {
         case .quit:
             reply { $0.writeSimple("OK") }
             finish()
-        case .info(let sections):
-            let text = InfoText.make(sections, for: self)
-            reply { $0.writeBulk(text) }
+        case .info(let sections): info(sections)
         default: tell(command)
         }
     }
@@ -168,8 +166,20 @@ extension Connection {
             )
         }
         watched = .some(pool)
-        hub.state.value.watch(self, hub: hub)
-        reply { $0.writeSimple("OK") }
+        let ticket = openSlot()
+        hub.state.value.watch(self, hub: hub) { [hub] in
+            hub.answer(ticket, .document(.string("OK")))
+        }
+    }
+
+    /// Answers INFO; the figures wait for the writer, so the text is made elsewhere.
+    private func info(_ sections: [String]) {
+        let ticket = openSlot()
+        let commands = hub.state.value.commands
+        Blocking.start { [hub] in
+            let text = InfoText.make(sections, hub: hub, commands: commands)
+            hub.answer(ticket, .document(.string(text)))
+        }
     }
 
     private func reset() {

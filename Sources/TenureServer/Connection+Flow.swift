@@ -106,24 +106,33 @@ extension Connection {
             weight += ServerLimits.listWeight
         }
         batch.append(
-            Ledger.Submission(
+            Submission(
                 command: command,
                 caller: caller,
-                ticket: number << ReplySlots.sequenceBits | sequence,
+                ticket: ticket(sequence),
                 sink: hub
             )
         )
     }
 
+    /// Keeps a place for an answer that comes later; its ticket.
+    func openSlot() -> UInt64 {
+        ticket(slots.open(version))
+    }
+
+    private func ticket(_ sequence: UInt64) -> UInt64 {
+        number << ReplySlots.sequenceBits | sequence
+    }
+
     /// Takes an answer of the ledger.
-    func settle(_ delivery: Delivery) {
-        let sequence = delivery.ticket & ((1 << ReplySlots.sequenceBits) - 1)
-        guard slots.settle(sequence, delivery.answer) else { return }
+    func settle(_ ticket: UInt64, _ answer: Answer) {
+        let sequence = ticket & ((1 << ReplySlots.sequenceBits) - 1)
+        guard slots.settle(sequence, answer) else { return }
         if !weights.isEmpty, let weight = weights.removeValue(forKey: sequence) {
             self.weight -= weight
         }
         guard version == .three else { return }
-        switch delivery.answer {
+        switch answer {
         case .grant(let grant) where grant.status != .planned:
             hub.state.value.note(grant.lease, of: self)
         case .ended(let ending) where ending.status != .reduced && ending.status != .closed:

@@ -61,7 +61,7 @@ final class Connection: ChannelDuplexHandler {
     var input = ByteBuffer()
     var output = ByteBuffer()
     var slots = ReplySlots()
-    var batch: [Ledger.Submission] = []
+    var batch: [Submission] = []
     var weight = 0
     var weights: [UInt64: Int] = [:]
     var isReadHeld = false

@@ -16,13 +16,13 @@ struct Front: Sendable {
     private let socketFile: SocketFile
     private let subscriptions: [UInt64]
     private let logger: Logger
-    private let ledger: Ledger
+    private let ledger: any ServedLedger
 
     /// Listens.
     ///
     /// - Throws: `ServerError` with everything undone that was begun.
     static func start(
-        _ ledger: Ledger,
+        _ ledger: any ServedLedger,
         _ configuration: ServerConfiguration,
         _ logger: Logger
     ) async throws -> Front {
@@ -50,6 +50,9 @@ struct Front: Sendable {
             try? await group.shutdownGracefully()
             throw ServerError("can not listen: \(error)", exitCode: ServerError.cannotCreate)
         }
+        let relays = hubs.map { LossRelay(hub: $0) }
+        let subscriptions =
+            await Blocking.run { relays.map { ledger.subscribe($0, to: .lost) } } ?? []
         let addresses = ServerAddresses(
             socketPath: configuration.socketPath,
             tcpPort: listeners.count > 1 ? listeners[1].localAddress?.port : nil
@@ -67,7 +70,7 @@ struct Front: Sendable {
             hubs: hubs,
             listeners: listeners,
             socketFile: file,
-            subscriptions: hubs.map { ledger.subscribe(LossRelay(hub: $0), to: .lost) },
+            subscriptions: subscriptions,
             logger: logger,
             ledger: ledger
         )
@@ -75,7 +78,7 @@ struct Front: Sendable {
 
     private static func makeHubs(
         _ group: MultiThreadedEventLoopGroup,
-        _ ledger: Ledger,
+        _ ledger: any ServedLedger,
         _ configuration: ServerConfiguration,
         _ logger: Logger
     ) async -> [LoopHub] {

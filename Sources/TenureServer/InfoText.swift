@@ -1,8 +1,6 @@
 // INFO: the figures of daemon and ledger as `name:value` lines in sections.
 
 internal import Glibc
-internal import NIOCore
-internal import Tenure
 internal import TenureModel
 
 /// What INFO tells.
@@ -11,12 +9,12 @@ enum InfoText {
     static let version = "0.1.0"
 
     /// The named sections, or all.
-    static func make(_ sections: [String], for connection: Connection) -> String {
+    static func make(_ sections: [String], hub: LoopHub, commands: UInt64) -> String {
         let everything: Set<String> = ["all", "default", "everything"]
         let wanted = Set(sections)
         let isAll = wanted.isEmpty || !wanted.isDisjoint(with: everything)
         var text = ""
-        for (name, fields) in figures(for: connection) {
+        for (name, fields) in figures(hub, commands) {
             guard isAll || wanted.contains(name.lowercased()) else { continue }
             if !text.isEmpty { text += "\r\n" }
             text += "# \(name)\r\n"
@@ -26,9 +24,10 @@ enum InfoText {
     }
 
     private static func figures(
-        for connection: Connection
+        _ hub: LoopHub,
+        _ commands: UInt64
     ) -> [(name: String, fields: [Document.Field])] {
-        let (now, accepted, refused) = connection.hub.admission.figures
+        let (now, accepted, refused) = hub.admission.figures
         var result: [(name: String, fields: [Document.Field])] = [
             (
                 "Server",
@@ -50,11 +49,11 @@ enum InfoText {
                 [
                     .init("total_connections_received", .count(accepted)),
                     .init("rejected_connections", .count(refused)),
-                    .init("total_commands_processed", .count(connection.hub.state.value.commands)),
+                    .init("total_commands_processed", .count(commands)),
                 ]
             ),
         ]
-        guard case .map(let fields) = connection.hub.ledger.figures() else { return result }
+        guard case .map(let fields) = hub.ledger.figures() else { return result }
         // What the ledger groups becomes a section; the rest is the section Ledger.
         var plain: [Document.Field] = []
         var grouped: [(name: String, fields: [Document.Field])] = []

@@ -18,7 +18,7 @@ final class LoopHub: AnswerSink {
     }
 
     let eventLoop: any EventLoop
-    let ledger: Ledger
+    let ledger: any ServedLedger
     let logger: Logger
     let admission: Admission
     let numbers: ConnectionNumbers
@@ -29,7 +29,7 @@ final class LoopHub: AnswerSink {
     /// The hub of `eventLoop`, made in it.
     init(
         eventLoop: any EventLoop,
-        ledger: Ledger,
+        ledger: any ServedLedger,
         logger: Logger,
         admission: Admission,
         numbers: ConnectionNumbers,
@@ -51,6 +51,11 @@ final class LoopHub: AnswerSink {
             return !inbox.isScheduled
         }
         if isFirst { eventLoop.execute { self.takeDeliveries() } }
+    }
+
+    /// Answers one request from any thread.
+    func answer(_ ticket: UInt64, _ answer: Answer) {
+        eventLoop.execute { [state] in state.value.settle(ticket, answer) }
     }
 
     private func takeDeliveries() {
@@ -90,10 +95,17 @@ final class ConnectionNumbers: Sendable {
 
 /// The connections of one event loop; only that loop touches it.
 final class LoopState {
+    /// Whether the loop is told of every event.
+    private enum Subscription {
+        case none
+        case pending([@Sendable () -> Void])
+        case held(UInt64)
+    }
+
     private var connections: [UInt64: Connection] = [:]
     private var holders: [LeaseID: UInt64] = [:]
     private var watchers: Set<UInt64> = []
-    private var watchSubscription: UInt64?
+    private var subscription = Subscription.none
     private var emptied: EventLoopPromise<Void>?
     /// Whether the loop serves nobody any more.
     private(set) var isStopped = false
@@ -135,12 +147,19 @@ final class LoopState {
                     touched.append(last)
                 }
             }
-            last?.settle(delivery)
+            last?.settle(delivery.ticket, delivery.answer)
         }
         for connection in touched {
             connection.isTouched = false
             connection.proceed()
         }
+    }
+
+    /// Hands one answer to the connection that asked.
+    func settle(_ ticket: UInt64, _ answer: Answer) {
+        guard let connection = connections[ticket >> ReplySlots.sequenceBits] else { return }
+        connection.settle(ticket, answer)
+        connection.proceed()
     }
 
     /// Notes that the loss of `lease` is to be pushed to `connection`.
@@ -162,20 +181,40 @@ final class LoopState {
 }
 
 extension LoopState {
-    /// Pushes events to `connection` from now on.
-    func watch(_ connection: Connection, hub: LoopHub) {
+    /// Pushes events to `connection` from now on; `ready` when none can be missed any more.
+    ///
+    /// The first to watch makes the loop a subscriber, which waits for the writer, so elsewhere.
+    func watch(_ connection: Connection, hub: LoopHub, ready: @escaping @Sendable () -> Void) {
         watchers.insert(connection.number)
-        if watchSubscription == nil {
-            watchSubscription = hub.ledger.subscribe(EventRelay(hub: hub), to: .all)
+        switch subscription {
+        case .held: ready()
+        case .pending(let waiting): subscription = .pending(waiting + [ready])
+        case .none:
+            subscription = .pending([ready])
+            Blocking.start {
+                let number = hub.ledger.subscribe(EventRelay(hub: hub), to: .all)
+                hub.eventLoop.execute { hub.state.value.subscribed(number, hub: hub) }
+            }
         }
+    }
+
+    private func subscribed(_ number: UInt64, hub: LoopHub) {
+        guard case .pending(let waiting) = subscription else { return }
+        subscription = .held(number)
+        for ready in waiting { ready() }
+        endSubscription(hub)
     }
 
     /// Ends the events for `connection`.
     func unwatch(_ connection: Connection) {
-        watchers.remove(connection.number)
-        guard watchers.isEmpty, let subscription = watchSubscription else { return }
-        watchSubscription = nil
-        connection.hub.ledger.unsubscribe(subscription)
+        guard watchers.remove(connection.number) != nil else { return }
+        endSubscription(connection.hub)
+    }
+
+    private func endSubscription(_ hub: LoopHub) {
+        guard watchers.isEmpty, case .held(let number) = subscription else { return }
+        subscription = .none
+        hub.ledger.unsubscribe(number)
     }
 
     /// Pushes leases that were taken back to the connections that had asked for them.
@@ -192,7 +231,8 @@ extension LoopState {
 
     private static func lost(_ notice: Notice, _ lease: LeaseID) -> Document {
         var fields: [Document.Field] = [
-            .init("lease", .id(lease.rawValue)), .init("cause", .string(notice.name)),
+            .init("lease", .id(lease.rawValue)),
+            .init("cause", notice.document["cause"] ?? .string(notice.name)),
             .init("position", .id(notice.position)),
         ]
         if case .map(let rest) = notice.document {

@@ -6,7 +6,6 @@
 
 public import Logging
 internal import NIOCore
-internal import NIOPosix
 public import ServiceLifecycle
 internal import Synchronization
 public import Tenure
@@ -14,7 +13,7 @@ internal import TenureModel
 
 /// Serves one ledger over sockets.
 public struct TenureService: Service {
-    private let ledger: Ledger
+    private let ledger: any ServedLedger
     private let configuration: ServerConfiguration
     private let logger: Logger
     private let started: @Sendable (ServerAddresses) -> Void
@@ -22,6 +21,21 @@ public struct TenureService: Service {
     /// A service that has not begun; `started` is told where it listens when it does.
     public init(
         ledger: Ledger,
+        configuration: ServerConfiguration,
+        logger: Logger,
+        started: @escaping @Sendable (ServerAddresses) -> Void = { _ in }
+    ) {
+        self.init(
+            serving: ledger,
+            configuration: configuration,
+            logger: logger,
+            started: started
+        )
+    }
+
+    /// A service for anything that answers like a ledger.
+    package init(
+        serving ledger: any ServedLedger,
         configuration: ServerConfiguration,
         logger: Logger,
         started: @escaping @Sendable (ServerAddresses) -> Void = { _ in }
@@ -63,7 +77,7 @@ public struct TenureService: Service {
             switch ending {
             case .asked:
                 await front.stop(within: drainTime)
-                await Blocking.run { ledger.shutdown() }
+                _ = await Blocking.run { ledger.shutdown() }
                 return nil
             case .failed(let sentence, let exitCode):
                 await front.fail(sentence)
@@ -80,12 +94,4 @@ public struct ServerAddresses: Sendable {
     public let socketPath: String
     /// The port of TCP, when it listens there.
     public let tcpPort: Int?
-}
-
-/// Runs what blocks on a thread that may.
-private enum Blocking {
-    static func run(_ body: @escaping @Sendable () -> Void) async {
-        // The pool of NIO lives as long as the process, so there is no error to have.
-        try? await NIOThreadPool.singleton.runIfActive(body)
-    }
 }

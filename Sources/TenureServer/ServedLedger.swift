@@ -1,0 +1,22 @@
+// What the front needs of a ledger. The engine has it; tests put something slower, or broken, there.
+
+package import Tenure
+package import TenureModel
+
+/// What the front needs of a ledger.
+package protocol ServedLedger: AnyObject, Sendable {
+    /// Hands commands in; never waits.
+    func submit(_ batch: [Submission])
+    /// Sends notices from the next group on; may wait for the writer.
+    func subscribe(_ sink: any NoticeSink, to interest: NoticeInterest) -> UInt64
+    /// Sends no more notices.
+    func unsubscribe(_ id: UInt64)
+    /// Counts, sizes and positions; may wait for the writer.
+    func figures() -> Document
+    /// Calls `body` when the ledger stops serving because of a failure.
+    func onFailure(_ body: @escaping @Sendable (LedgerFailure) -> Void)
+    /// Decides what has come in and closes; waits.
+    func shutdown()
+}
+
+extension Ledger: ServedLedger {}
