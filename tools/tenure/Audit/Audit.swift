@@ -1,8 +1,10 @@
 // The verbs of `audit`: read a stopped ledger or a copy, and change nothing.
 
 internal import ArgumentParser
+internal import Glibc
 internal import TenureLog
 internal import TenureModel
+internal import TenureStorage
 
 struct AuditNoun: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -12,7 +14,7 @@ struct AuditNoun: ParsableCommand {
             A ledger that is being served is asked with the other verbs; an audit works on a \
             stopped one or on a copy of its directory, and writes nothing.
             """,
-        subcommands: [AuditVerify.self, AuditLog.self, AuditTimeline.self]
+        subcommands: [AuditVerify.self, AuditLog.self, AuditTimeline.self, ScanState.self]
     )
 }
 
@@ -33,16 +35,18 @@ struct AuditVerify: ParsableCommand {
     @Argument(help: ArgumentHelp("Directory of the ledger.", valueName: "directory"))
     var directory: String
 
+    @Flag(help: "Do not replay the log to compare it with the state.")
+    var noReplay = false
+
     @Flag(help: "Answer as JSON.")
     var json = false
 
     func run() throws {
-        let verdict = try StoppedLedger(directory).verify()
-        try Terminal.data(
-            json ? [JSONText.of(verdict.document)] : Rendering.lines(verdict.document)
-        )
-        if !verdict.isSound {
-            throw Failure(.damaged, "'\(directory)' is damaged; the problems are listed above")
+        let report = try StoppedLedger(directory).verify(replaying: !noReplay)
+        let document = report.document
+        try Terminal.data(json ? [JSONText.of(document)] : Rendering.lines(document))
+        if report.isDamaged {
+            throw Failure(code: report.exitCode, "'\(directory)' is damaged; see the findings")
         }
     }
 }
@@ -82,7 +86,7 @@ struct AuditLog: ParsableCommand {
         try history.read { entry in
             try Terminal.data(json ? JSONText.of(entry.document) : entry.line)
         }
-        try history.finish(directory)
+        try history.finish()
     }
 }
 
@@ -126,9 +130,31 @@ struct AuditTimeline: ParsableCommand {
             found = true
             try Terminal.data(json ? JSONText.of(entry.document) : entry.line)
         }
-        try history.finish(directory)
+        try history.finish()
         if !found {
             throw Failure(.refused, "nothing in '\(directory)' is about '\(subject)'")
         }
+    }
+}
+
+/// What `verify` starts as a child, which a damaged state may end.
+struct ScanState: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "scan-state",
+        abstract: "Scan the rows of a state for another process.",
+        shouldDisplay: false
+    )
+
+    @Argument(help: "Directory of the ledger.")
+    var directory: String
+
+    @Argument(help: "Id of the ledger.")
+    var ledger: String
+
+    func run() throws {
+        guard let id = LedgerID(ledger) else {
+            throw ValidationError("'\(Table.cell(ledger))' is no id of a ledger")
+        }
+        Glibc.exit(StateScan.runAsChild(path: directory, ledger: id))
     }
 }

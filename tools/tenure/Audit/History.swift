@@ -79,13 +79,14 @@ package struct ResourceNames {
 
 /// A range of the log, and what was found wrong while it was read.
 struct History {
-    private let reader: LogReader
+    private let directory: DataDirectory
     private let range: ClosedRange<Position>
     private var problems: [LogProblem] = []
     private var unreadable: [String] = []
 
-    init(reader: LogReader, range: ClosedRange<Position>) {
-        self.reader = reader
+    /// Nothing has been read yet; the directory stays locked against a daemon.
+    init(_ directory: DataDirectory, range: ClosedRange<Position>) {
+        self.directory = directory
         self.range = range
     }
 
@@ -98,6 +99,7 @@ struct History {
         var problems: [LogProblem] = []
         var names = ResourceNames()
         let range = range
+        let reader = LogReader(disk: directory.disk, ledgerID: directory.ledger)
         do throws(LogError) {
             _ = try reader.read { (frame) throws(LogError) in
                 guard failure == nil, frame.position <= range.upperBound else { return }
@@ -140,11 +142,11 @@ struct History {
     /// Tells what was wrong.
     ///
     /// - Throws: a failure with code 65 when a record may be lost or can not be read.
-    func finish(_ directory: String) throws {
+    func finish() throws {
         for problem in problems { Terminal.word("tenure: \(problem)") }
         for sentence in unreadable { Terminal.word("tenure: \(sentence)") }
         if problems.contains(where: \.affectsRecords) || !unreadable.isEmpty {
-            throw Failure(.damaged, "the history in '\(directory)' is not complete")
+            throw Failure(.damaged, "the history in '\(directory.path)' is not complete")
         }
     }
 }

@@ -1,21 +1,18 @@
 // A directory that nobody serves: opened for reading, checked as a whole.
 
-internal import SystemPackage
 internal import TenureLog
 internal import TenureModel
 internal import TenureStorage
 
-/// What an audit found.
-struct AuditVerdict {
-    /// Whether nothing is damaged.
-    let isSound: Bool
-    /// Everything that was looked at, and every problem.
-    let document: Document
-}
-
 /// The directory of a ledger that is not served.
 struct StoppedLedger {
     private let path: String
+
+    /// The program that scans the state, as a child that a damaged state may end.
+    private static let scanner = StateScanRunner(
+        executable: "/proc/self/exe",
+        arguments: ["audit", "scan-state"]
+    )
 
     /// The ledger in `path`.
     init(_ path: String) {
@@ -24,19 +21,71 @@ struct StoppedLedger {
 
     /// The events from one position to another.
     func history(from first: Position, to last: Position) throws -> History {
-        do throws(DiskError) {
-            let disk = try HostDisk(root: path)
-            guard try disk.contains("ledger.json", in: "") else {
-                throw .system(.noSuchFileOrDirectory, .open, path: "ledger.json")
-            }
-            return History(reader: LogReader(disk: disk, ledgerID: nil), range: first...last)
+        do throws(StorageError) {
+            let directory = try DataDirectory.open(at: path, access: .audit)
+            for warning in directory.warnings { Terminal.word("tenure: \(warning)") }
+            return History(directory, range: first...last)
         } catch {
-            throw Failure(.damaged, "'\(path)' is no ledger that can be read: \(error)")
+            throw Failure(code: error.exitCode, error.description)
         }
     }
 
-    /// Checks everything.
-    func verify() throws -> AuditVerdict {
-        throw Failure(.unavailable, "not yet")
+    /// Checks everything; with `replaying`, also that the log gives the stored state (I6).
+    func verify(replaying: Bool) throws -> VerifyReport {
+        do throws(StorageError) {
+            return try Verify.run(
+                at: path,
+                runner: StoppedLedger.scanner,
+                replayed: replaying ? LedgerFromLog() : nil
+            )
+        } catch {
+            throw Failure(code: error.exitCode, error.description)
+        }
+    }
+}
+
+/// The state that follows from the log alone.
+final class LedgerFromLog: ReplayedState {
+    private var state = LedgerState(resident: ResidentRows(), rows: NoRows())
+
+    func apply(_ events: [Event], at position: Position, time: LedgerTime) throws(RowFault) {
+        try state.apply(events, at: position, time: time)
+    }
+
+    func rows() throws(RowFault) -> FrozenChanges { state.freeze() }
+}
+
+extension VerifyReport {
+    /// Everything that was looked at, then everything that was found.
+    var document: Document {
+        let verdict = isDamaged ? "damaged" : "sound"
+        var fields: [Document.Field] = [
+            .init("verdict", .string(verdict)),
+            .init("ledger", .optional(ledger.map { "\($0)" })),
+            .init("checkpoint", checkpoint.map { .id($0.position) } ?? .null),
+            .init("replayAgrees", replayAgrees.map(Document.bool) ?? .null),
+            .init("rows", .count(rows.total)),
+        ]
+        if let log {
+            fields += [
+                .init("firstPosition", log.firstPosition.map(Document.id) ?? .null),
+                .init("lastPosition", .id(log.lastPosition)),
+                .init("records", .count(log.frames)), .init("groups", .count(log.groups)),
+                .init("segments", .count(log.segments)), .init("bytes", .count(log.bytes)),
+                .init("seal", .string("\(log.seal)")),
+            ]
+        }
+        if let pages {
+            fields.append(.init("pages", .count(pages.total)))
+            fields.append(.init("pagesNotCovered", .count(pages.notCovered)))
+        }
+        let found = findings.map { finding -> Document in
+            .map([
+                .init("severity", .string(finding.severity.rawValue)),
+                .init("place", .string(finding.place)),
+                .init("sentence", .string(finding.sentence)),
+            ])
+        }
+        return .map(fields + [.init("findings", .list(found))])
     }
 }

@@ -48,6 +48,8 @@ package enum Rendering {
             for field in fields where !columns.contains(field.name) { columns.append(field.name) }
         }
         guard !columns.isEmpty else { return items.map { Table.cell(scalar($0)) } }
+        // What no item has says nothing about any of them.
+        columns.removeAll { column in items.allSatisfy { isAbsent($0[column]) } }
         let numeric = columns.indices.filter { column in
             items.allSatisfy { isNumber($0[columns[column]]) }
         }
@@ -61,6 +63,13 @@ package enum Rendering {
             )
         }
         return table.lines
+    }
+
+    private static func isAbsent(_ document: Document?) -> Bool {
+        switch document {
+        case nil, .null, .string(""), .list([]), .map([]): true
+        default: false
+        }
     }
 
     private static func isNumber(_ document: Document?) -> Bool {
@@ -121,7 +130,7 @@ package enum Rendering {
     ]
 
     private static let durationFields: Set<String> = [
-        "ttl", "hold", "ttlDefault", "ttlMin", "ttlMax", "maxLifetime", "lockDelay",
+        "ttl", "hold", "age", "ttlDefault", "ttlMin", "ttlMax", "maxLifetime", "lockDelay",
         "restartGrace",
     ]
 }

@@ -2,6 +2,7 @@
 
 internal import ArgumentParser
 internal import FoundationEssentials
+internal import Tenure
 internal import TenureModel
 
 struct Replay: ParsableCommand {
@@ -120,7 +121,14 @@ struct ReplayOpenb: ParsableCommand {
 
     private func replay(_ trace: Trace, at path: String, crashEvery: Int?) throws -> ReplayOutcome {
         var bar = ProgressBar(crashEvery == nil ? "replay" : "replay with crashes")
-        let run = try ReplayRun(trace, at: path, strategy: strategy, cacheBytes: cacheBytes)
+        var configuration = LedgerConfiguration()
+        if let cacheBytes { configuration.cacheBytes = cacheBytes }
+        let run = try ReplayRun(
+            trace,
+            at: path,
+            strategy: strategy,
+            configuration: configuration
+        )
         let outcome = try run.finish(crashEvery: crashEvery) { bar.show($0, of: $1) }
         bar.clear()
         return outcome

@@ -27,6 +27,8 @@ struct ReplayReport {
             .init("operations", .count(outcome.operations)),
             .init("operationsPerSecond", Figures.rate(outcome.operations, in: outcome.elapsed)),
             .init("latencyMicroseconds", .list(latencies)),
+            .init("rowHitPercent", .string(rowHits)),
+            .init("logBytes", .count(outcome.logBytes)),
             .init("decisionDigest", .string(outcome.decisions.text)),
             .init("stateDigest", .string(outcome.state)),
             .init("ledger", outcome.figures),
@@ -44,6 +46,12 @@ struct ReplayReport {
     }
 
     private var offered: String { Figures.percent(trace.offeredGPUPercent, of: 100) }
+
+    /// Rows that were found in memory: in the overlay or in the front cache.
+    private var rowHits: String {
+        guard case .integer(let permille)? = outcome.figures["rowHitPermille"] else { return "-" }
+        return Figures.percent(Double(permille), of: 1000)
+    }
 
     private var refusedCount: Int { outcome.refused.values.reduce(0) { $0 + $1.count } }
 

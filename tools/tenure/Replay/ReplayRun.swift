@@ -4,7 +4,7 @@
 // is over who got what where, in the order of the trace: two runs that decide alike have the same
 // one, whatever lies between them.
 
-internal import Tenure
+package import Tenure
 package import TenureModel
 
 /// What one run did.
@@ -31,6 +31,8 @@ package struct ReplayOutcome: Sendable {
     package var state = ""
     /// What the ledger says of itself at the end.
     package var figures = Document.null
+    /// Bytes of records written.
+    package var logBytes: UInt64 = 0
 
     /// Everything that was asked of the ledger.
     package var operations: Int {
@@ -113,9 +115,10 @@ package struct DecisionDigest: Hashable, Sendable {
 package final class ReplayRun {
     private let trace: Trace
     private let path: String
-    private let cacheBytes: Int?
+    private let configuration: LedgerConfiguration
     private let clock = VirtualClock()
-    private var core: LedgerCore
+    private var core: LedgerCore?
+    private var nanoseconds: UInt64 = 0
     private var held: [Int: (reference: LeaseReference, placements: [PlacementView])] = [:]
     private var outcome = ReplayOutcome()
 
@@ -127,16 +130,16 @@ package final class ReplayRun {
         _ trace: Trace,
         at path: String,
         strategy: Strategy,
-        cacheBytes: Int? = nil
+        configuration: LedgerConfiguration = LedgerConfiguration()
     ) throws {
         self.trace = trace
         self.path = path
-        self.cacheBytes = cacheBytes
-        core = try ReplayRun.open(path, cacheBytes: cacheBytes, clock: clock)
+        self.configuration = configuration
+        core = try ReplayRun.open(path, configuration, clock)
         let commands = trace.declarations(strategy: strategy)
         for start in stride(from: 0, to: commands.count, by: ReplayRun.batchLimit) {
             let batch = commands[start..<min(start + ReplayRun.batchLimit, commands.count)]
-            for answer in try core.process(batch.map { ($0, Caller.embedder) }) {
+            for answer in try process(batch.map { ($0, Caller.embedder) }) {
                 if case .refused(let refusal) = answer { throw refusal }
             }
         }
@@ -144,13 +147,51 @@ package final class ReplayRun {
 
     private static func open(
         _ path: String,
-        cacheBytes: Int?,
-        clock: VirtualClock
+        _ configuration: LedgerConfiguration,
+        _ clock: VirtualClock
     ) throws -> LedgerCore {
-        var configuration = Ledger.Configuration()
+        var configuration = configuration
         configuration.createIfMissing = true
-        if let cacheBytes { configuration.cacheBytes = cacheBytes }
-        return try LedgerCore(directory: path, configuration: configuration, clock: clock)
+        do {
+            return try LedgerCore.direct(
+                directory: path,
+                configuration: configuration,
+                clock: clock
+            )
+        } catch {
+            throw Failure(code: error.exitCode, error.sentence)
+        }
+    }
+
+    /// The trace's time becomes the ledger's.
+    private func moveClock(toSecond second: UInt64) {
+        let now = (second - trace.span.start) * 1_000_000_000
+        clock.advance(byNanoseconds: now - nanoseconds)
+        nanoseconds = now
+    }
+
+    /// Drops the ledger without a checkpoint and opens it again.
+    private func crash() throws {
+        outcome.logBytes += logBytes
+        core?.crash()
+        // The directory is free when the last reference is gone.
+        core = nil
+        core = try ReplayRun.open(path, configuration, clock)
+        outcome.crashes += 1
+    }
+
+    private var logBytes: UInt64 {
+        guard case .integer(let bytes)? = core?.figures()["logContentBytes"] else { return 0 }
+        return UInt64(max(bytes, 0))
+    }
+
+    private func process(_ commands: [(Command, Caller)]) throws -> [Answer] {
+        do {
+            guard let core else { return [] }
+            return try core.process(commands)
+        } catch {
+            throw Failure(code: error.exitCode, error.sentence)
+        }
     }
 
     /// Runs all of it; with `crashEvery`, drops the ledger after every so many operations.
@@ -159,26 +200,26 @@ package final class ReplayRun {
         progress: (Int, Int) -> Void
     ) throws -> ReplayOutcome {
         let steps = trace.steps
-        let start = trace.span.start
         var done = 0
         var untilCrash = crashEvery ?? .max
         for batch in Trace.batches(steps, limit: ReplayRun.batchLimit) {
             guard let first = batch.first else { continue }
-            clock.set(nanoseconds: (first.second - start + 1) * 1_000_000_000)
+            moveClock(toSecond: first.second)
             outcome.use.advance(to: first.second)
             try run(batch)
             done += batch.count
             progress(done, steps.count)
             untilCrash -= batch.count
             if let crashEvery, untilCrash <= 0, done < steps.count {
-                core.crash()
-                core = try ReplayRun.open(path, cacheBytes: cacheBytes, clock: clock)
-                outcome.crashes += 1
+                try crash()
                 untilCrash = crashEvery
             }
         }
-        outcome.state = core.stateDigest()
+        guard let core else { return outcome }
+        outcome.state = try core.contentDigest()
         outcome.figures = core.figures()
+        outcome.logBytes += logBytes
+        self.core = nil
         return outcome
     }
 
@@ -194,7 +235,7 @@ package final class ReplayRun {
         guard !commands.isEmpty else { return }
         let watch = ContinuousClock()
         let began = watch.now
-        let answers = try core.process(commands)
+        let answers = try process(commands)
         let took = watch.now - began
         outcome.elapsed += took
         for (step, answer) in zip(asked, answers) {

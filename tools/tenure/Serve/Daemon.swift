@@ -21,14 +21,9 @@ struct Daemon: Sendable {
         let logger = makeLogger()
         let ledger = try open()
         logger.info("ledger open", metadata: ["data": "\(data)"])
+        for sentence in ledger.openingSentences { logger.notice("opening: \(sentence)") }
         if detects { await declareHost(in: ledger, logger) }
-        let service = TenureService(
-            ledger: ledger,
-            configuration: server,
-            logger: logger
-        ) { addresses in
-            logger.notice("listening", metadata: addresses.metadata)
-        }
+        let service = TenureService(ledger: ledger, configuration: server, logger: logger)
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: [service],
@@ -54,10 +49,11 @@ struct Daemon: Sendable {
     private func open() throws -> Ledger {
         var configuration = Ledger.Configuration()
         configuration.createIfMissing = true
+        configuration.allowUnsafeFileSystem = allowsUnsafeFileSystem
         if let cacheBytes { configuration.cacheBytes = cacheBytes }
         do {
             return try Ledger.open(at: data, configuration: configuration)
-        } catch let error as LedgerOpenError {
+        } catch {
             throw Failure(code: error.exitCode, error.sentence)
         }
     }
@@ -66,7 +62,9 @@ struct Daemon: Sendable {
     private func declareHost(in ledger: Ledger, _ logger: Logger) async {
         let inventory = HostDetection.detect(dataDirectory: data)
         for note in inventory.notes { logger.notice("host: \(note)") }
-        for command in HostDeclaration.commands(inventory) {
+        let known = await declared(in: ledger)
+        let commands = HostDeclaration.commands(HostDeclaration.requests(inventory), known: known)
+        for command in commands {
             if case .refused(let refusal) = await ledger.perform(command, caller: .embedder) {
                 logger.warning(
                     "a part of the host is not declared",
@@ -80,15 +78,24 @@ struct Daemon: Sendable {
             "host declared",
             metadata: [
                 "pool": "\(HostDeclaration.pool)", "resources": "\(inventory.resources.count)",
+                "changes": "\(commands.count)",
             ]
         )
     }
-}
 
-extension ServerAddresses {
-    fileprivate var metadata: Logger.Metadata {
-        var metadata: Logger.Metadata = ["socket": "\(socketPath)"]
-        if let tcpPort { metadata["port"] = "\(tcpPort)" }
-        return metadata
+    /// The resources of the pool `local`; none when there is no such pool.
+    private func declared(in ledger: Ledger) async -> [Document] {
+        var rows: [Document] = []
+        var cursor: String?
+        repeat {
+            let page = Page(limit: Limits.pageItems, after: cursor)
+            let query = Command.query(.resources(pool: HostDeclaration.pool, page: page))
+            guard case .document(let answer) = await ledger.perform(query, caller: .embedder),
+                case .list(let items)? = answer["items"]
+            else { break }
+            rows += items
+            cursor = ListPages.cursor(of: answer)
+        } while cursor != nil
+        return rows
     }
 }
