@@ -1,5 +1,6 @@
 // Where a daemon listens, and why a client can not go on.
 
+internal import Glibc
 internal import NIOCore
 internal import NIOPosix
 
@@ -45,13 +46,7 @@ extension Endpoint {
                 }
             }
         do {
-            let channel =
-                switch self {
-                case .unixSocket(let path):
-                    try await bootstrap.connect(unixDomainSocketPath: path).get()
-                case .tcp(let host, let port):
-                    try await bootstrap.connect(host: host, port: port).get()
-                }
+            let channel = try await connect(with: bootstrap)
             let handler = try await channel.eventLoop.submit {
                 NIOLoopBound(
                     try channel.pipeline.syncOperations.handler(type: Handler.self),
@@ -63,4 +58,27 @@ extension Endpoint {
             throw ClientError.unreachable(endpoint: name, reason: String(describing: error))
         }
     }
+
+    /// Connects; a daemon whose queue of connections is full is asked again a few times.
+    func connect(with bootstrap: ClientBootstrap) async throws -> any Channel {
+        for attempt in 1... {
+            do {
+                switch self {
+                case .unixSocket(let path):
+                    return try await bootstrap.connect(unixDomainSocketPath: path).get()
+                case .tcp(let host, let port):
+                    return try await bootstrap.connect(host: host, port: port).get()
+                }
+            } catch let error as IOError
+                where error.errnoCode == EAGAIN && attempt < Self.attemptsMax
+            {
+                // Unlike a blocking connect, one that does not block fails when the queue is full.
+                try await Task.sleep(for: .milliseconds(10 * attempt))
+            }
+        }
+        throw ClientError.unreachable(endpoint: name, reason: "too many attempts")
+    }
+
+    /// How often a full queue is tried: about half a second in all.
+    private static let attemptsMax = 10
 }

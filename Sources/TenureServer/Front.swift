@@ -11,7 +11,7 @@ internal import TenureModel
 struct Front: Sendable {
     let addresses: ServerAddresses
     private let group: MultiThreadedEventLoopGroup
-    private let hubs: [LoopHub]
+    let hubs: [LoopHub]
     private let listeners: [any Channel]
     private let socketFile: SocketFile
     private let subscriptions: [UInt64]
@@ -115,6 +115,7 @@ struct Front: Sendable {
         )
         var bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: ServerLimits.backlog)
+            .serverChannelOption(.maxMessagesPerRead, value: ServerLimits.acceptsPerTurn)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(.writeBufferWaterMark, value: watermark)
             .childChannelInitializer { channel in
@@ -162,11 +163,12 @@ struct Front: Sendable {
     }
 
     private func stopListening() async {
+        // While we still listen nobody else can have put a socket of theirs there.
+        socketFile.remove()
         for listener in listeners {
             // An error here says that it was closed already.
             try? await listener.close().get()
         }
-        socketFile.remove()
     }
 
     private func drain(

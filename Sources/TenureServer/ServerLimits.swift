@@ -47,6 +47,8 @@ package enum ServerLimits {
 
     /// The most connections that wait to be accepted.
     static let backlog: Int32 = 1_024
+    /// How many connections are accepted in one turn of the event loop.
+    static let acceptsPerTurn: UInt = 64
     /// The longest path of a Unix socket, in bytes: `sun_path` and its zero byte.
     package static let socketPathBytes = 107
     /// The shortest password for TCP, in bytes.

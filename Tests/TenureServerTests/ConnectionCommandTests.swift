@@ -1,0 +1,296 @@
+// What a connection answers by itself, passwords, roles, pushes.
+
+import NIOCore
+import TenureClient
+import TenureWire
+import Testing
+
+@testable import TenureModel
+@testable import TenureServer
+
+@Suite("Connection", .timeLimit(.minutes(2)))
+struct ConnectionCommandTests {
+    @Test
+    func `ordinary commands answer what Redis clients expect`() async throws {
+        try await Harness.run { harness in
+            let raw = try await harness.raw()
+            let exchanges = [
+                ("PING\r\n", "+PONG\r\n"), ("PING a\r\n", "$1\r\na\r\n"),
+                ("ECHO b\r\n", "$1\r\nb\r\n"), ("SELECT 0\r\n", "+OK\r\n"),
+                ("CLIENT GETNAME\r\n", "$0\r\n\r\n"), ("CLIENT SETNAME me\r\n", "+OK\r\n"),
+                ("CLIENT GETNAME\r\n", "$2\r\nme\r\n"),
+                ("CLIENT SETINFO LIB-NAME x\r\n", "+OK\r\n"),
+                (
+                    "CLIENT SETINFO FOO x\r\n",
+                    "-ERR unknown attribute; there are LIB-NAME and LIB-VER\r\n"
+                ),
+                ("HELLO 4\r\n", "-NOPROTO unsupported protocol version\r\n"),
+                (
+                    "AUTH x\r\n",
+                    "-ERR AUTH called without any password configured: the socket knows its user\r\n"
+                ),
+                (
+                    "WATCH\r\n",
+                    "-ERR WATCH pushes events, which needs RESP3: send HELLO 3\r\n"
+                ),
+                ("RESET\r\n", "+RESET\r\n"), ("CLIENT GETNAME\r\n", "$0\r\n\r\n"),
+            ]
+            for (request, answer) in exchanges { try await raw.exchange(request, answer) }
+            try await raw.send("QUIT\r\nPING\r\n")
+            #expect(try await raw.readToEnd() == "+OK\r\n")
+            await raw.close()
+        }
+    }
+
+    @Test
+    func `HELLO 3 changes the protocol and describes the daemon`() async throws {
+        try await Harness.run { harness in
+            let client = try await harness.client()
+            let hello = try await client.send(["HELLO", "3", "SETNAME", "me"])
+            #expect(hello["server"] == .string("tenure"))
+            #expect(hello["proto"] == .integer(3))
+            #expect(try await client.send(["CLIENT", "GETNAME"]) == .string("me"))
+            await client.close()
+        }
+    }
+
+    @Test
+    func `COMMAND counts, describes and documents the same commands`() async throws {
+        try await Harness.run { harness in
+            let client = try await harness.client()
+            guard case .list(let all) = try await client.send(["COMMAND"]),
+                case .list(let names) = try await client.send(["COMMAND", "LIST"]),
+                case .map(let docs) = try await client.send(["COMMAND", "DOCS"])
+            else {
+                Issue.record("COMMAND has another shape")
+                return
+            }
+            #expect(try await client.send(["COMMAND", "COUNT"]) == .integer(Int64(all.count)))
+            #expect(names.count == all.count)
+            #expect(docs.map { Document.string($0.name) } == names)
+            guard
+                case .list(let found) = try await client.send(["COMMAND", "INFO", "lease|get", "x"])
+            else {
+                Issue.record("COMMAND INFO has another shape")
+                return
+            }
+            #expect(found.count == 2)
+            #expect(found[1] == .null)
+            await client.close()
+        }
+    }
+
+    @Test
+    func `INFO has sections, those of the ledger among them`() async throws {
+        try await Harness.run { harness in
+            let client = try await harness.client()
+            guard case .string(let all) = try await client.send(["INFO"]),
+                case .string(let cache) = try await client.send(["INFO", "CACHE"])
+            else {
+                Issue.record("INFO is no text")
+                return
+            }
+            #expect(all.contains("# Server\r\ntenure_version:"))
+            #expect(all.contains("# Clients\r\nconnected_clients:1\r\n"))
+            #expect(all.contains("# Ledger\r\nposition:7\r\n"))
+            #expect(cache == "# Cache\r\nhits:3\r\n")
+            await client.close()
+        }
+    }
+
+    @Test
+    func `a caller of the daemon's own user is an admin, as the kernel tells it`() async throws {
+        try await Harness.run { harness in
+            let client = try await harness.client()
+            _ = try await client.send(["STATUS"])
+            let caller = try #require(harness.ledger.callers.first)
+            #expect(caller == Roles.local(uid: try #require(caller.uid)))
+            #expect(caller.isAdmin)
+            await client.close()
+        }
+    }
+
+    @Test
+    func `PROCESS peer is this process, found by its facts`() async throws {
+        try await Harness.run { harness in
+            let client = try await harness.client()
+            _ = try await client.send(["SESSION", "OPEN", "PROCESS", "peer"])
+            guard case .openSession(let request)? = harness.ledger.commands.first else {
+                Issue.record("no session was opened")
+                return
+            }
+            #expect(request.process?.pid == ProcessNumber.own)
+            let sentence = "there is no process 2000000000 in the daemon's pid namespace"
+            await #expect(throws: Refusal(.malformed, sentence)) {
+                try await client.send(["SESSION", "OPEN", "PROCESS", "2000000000"])
+            }
+            await client.close()
+        }
+    }
+
+    @Test
+    func `on TCP nothing is served before the password, and wrong ones end it`() async throws {
+        try await Harness.run(tcp: true) { harness in
+            let raw = try await harness.raw(harness.tcp)
+            try await raw.exchange("PING\r\n", "-NOAUTH Authentication required.\r\n")
+            try await raw.exchange("FOO\r\n", "-NOAUTH Authentication required.\r\n")
+            try await raw.exchange("STATUS\r\n", "-NOAUTH Authentication required.\r\n")
+            let wrong = "-WRONGPASS invalid username-password pair or user is disabled.\r\n"
+            try await raw.exchange("AUTH x\r\n", wrong)
+            try await raw.exchange("AUTH other \"\(Harness.password)\"\r\n", wrong)
+            try await raw.send("AUTH y\r\nPING\r\n")
+            #expect(try await raw.readToEnd() == wrong)
+            #expect(harness.ledger.commands.isEmpty)
+            await raw.close()
+        }
+    }
+
+    @Test
+    func `on TCP the password makes an admin without a uid`() async throws {
+        try await Harness.run(tcp: true) { harness in
+            let client = try await TenureClient.connect(to: harness.tcp, password: Harness.password)
+            _ = try await client.send(["STATUS"])
+            #expect(harness.ledger.callers == [Roles.authenticated])
+            let sentence =
+                "PROCESS peer needs the Unix socket, and a process that the daemon can see"
+            await #expect(throws: Refusal(.malformed, sentence)) {
+                try await client.send(["SESSION", "OPEN", "PROCESS", "peer"])
+            }
+            await client.close()
+            await #expect(throws: ClientError.self) {
+                try await TenureClient.connect(to: harness.tcp, password: "wrong")
+            }
+        }
+    }
+
+    @Test
+    func `row 3: strangers on TCP are bounded in words, number and time`() async throws {
+        try await Harness.run(tcp: true) { harness in
+            let long = try await harness.raw(harness.tcp)
+            try await long.send("*11\r\n")
+            #expect(
+                try await long.readToEnd()
+                    == "-ERR Protocol error: the request has 11 arguments; the limit is 10\r\n"
+            )
+            await long.close()
+            try await harness.wait { harness.front.hubs[0].admission.figures.now == 0 }
+            var strangers: [RawConnection] = []
+            for _ in 0..<ServerLimits.strangers {
+                let raw = try await harness.raw(harness.tcp)
+                try await raw.exchange("PING\r\n", "-NOAUTH Authentication required.\r\n")
+                strangers.append(raw)
+            }
+            let extra = try await harness.raw(harness.tcp)
+            #expect(try await extra.readToEnd().hasPrefix("-BUSY there are 16 connections"))
+            await extra.close()
+            // Those who authenticate make room; the Unix socket is served all the time.
+            try await strangers[0].exchange("AUTH \"\(Harness.password)\"\r\n", "+OK\r\n")
+            let next = try await harness.raw(harness.tcp)
+            try await next.exchange("PING\r\n", "-NOAUTH Authentication required.\r\n")
+            let local = try await harness.raw()
+            try await local.exchange("PING\r\n", "+PONG\r\n")
+            try await harness.onLoop { $0.sweep(at: .now() + .seconds(11)) }
+            #expect(
+                try await next.readToEnd()
+                    == "-NOAUTH not authenticated within 10 s; send AUTH first\r\n"
+            )
+            try await strangers[0].exchange("PING\r\n", "+PONG\r\n")
+            try await local.exchange("PING\r\n", "+PONG\r\n")
+            for raw in strangers + [next, local] { await raw.close() }
+        }
+    }
+
+    @Test
+    func `a lost lease is pushed to the connection that acquired it, once`() async throws {
+        try await Harness.run { harness in
+            let owner = try await harness.client()
+            let other = try await harness.raw()
+            let grant = try await owner.send(["ACQUIRE", "p", "gpu=1"])
+            let kept = try await owner.send(["ACQUIRE", "p", "gpu=1"])
+            let returned = try await owner.send(["ACQUIRE", "p", "gpu=1"])
+            func lease(_ grant: Document) throws -> LeaseID {
+                guard case .integer(let number)? = grant["lease"] else {
+                    throw Refusal(.notFound, "")
+                }
+                return LeaseID(rawValue: UInt64(number))
+            }
+            let given = try lease(returned).rawValue
+            _ = try await owner.send(["RELEASE", "\(given)", "\(given)"])
+            for document in [returned, grant, grant, kept] {
+                harness.ledger.notify(
+                    "reclaimed",
+                    lease: try lease(document),
+                    pool: nil,
+                    cause: "expired"
+                )
+            }
+            var pushes = owner.pushes.makeAsyncIterator()
+            for document in [grant, kept] {
+                let push = try #require(await pushes.next())
+                #expect(push.name == "lease-lost")
+                #expect(push.values.first?["lease"] == document["lease"])
+                #expect(push.values.first?["cause"] == .string("expired"))
+                #expect(push.values.first?["token"] == nil)
+            }
+            try await other.exchange("PING\r\n", "+PONG\r\n")
+            #expect(try await owner.send(["PING"]) == .string("PONG"))
+            await owner.close()
+            await other.close()
+        }
+    }
+
+    @Test
+    func `WATCH pushes the events of its pool until UNWATCH`() async throws {
+        try await Harness.run { harness in
+            let client = try await harness.client()
+            let before = harness.ledger.subscribers
+            #expect(try await client.send(["WATCH", "POOL", "a"]) == .string("OK"))
+            #expect(harness.ledger.subscribers == before + 1)
+            harness.ledger.notify("granted", lease: nil, pool: "b")
+            harness.ledger.notify("granted", lease: LeaseID(rawValue: 5), pool: "a")
+            var pushes = client.pushes.makeAsyncIterator()
+            let push = try #require(await pushes.next())
+            #expect(push.name == "event")
+            #expect(push.values.first?["lease"] == .integer(5))
+            #expect(try await client.send(["UNWATCH"]) == .string("OK"))
+            try await harness.wait { harness.ledger.subscribers == before }
+            await client.close()
+        }
+    }
+
+    /// Which commands need an admin.
+    @Test
+    func `the roles of every command`() throws {
+        let user = Caller(uid: 4_242, isAdmin: false)
+        for row in CommandTable.all where row.scope == .ledger {
+            let words = Self.words(row.example)
+            guard case .ledger(let command) = CommandParser.parse(RequestArguments(words)) else {
+                #expect(row.word == .sessionOpen)
+                continue
+            }
+            #expect(Roles.refusal(of: command, for: .embedder) == nil)
+            let refusal = Roles.refusal(of: command, for: user)
+            #expect((refusal?.code == .notPermitted) == row.isAdmin, "\(row.word.rawValue)")
+        }
+    }
+
+    private static func words(_ example: String) -> [String] {
+        // The only quoted word of the examples is the reason of LEASE REVOKE.
+        example.replacing("\"", with: "").split(separator: " ", maxSplits: 3).count > 3
+            && example.contains("\"")
+            ? example.replacing("\"", with: "").split(separator: " ", maxSplits: 3).map(String.init)
+            : example.split(separator: " ").map(String.init)
+    }
+
+    @Test
+    func `passwords are compared whole`() {
+        #expect(Roles.isSame("abc", "abc"))
+        for wrong in ["", "ab", "abd", "abcd", "Abc"] { #expect(!Roles.isSame(wrong, "abc")) }
+    }
+
+    @Test
+    func `what a user may not see is taken out of events`() throws {
+        #expect(Roles.local(uid: 4_242).isAdmin == false)
+        #expect(Roles.local(uid: 0).isAdmin)
+    }
+}

@@ -1,0 +1,165 @@
+// A ledger that answers what a test wants, when the test wants it.
+
+import Dispatch
+import Synchronization
+import TenureServer
+
+@testable import Tenure
+@testable import TenureModel
+
+/// Answers with made-up grants in the order of submission; can be held, and can fail.
+final class FakeLedger: ServedLedger {
+    private struct State {
+        var isHeld = false
+        var waiting: [Submission] = []
+        var commands: [Command] = []
+        var callers: [Caller] = []
+        var batches = 0
+        var position: UInt64 = 0
+        var subscribers: [UInt64: (sink: any NoticeSink, interest: NoticeInterest)] = [:]
+        var failureHandler: (@Sendable (LedgerFailure) -> Void)?
+        var isShutDown = false
+    }
+
+    private let state = Mutex(State())
+    private let writer = DispatchQueue(label: "fake writer")
+
+    /// Everything that was submitted.
+    var commands: [Command] { state.withLock { $0.commands } }
+    /// Who submitted it.
+    var callers: [Caller] { state.withLock { $0.callers } }
+    /// In how many batches it came.
+    var batches: Int { state.withLock { $0.batches } }
+    /// How many listen for events.
+    var subscribers: Int { state.withLock { $0.subscribers.count } }
+    /// Whether it was shut down.
+    var isShutDown: Bool { state.withLock { $0.isShutDown } }
+
+    func submit(_ batch: [Submission]) {
+        let isHeld = state.withLock { state in
+            state.commands += batch.map(\.command)
+            state.callers += batch.map(\.caller)
+            state.batches += 1
+            if state.isHeld { state.waiting += batch }
+            return state.isHeld
+        }
+        if !isHeld { writer.async { self.answer(batch) } }
+    }
+
+    /// Answers nothing until `resume()`.
+    func hold() {
+        state.withLock { $0.isHeld = true }
+    }
+
+    /// Answers what has waited, and everything from now on.
+    func resume() {
+        let waiting = state.withLock { state in
+            state.isHeld = false
+            defer { state.waiting = [] }
+            return state.waiting
+        }
+        writer.async { self.answer(waiting) }
+    }
+
+    /// Stops serving, as after a failed sync.
+    func fail(_ sentence: String) {
+        let handler = state.withLock { state in
+            state.isHeld = true
+            return state.failureHandler
+        }
+        handler?(LedgerFailure(sentence: sentence, exitCode: 74))
+    }
+
+    /// Tells subscribers of an event.
+    func notify(_ name: String, lease: LeaseID?, pool: String?, cause: String? = nil) {
+        let (sinks, position) = state.withLock { state in
+            state.position += 1
+            let interested = state.subscribers.values.filter { $0.interest == .all || cause != nil }
+            return (interested.map(\.sink), state.position)
+        }
+        var fields: [Document.Field] = [
+            .init("event", .string(name)), .init("position", .id(position)),
+            .init("lease", lease.map { .id($0.rawValue) } ?? .null), .init("token", .id(99)),
+        ]
+        if let cause { fields.append(.init("cause", .string(cause))) }
+        let notice = Notice(
+            position: position,
+            time: .zero,
+            name: name,
+            lease: lease,
+            pool: pool,
+            tenant: nil,
+            document: .map(fields)
+        )
+        for sink in sinks { sink.notice([notice]) }
+    }
+
+    func subscribe(_ sink: any NoticeSink, to interest: NoticeInterest) -> UInt64 {
+        state.withLock { state in
+            state.position += 1
+            state.subscribers[state.position] = (sink, interest)
+            return state.position
+        }
+    }
+
+    func unsubscribe(_ id: UInt64) {
+        state.withLock { $0.subscribers[id] = nil }
+    }
+
+    func figures() -> Document {
+        .map([
+            .init("position", .id(7)), .init("cache", .map([.init("hits", .count(3 as UInt64))])),
+        ])
+    }
+
+    func onFailure(_ body: @escaping @Sendable (LedgerFailure) -> Void) {
+        state.withLock { $0.failureHandler = body }
+    }
+
+    func shutdown() {
+        state.withLock { $0.isShutDown = true }
+    }
+
+    private func answer(_ batch: [Submission]) {
+        for submission in batch {
+            let position = state.withLock { state in
+                state.position += 1
+                return state.position
+            }
+            let answer = Self.answer(submission.command, position)
+            submission.sink.deliver([Delivery(ticket: submission.ticket, answer: answer)])
+        }
+    }
+
+    private static func answer(_ command: Command, _ position: UInt64) -> Answer {
+        switch command {
+        case .acquire(let request) where request.pool == "full":
+            return .refused(Refusal(.exhausted, "0 of 8 gpu are free in pool full"))
+        case .acquire(let request):
+            let placement = PlacementView(resource: "gpu0", node: "n", kind: .gpu, amount: 1_000)
+            return .grant(
+                Grant(
+                    status: request.planOnly ? .planned : .granted,
+                    lease: LeaseID(rawValue: position),
+                    token: Token(rawValue: position),
+                    holder: request.holder ?? "h",
+                    ttlMilliseconds: request.ttlMilliseconds,
+                    placements: [placement],
+                    position: position,
+                    replayed: false
+                )
+            )
+        case .release(let reference, _):
+            return .ended(
+                Ending(
+                    status: .released,
+                    id: reference.lease.rawValue,
+                    placements: [],
+                    position: position
+                )
+            )
+        default:
+            return .document(.map([.init("position", .id(position))]))
+        }
+    }
+}
