@@ -26,6 +26,16 @@ struct DurationsTests {
         #expect(throws: Durations.Fault.self) { try Durations.parse(text) }
     }
 
+    @Test(
+        arguments: [
+            (0, "0s"), (5, "5ms"), (1_005, "1s5ms"), (61_999, "1m1s"), (3_600_001, "1h"),
+            (93_784_005, "1d2h"),
+        ] as [(UInt64, String)]
+    )
+    func `what passes is shown in its two largest units`(milliseconds: UInt64, text: String) {
+        #expect(Durations.rough(milliseconds) == text)
+    }
+
     @Test(arguments: [0, 1, 999, 1_000, 59_999, 60_000, 90_061_001, 316_224_000_000] as [UInt64])
     func `what is printed can be typed back`(milliseconds: UInt64) throws {
         #expect(try Durations.parse(Durations.text(milliseconds)) == milliseconds)

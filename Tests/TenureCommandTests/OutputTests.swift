@@ -75,7 +75,7 @@ struct OutputTests {
         ])
         #expect(
             Rendering.lines(grant) == [
-                "status  granted", "lease   7", "ttl     1m30s500ms", "", "placements",
+                "status  granted", "lease   7", "ttl     1m30s", "", "placements",
                 "  RESOURCE  NODE  KIND  AMOUNT", "  gpu0      box   gpu        2",
             ]
         )

@@ -47,6 +47,15 @@ package enum Durations {
         description: "a duration needs a unit, such as 500ms, 30s, 5m, 2h, 7d or 1h30m"
     )
 
+    /// The two largest units of a duration, for what changes while one looks at it.
+    package static func rough(_ milliseconds: UInt64) -> String {
+        guard let largest = units.firstIndex(where: { milliseconds >= $0.milliseconds }) else {
+            return "0s"
+        }
+        let finest = units[min(largest + 1, units.count - 1)].milliseconds
+        return text(milliseconds - milliseconds % finest)
+    }
+
     /// The duration that `milliseconds` are, exactly; can be typed back.
     package static func text(_ milliseconds: UInt64) -> String {
         if milliseconds == 0 { return "0s" }

@@ -46,7 +46,7 @@ struct LoadTerms: Sendable {
     let mix: BenchLoad.Mix
     let pool: String
     let depth: Int
-    /// Answers from here on count.
+    /// Answers from here until the end count.
     let start: ContinuousClock.Instant
     /// From here on nothing is asked for any more.
     let end: ContinuousClock.Instant
@@ -124,7 +124,7 @@ final class LoopDriver: LoadDriver {
         guard let oldest = sent.popFirst() else { return }
         let now = clock.now
         if reply.isError { note(reply.errorLine) }
-        let counts = now >= terms.start && !reply.isError
+        let counts = now >= terms.start && now < terms.end && !reply.isError
         switch oldest {
         case .acquire(let began):
             if counts { result.acquires.record(now - began) }

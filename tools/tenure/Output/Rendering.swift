@@ -30,15 +30,26 @@ package enum Rendering {
     private static func pairs(_ fields: [Document.Field]) -> [String] {
         let kind = kindName(of: fields)
         var pairs: [(name: String, value: String)] = []
-        var tables: [String] = []
+        var blocks: [String] = []
         for field in fields {
-            if case .list(let items) = field.value, case .map? = items.first {
-                tables += ["", field.name] + table(of: items).map { "  " + $0 }
-            } else {
-                pairs.append((field.name, value(field, kind: kind)))
+            switch field.value {
+            case .list(let items) where items.first.map(isMap) ?? false:
+                blocks += ["", field.name] + table(of: items).map { "  " + $0 }
+            case .map(let inner) where inner.count > shortFields:
+                blocks += ["", field.name] + self.pairs(inner).map { "  " + $0 }
+            default:
+                let text = value(field, kind: kind)
+                pairs.append((field.name, text.isEmpty ? "-" : text))
             }
         }
-        return Table.pairs(pairs) + tables
+        return Table.pairs(pairs) + blocks
+    }
+
+    /// A map of more fields than this is a block of lines instead of one.
+    private static let shortFields = 4
+
+    private static func isMap(_ document: Document) -> Bool {
+        if case .map = document { true } else { false }
     }
 
     /// A row per item, a column per field that any of them has, in the order of appearance.
@@ -93,6 +104,7 @@ package enum Rendering {
                 return Quantity.text(UInt64(number), kind: kind)
             }
             if durationFields.contains(field.name) { return Durations.text(UInt64(number)) }
+            if passingFields.contains(field.name) { return Durations.rough(UInt64(number)) }
             if let kind = Kind(field.name), knownKinds.contains(kind) {
                 return Quantity.text(UInt64(number), kind: kind)
             }
@@ -129,8 +141,10 @@ package enum Rendering {
         "guarantee", "borrow",
     ]
 
+    private static let passingFields: Set<String> = ["ttl", "age"]
+
     private static let durationFields: Set<String> = [
-        "ttl", "hold", "age", "ttlDefault", "ttlMin", "ttlMax", "maxLifetime", "lockDelay",
+        "hold", "ttlDefault", "ttlMin", "ttlMax", "maxLifetime", "lockDelay",
         "restartGrace",
     ]
 }

@@ -3,14 +3,14 @@
 internal import FoundationEssentials
 
 /// Reads a password.
-enum PasswordFile {
+package enum PasswordFile {
     /// The longest password, in bytes.
     private static let bytesMax = 1_024
 
     /// The first line of the file at `path`.
     ///
     /// Refuses a file that others can read or write, because then it is no secret.
-    static func read(_ path: String) throws -> String {
+    package static func read(_ path: String) throws -> String {
         let attributes: [FileAttributeKey: Any]
         do {
             attributes = try FileManager.default.attributesOfItem(atPath: path)
