@@ -7,10 +7,10 @@ extension FieldWriter {
     /// Appends tag, length and fields of `event`.
     mutating func event(_ event: Event) {
         u8(event.tag.rawValue)
-        let start = bytes.count
+        let start = count
         u32(0)
         fields(of: event)
-        patch(UInt32(bytes.count - start - 4), at: start)
+        patch(UInt32(count - start - 4), at: start)
     }
 
     private mutating func fields(of event: Event) {

@@ -74,7 +74,7 @@ package enum EventCodec {
     package static func encode(_ events: [Event], into bytes: inout [UInt8]) {
         var taken: [UInt8] = []
         swap(&taken, &bytes)
-        var writer = FieldWriter(appendingTo: taken)
+        var writer = FieldWriter(appendingTo: consume taken)
         writer.u8(version)
         for event in events { writer.event(event) }
         bytes = writer.take()

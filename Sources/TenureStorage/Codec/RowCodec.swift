@@ -68,15 +68,21 @@ package struct RowCodec: Sendable {
         position: UInt64
     ) -> (value: [UInt8], hash: RowHash) {
         startScratch(Row.table, key)
-        let start = scratch.bytes.count
+        let start = scratch.count
         scratch.u64(position)
         row.writePayload(to: &scratch)
         let hash = hashOfScratch()
-        var value = FieldWriter(appendingTo: [])
-        value.reserve(8 + scratch.bytes.count - start)
-        value.u64(hash.checksum)
-        value.raw(scratch.bytes[start...])
-        return (value.take(), hash)
+        let value = unsafe scratch.withBytes { bytes in
+            // SAFETY: exactly the bytes that are written are declared initialised.
+            unsafe [UInt8](unsafeUninitializedCapacity: 8 + bytes.count - start) { room, count in
+                let room = UnsafeMutableRawBufferPointer(room)
+                unsafe room.storeBytes(of: hash.checksum.littleEndian, as: UInt64.self)
+                unsafe UnsafeMutableRawBufferPointer(rebasing: room[8...])
+                    .copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[start...]))
+                count = room.count
+            }
+        }
+        return (value, hash)
     }
 
     /// The hash of a stored row, after its checksum was found right; nil when it is wrong.
@@ -85,8 +91,7 @@ package struct RowCodec: Sendable {
         startScratch(table, key)
         scratch.raw(value[8...])
         let hash = hashOfScratch()
-        let stored = value[..<8].reversed().reduce(0) { $0 << 8 | UInt64($1) }
-        return stored == hash.checksum ? hash : nil
+        return Self.integer(of: value, at: 0) == hash.checksum ? hash : nil
     }
 
     /// The row that `key` and `value` are, after its checksum was found right.
@@ -149,7 +154,11 @@ package struct RowCodec: Sendable {
     /// The position of the last change that a value states.
     package static func position(of value: [UInt8]) -> UInt64? {
         guard value.count >= headerBytes else { return nil }
-        return value[8..<16].reversed().reduce(0) { $0 << 8 | UInt64($1) }
+        return integer(of: value, at: 8)
+    }
+
+    private static func integer(of value: [UInt8], at offset: Int) -> UInt64 {
+        (0..<8).reduce(0) { $0 | UInt64(value[offset + $1]) << UInt64(8 * $1) }
     }
 
     private mutating func startScratch(_ table: RowTable, _ key: [UInt8]) {
@@ -164,7 +173,7 @@ package struct RowCodec: Sendable {
         var high: UInt64 = 0
         // SAFETY: the key has 16 bytes, the output room for two words, and all live for the call.
         unsafe key.withUnsafeBufferPointer { key in
-            unsafe scratch.bytes.withUnsafeBytes { bytes in
+            unsafe scratch.withBytes { bytes in
                 guard let key = key.baseAddress else { return }
                 unsafe withUnsafeTemporaryAllocation(of: UInt64.self, capacity: 2) { words in
                     guard let output = words.baseAddress else { return }

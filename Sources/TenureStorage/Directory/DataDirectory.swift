@@ -12,6 +12,7 @@
 // Creation is in DataDirectory+Creation.swift.
 
 internal import CTenureSystem
+internal import Glibc
 internal import SystemPackage
 internal import TenureBase
 package import TenureLog
@@ -119,21 +120,29 @@ package final class DataDirectory: Sendable {
         _ names: [String]
     ) throws(StorageError) -> LockHolder {
         if access == .audit, !names.contains(Name.lock) { return LockHolder(nil) }
-        do throws(DiskError) {
-            return LockHolder(try disk.lock(Name.lock, shared: access == .audit))
-        } catch {
-            // Nobody writes where nothing can be written.
-            if access == .audit, error.errno == .readOnlyFileSystem { return LockHolder(nil) }
-            guard error.errno == .wouldBlock else { throw StorageError(error, in: path) }
-            throw .locked(
-                Trouble(
-                    "another process has the ledger open",
-                    at: "\(path)/\(Name.lock)",
-                    "ask that process, stop it, or work on a copy or a snapshot"
-                )
-            )
+        for attempt in 1...lockAttempts {
+            if attempt > 1 { usleep(lockPauseMicroseconds) }
+            do throws(DiskError) {
+                return LockHolder(try disk.lock(Name.lock, shared: access == .audit))
+            } catch {
+                // Nobody writes where nothing can be written.
+                if access == .audit, error.errno == .readOnlyFileSystem { return LockHolder(nil) }
+                guard error.errno == .wouldBlock else { throw StorageError(error, in: path) }
+            }
         }
+        throw .locked(
+            Trouble(
+                "another process has the ledger open",
+                at: "\(path)/\(Name.lock)",
+                "ask that process, stop it, or work on a copy or a snapshot"
+            )
+        )
     }
+
+    /// How often LOCK is tried: a holder's child that is just being started has it for a moment
+    /// longer than the holder, until it runs its own program.
+    private static let lockAttempts = 20
+    private static let lockPauseMicroseconds: UInt32 = 10_000
 
     private static func requireLedger(
         _ names: [String],

@@ -62,7 +62,9 @@ package struct StateScanRunner: Sendable {
         // SAFETY: the copies live until the child has its own, and are freed here.
         var pointers: [UnsafeMutablePointer<CChar>?] = unsafe words.map { unsafe strdup($0) }
         unsafe pointers.append(nil)
-        defer { for unsafepointer in unsafe pointers { unsafe free(pointer) } }
+        defer {
+            for index in unsafe pointers.indices { unsafe free(pointers[index]) }
+        }
         var child: pid_t = 0
         let code = unsafe posix_spawn(&child, executable, &actions, nil, pointers, environ)
         guard code == 0 else {

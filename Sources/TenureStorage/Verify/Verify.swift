@@ -22,6 +22,7 @@ package enum Verify {
     ///   - runner: The child process for the state; without one the state is scanned here, which
     ///     a damaged state can end.
     ///   - replayed: A state before the first record; it gets every record up to the checkpoint.
+    /// - Returns: What was looked at and found.
     /// - Throws: `locked`, `notPermitted`, `unsupported` or `device` when there was no audit;
     ///   damage is in the report.
     package static func run(
