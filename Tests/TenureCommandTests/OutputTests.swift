@@ -32,6 +32,22 @@ struct OutputTests {
     }
 
     @Test
+    func `integers that name something are identifiers again, counts stay counts`() {
+        let answer = Document.map([
+            .init("lease", .integer(7)), .init("ttl", .integer(7)), .init("leases", .integer(7)),
+            .init("session", .null),
+            .init("items", .list([.map([.init("token", .integer(8))])])),
+            .init("sessions", .list([.integer(9)])), .init("position", .integer(0)),
+        ])
+        #expect(
+            JSONText.of(WireIdentifiers.marked(answer)) == """
+                {"lease":"7","ttl":7,"leases":7,"session":null,"items":[{"token":"8"}],\
+                "sessions":["9"],"position":"0"}
+                """
+        )
+    }
+
+    @Test
     func `a list is a table with amounts as quantities and numbers at the right`() {
         func item(_ name: String, _ kind: String, _ capacity: UInt64, _ held: UInt64) -> Document {
             .map([

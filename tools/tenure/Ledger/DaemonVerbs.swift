@@ -75,7 +75,7 @@ struct Watch: AsyncParsableCommand {
         try await options.withClient { client in
             _ = try await client.send(request())
             for await push in client.pushes {
-                let document = Watch.document(push)
+                let document = WireIdentifiers.marked(Watch.document(push))
                 try Terminal.data(options.json ? JSONText.of(document) : Watch.line(document))
             }
         }

@@ -59,6 +59,7 @@ package struct GlobalOptions: ParsableArguments {
 
     /// Shows an answer as it was asked for.
     func show(_ answer: Document) throws {
+        let answer = WireIdentifiers.marked(answer)
         if json {
             try Terminal.data(JSONText.of(answer))
         } else {

@@ -45,7 +45,10 @@ struct Serve: AsyncParsableCommand {
     @Flag(help: "Do not declare what the host has.")
     var noDetect = false
 
-    @Flag(help: "Serve from tmpfs, NFS or FUSE although they may lose what was synced.")
+    @Flag(
+        name: [.customLong("allow-unsafe-file-system"), .customLong("allow-unsafe-filesystem")],
+        help: "Serve from tmpfs, NFS or FUSE although they may lose what was synced."
+    )
     var allowUnsafeFileSystem = false
 
     @Option(
@@ -65,9 +68,16 @@ struct Serve: AsyncParsableCommand {
     func run() async throws {
         let places = Places.current
         let data = Serve.absolute(try places.dataDirectory(option: data))
+        let server = try server(places, data: data)
+        do {
+            // Before the ledger is opened: a daemon that can not listen has no use for it.
+            try server.check()
+        } catch {
+            throw Failure(code: error.exitCode, error.sentence)
+        }
         let daemon = Daemon(
             data: data,
-            server: try server(places, data: data),
+            server: server,
             cacheBytes: cacheBytes,
             detects: !noDetect,
             allowsUnsafeFileSystem: allowUnsafeFileSystem,
