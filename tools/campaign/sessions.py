@@ -1,12 +1,14 @@
 # The part of the book that follows sessions: open, kept alive, closed, and what ends with them.
 
-from facts import ENDED, GONE, MS, Session
+from facts import ENDED, GONE, LATER, MS, Session
 
 
 class SessionBook:
     """Sessions of one campaign; `Book` adds the leases."""
 
     def fold_session(self, record):
+        if record.outcome == "err" and record.code not in GONE | LATER:
+            self.fault("refusal", "a well-formed session command was refused as malformed", record)
         if record.op == "SESSION OPEN":
             if record.outcome == "ok":
                 self.open_session(record)

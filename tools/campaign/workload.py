@@ -237,7 +237,8 @@ class Client(threading.Thread):
         if len(self.sessions) >= MOST_SESSIONS:
             return self.close_session()
         ttl = self.random.randint(200, 3_000)
-        record = self.ask("SESSION OPEN", {"ttl": ttl}, ["SESSION", "OPEN", "TTL", ttl])
+        holder = self.random.choice([[], ["HOLDER", self.name]])
+        record = self.ask("SESSION OPEN", {"ttl": ttl}, ["SESSION", "OPEN", "TTL", ttl, *holder])
         if record.outcome == "ok":
             self.sessions.append(int(record.reply["session"]))
         return True
