@@ -1,4 +1,4 @@
-// What the front needs of a ledger. The engine has it; tests put something slower, or broken, there.
+// What the front needs of a ledger: the engine has it, and tests put something worse there.
 
 package import Tenure
 package import TenureModel

@@ -66,7 +66,7 @@ extension Grammar {
     static func claims(_ text: String) throws(Refusal) -> [Claim] {
         var claims: [Claim] = []
         var places = 0
-        for part in text.split(separator: "+", omittingEmptySubsequences: false) {
+        for part in split(text[...], at: 0x2b) {
             guard claims.count < Limits.claims else {
                 throw fault("there are more than \(Limits.claims) claims, which is the limit")
             }
@@ -89,7 +89,7 @@ extension Grammar {
             rest = text[text.utf8.index(after: star)...]
         }
         var amounts: [ClaimAmount] = []
-        for part in rest.split(separator: ",", omittingEmptySubsequences: false) {
+        for part in split(rest, at: 0x2c) {
             guard amounts.count < Limits.kindsPerClaim else {
                 throw fault(
                     "the claim \(quoted(text)) has more than \(Limits.kindsPerClaim) kinds"

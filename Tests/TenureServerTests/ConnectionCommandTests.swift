@@ -27,7 +27,8 @@ struct ConnectionCommandTests {
                 ("HELLO 4\r\n", "-NOPROTO unsupported protocol version\r\n"),
                 (
                     "AUTH x\r\n",
-                    "-ERR AUTH called without any password configured: the socket knows its user\r\n"
+                    "-ERR AUTH called without any password configured: "
+                        + "the socket knows its user\r\n"
                 ),
                 (
                     "WATCH\r\n",

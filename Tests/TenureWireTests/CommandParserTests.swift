@@ -250,9 +250,9 @@ struct CommandParserTests {
         expected.tags = [Label(name: "a", value: "1"), Label(name: "b", value: "")]
         expected.purpose = "train"
         let line =
-            "acquire gpus 4*gpu=2,cpu=8+memory=32Gi purpose train TAG a=1,b= Select model=h100|a100 "
-            + "strategy Best-Fit request 7f3a priority HIGH maxlifetime 60000 ttl 5000 holder job-1 "
-            + "tenant research/vision"
+            "acquire gpus 4*gpu=2,cpu=8+memory=32Gi purpose train TAG a=1,b= "
+            + "Select model=h100|a100 strategy Best-Fit request 7f3a priority HIGH "
+            + "maxlifetime 60000 ttl 5000 holder job-1 tenant research/vision"
         #expect(parse(line) == .ledger(.acquire(expected)))
     }
 
