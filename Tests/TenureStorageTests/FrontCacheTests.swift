@@ -18,12 +18,17 @@ struct FrontCacheTests {
         let store = SimulatedStateStore(ledger: Scratch.id)
         let cache = try FrontCache(store, budget: budget)
         var model = ModelState(seed: 31)
-        for _ in 0..<8 {
+        for round in 0..<8 {
             try expectRows(cache, of: model)
             model.change(15)
             let changes = model.freeze()
             try store.commit(changes, seal: .zero)
-            cache.absorb(changes)
+            if round % 2 == 0 {
+                cache.absorb(changes)
+            } else {
+                var absorption = FrozenAbsorption(changes)
+                while cache.absorb(next: round, of: &absorption) {}
+            }
             try expectRows(cache, of: model)
             try expectRows(cache, of: model)
             let figures = cache.figures

@@ -40,7 +40,7 @@ extension StoredCheckpoint: StorableRow {
     /// The format of rows that is written and read here.
     static let format: UInt16 = 1
     /// The key of the one row.
-    static let keyBytes = Array("checkpoint".utf8)
+    package static let keyBytes = Array("checkpoint".utf8)
 
     package static var table: RowTable { .meta }
 

@@ -1,15 +1,15 @@
 // Reading the rows that stay in memory, once, at the opening.
 
 internal import TenureLMDB
-internal import TenureModel
+package import TenureModel
 
 extension ResidentRows {
     /// How many rows are read in one snapshot.
     private static let page = 1_000
 
     /// The pools, resources and quotas of `store`, each verified, and all that were counted.
-    static func read(
-        from store: LMDBStateStore,
+    package static func read(
+        from store: any StateStore,
         in path: String
     ) throws(StorageError) -> ResidentRows {
         let reader = try store.makeReader()

@@ -70,7 +70,7 @@ extension FrontCache {
     /// Takes over at most `count` more rows; false when none is left.
     package func absorb(next count: Int, of absorption: inout FrozenAbsorption) -> Bool {
         guard !list.keepsNothing else { return false }
-        for _ in 0..<count {
+        for _ in 0..<max(count, 1) {
             guard let (key, row, bytes) = absorption.next() else { return false }
             keep(key, row, bytes)
         }

@@ -69,20 +69,8 @@ package final class FrontCache: RowSource {
 
     /// Takes over the rows that a checkpoint has made clean.
     package func absorb(_ changes: FrozenChanges) {
-        guard !list.keepsNothing else { return }
-        for (id, change) in changes.leases {
-            keep(.lease(id), change.value.map(CachedRow.lease), change.value?.cacheBytes)
-        }
-        for (id, change) in changes.sessions {
-            keep(.session(id), change.value.map(CachedRow.session), change.value?.cacheBytes)
-        }
-        for (key, change) in changes.storedAnswers {
-            let row = change.value.map(CachedRow.storedAnswer)
-            keep(.storedAnswer(key), row, change.value?.cacheBytes)
-        }
-        for (tenant, change) in changes.usage {
-            keep(.usage(tenant), change.value.map(CachedRow.usage), change.value?.cacheBytes)
-        }
+        var absorption = FrozenAbsorption(changes)
+        while absorb(next: changes.count, of: &absorption) {}
     }
 
     func keep(_ key: CacheKey, _ row: CachedRow?, _ bytes: Int?) {

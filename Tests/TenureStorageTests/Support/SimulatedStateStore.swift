@@ -23,7 +23,10 @@ package final class SimulatedStateStore: StateStore {
     /// The state before the first record.
     package init(ledger: LedgerID) {
         self.ledger = ledger
-        content = Mutex(Content(checkpoint: StoredCheckpoint(ledger: ledger)))
+        let checkpoint = StoredCheckpoint(ledger: ledger)
+        var codec = RowCodec(ledger: ledger)
+        let tables = [RowTable.meta: [StoredCheckpoint.keyBytes: codec.encode(checkpoint)]]
+        content = Mutex(Content(tables: tables, checkpoint: checkpoint))
     }
 
     package var checkpoint: StoredCheckpoint { content.withLock { $0.checkpoint } }
@@ -36,6 +39,11 @@ package final class SimulatedStateStore: StateStore {
     /// Flips a bit of a stored value.
     package func flip(bit: Int, of table: RowTable, key: [UInt8]) {
         content.withLock { $0.tables[table]?[key]?[bit / 8] ^= 1 << (bit % 8) }
+    }
+
+    /// Puts a row behind the back of every checkpoint, or takes it away.
+    package func replace(_ table: RowTable, key: [UInt8], by value: [UInt8]?) {
+        content.withLock { $0.tables[table, default: [:]][key] = value }
     }
 
     /// Every row, table by table.
@@ -78,8 +86,10 @@ package final class SimulatedStateStore: StateStore {
             try writer.replace(tables[change.table]?[change.key], by: change)
             tables[change.table, default: [:]][change.key] = change.value
         }
+        let (checkpoint, value) = writer.finish(changes.facts, seal: seal)
+        tables[.meta] = [StoredCheckpoint.keyBytes: value]
         content.tables = tables
-        content.checkpoint = writer.finish(changes.facts, seal: seal).checkpoint
+        content.checkpoint = checkpoint
         return writer.figures
     }
 }
