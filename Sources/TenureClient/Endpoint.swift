@@ -5,14 +5,14 @@ internal import NIOCore
 internal import NIOPosix
 
 /// Where a daemon listens.
-package enum Endpoint: Hashable, Sendable {
+public enum Endpoint: Hashable, Sendable {
     /// A Unix socket, by its path.
     case unixSocket(path: String)
     /// TCP.
     case tcp(host: String, port: Int)
 
     /// The endpoint as an error names it.
-    package var name: String {
+    public var name: String {
         switch self {
         case .unixSocket(let path): path
         case .tcp(let host, let port): "\(host):\(port)"
@@ -21,7 +21,7 @@ package enum Endpoint: Hashable, Sendable {
 }
 
 /// Why a client can not go on; what the ledger refuses is a `Refusal` instead.
-package enum ClientError: Error, Equatable, Sendable {
+public enum ClientError: Error, Equatable, Sendable {
     /// Nobody listens there, or may not be talked to.
     case unreachable(endpoint: String, reason: String)
     /// The connection ended; whether outstanding commands happened is not known.

@@ -4,17 +4,17 @@
 // A client does not reconnect: after `ClientError.closed` the caller decides, and asks with its
 // request id whether what was outstanding happened.
 
-package import NIOCore
-internal import NIOPosix
-package import TenureModel
+public import NIOCore
+public import NIOPosix
+public import TenureModel
 internal import TenureWire
 
 /// A connection to a daemon.
-package final class TenureClient: Sendable {
+public final class TenureClient: Sendable {
     /// What the daemon says without being asked: leases lost, and events after WATCH.
     ///
     /// One task may iterate; past 1,000 that nobody took, the oldest are dropped.
-    package let pushes: AsyncStream<Push>
+    public let pushes: AsyncStream<Push>
     private let channel: any Channel
     private let handler: NIOLoopBound<ClientHandler>
 
@@ -35,7 +35,7 @@ package final class TenureClient: Sendable {
     ///
     /// - Throws: `ClientError.unreachable` when nobody listens, `ClientError.rejected` when the
     ///   daemon does not want us, `Refusal` with `busy` when it has too many connections.
-    package static func connect(
+    public static func connect(
         to endpoint: Endpoint,
         password: String? = nil,
         on group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
@@ -64,7 +64,7 @@ package final class TenureClient: Sendable {
     /// Cancelling the task does not take the command back.
     ///
     /// - Throws: `Refusal` when the ledger says no; `ClientError` when there is no answer.
-    package func send(_ words: [String]) async throws -> Document {
+    public func send(_ words: [String]) async throws -> Document {
         let handler = handler
         let reply = try await withCheckedThrowingContinuation { continuation in
             channel.eventLoop.execute { handler.value.send(words, continuation) }
@@ -83,7 +83,7 @@ package final class TenureClient: Sendable {
     /// Sends `command` and waits for its answer.
     ///
     /// - Throws: as `send(_:)` with words; `Refusal` for what only the ledger asks of itself.
-    package func send(_ command: Command) async throws -> Document {
+    public func send(_ command: Command) async throws -> Document {
         guard let words = CommandWriter.words(command) else {
             throw Refusal(.malformed, "housekeeping is the ledger's own and can not be sent")
         }
@@ -91,16 +91,16 @@ package final class TenureClient: Sendable {
     }
 
     /// Closes the connection; what is outstanding ends in `ClientError.closed`.
-    package func close() async {
+    public func close() async {
         // An error here says that it was closed already.
         try? await channel.close().get()
     }
 }
 
 /// Something that the daemon said without being asked.
-package struct Push: Equatable, Sendable {
+public struct Push: Equatable, Sendable {
     /// What kind: `lease-lost`, `event`.
-    package let name: String
+    public let name: String
     /// What it says.
-    package let values: [Document]
+    public let values: [Document]
 }
