@@ -1,6 +1,8 @@
 // Opening a log: which segments are needed, whether they are whole, where the log ends.
 //
-//   O2  list the segments, finish moves to the archive that a crash interrupted
+//   O2  sync archive/ and log/: a killed process may have left a segment's new name in the cache
+//       only, and what is acknowledged in it next must not lose its name; list the segments,
+//       finish moves to the archive that a crash interrupted
 //   O3  sync the last segment: what another process left in the cache goes out, or fails here
 //   O4  drop its cache and read it past the cache: after a failed sync the cache shows bytes
 //       that the disk does not have
@@ -56,6 +58,8 @@ struct LogRecovery {
         var listing = Listing()
         var leftovers: [String] = []
         do throws(DiskError) {
+            try disk.syncDirectory(LogPath.archive)
+            try disk.syncDirectory(LogPath.log)
             for name in try disk.list(LogPath.archive) {
                 if let segment = SegmentName(name) {
                     listing.archive.insert(segment)

@@ -8,16 +8,17 @@ import Testing
 
 @Suite("Log simulation")
 struct LogSimulation {
-    /// The seeds of a run: those of every build, or the one that is to be looked at.
+    /// The seeds of a run: those of every build, the first `TENURE_SEEDS` for a long one, or
+    /// `TENURE_SEED` alone to look at one.
     static let seeds: [UInt64] = {
-        // SAFETY: the value is copied before anything can change the environment.
-        if let text = unsafe getenv("TENURE_SEED").map({ unsafe String(cString: $0) }),
-            let seed = UInt64(text)
-        {
-            return [seed]
-        }
-        return Array(1...400)
+        if let seed = number("TENURE_SEED") { return [seed] }
+        return Array(1...max(1, number("TENURE_SEEDS") ?? 400))
     }()
+
+    private static func number(_ variable: String) -> UInt64? {
+        // SAFETY: the value is copied before anything can change the environment.
+        unsafe getenv(variable).flatMap { unsafe UInt64(String(cString: $0)) }
+    }
 
     @Test(arguments: seeds)
     func `I1: several lives of a log with faults and power cuts`(seed: UInt64) throws {

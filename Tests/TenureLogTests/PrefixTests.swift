@@ -16,12 +16,16 @@ struct PrefixTests {
         var seed: UInt64
         /// Whether recovery is cut after each of its operations, too.
         var isDeep: Bool
+        /// Whether only the process is killed: the cache survives, and the power fails later,
+        /// when something has been acknowledged on top of what was never synced.
+        var isKill = false
 
-        var description: String { "\(policy) seed \(seed)" }
+        var description: String { isKill ? "kill" : "\(policy) seed \(seed)" }
     }
 
     static let crashes: [Crash] =
         [
+            Crash(policy: .everything, seed: 1, isDeep: false, isKill: true),
             Crash(policy: .nothing, seed: 1, isDeep: true),
             Crash(policy: .everything, seed: 1, isDeep: true),
             Crash(policy: .dataOnly, seed: 1, isDeep: false),
@@ -123,7 +127,9 @@ struct PrefixTests {
             let operation = start + index
             let place = "after \(operation) operations, \(crash)"
             var generator = SeededGenerator(seed: crash.seed &* 1_000 &+ UInt64(operation))
-            let left = picture.crash(using: &generator, crash.policy)
+            let left =
+                crash.isKill
+                ? picture.processCrash() : picture.crash(using: &generator, crash.policy)
             if operation < usable {
                 // Nobody was told of this log; whatever is found, nothing traps.
                 _ = try? openLog(on: left)
@@ -169,6 +175,12 @@ struct PrefixTests {
         let record = appendSample(to: log, bytes: 50)
         try log.commit()
         var generator = SeededGenerator(seed: 5)
+        let early = disk.crash(using: &generator, .nothing)
+        #expect(try openLog(on: early).records == found + [record], "\(place), going on")
+        // Segments that a crash left in both directories must not be in the way.
+        try log.retire(through: record.position)
+        let names = Set(try disk.list("archive"))
+        #expect(names.isDisjoint(with: try disk.list("log")), "\(place)")
         let after = disk.crash(using: &generator, .nothing)
         let (_, report, records) = try openLog(on: after)
         #expect(records == found + [record], "\(place), going on")
