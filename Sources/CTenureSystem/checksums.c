@@ -93,7 +93,9 @@ uint32_t tenure_crc32c(uint32_t crc, const void *bytes, size_t count) {
     return hardware ? by_instruction(crc, bytes, count) : tenure_crc32c_table(crc, bytes, count);
 }
 
-static uint64_t rotate(uint64_t value, int bits) { return (value << bits) | (value >> (64 - bits)); }
+static uint64_t rotate(uint64_t value, int bits) {
+    return (value << bits) | (value >> (64 - bits));
+}
 
 static void round_of(uint64_t v[4]) {
     v[0] += v[1];

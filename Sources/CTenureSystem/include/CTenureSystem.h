@@ -35,7 +35,8 @@ int tenure_open_root(const char *path);
 int tenure_open_beneath(int directory, const char *path, int how, uint32_t mode);
 
 // renameat2; with `replace` 0, RENAME_NOREPLACE.
-int tenure_rename(int from_directory, const char *from, int to_directory, const char *to, int replace);
+int tenure_rename(int from_directory, const char *from, int to_directory, const char *to,
+                  int replace);
 
 int tenure_unlink(int directory, const char *name);
 int tenure_make_directory(int directory, const char *name, uint32_t mode);
