@@ -207,6 +207,24 @@ struct VerifyTests {
     }
 
     @Test
+    func `I10: meta pages of any bytes are damage or not, and never a trap`() throws {
+        let bytes = try scratch.read("state/data.mdb")
+        var values = RandomValues(seed: 63)
+        for _ in 0..<400 {
+            var damaged = bytes
+            let offset = values.pick([16, 40, 48, 80, 88, 96, 128, 136, 144])
+            for meta in [0, 4096] {
+                let field = values.u64()
+                for index in 0..<8 {
+                    damaged[meta + offset + index] = UInt8(truncatingIfNeeded: field >> (8 * index))
+                }
+            }
+            try scratch.write("state/data.mdb", damaged)
+            _ = PageCoverage.read(path: "\(scratch.ledger)/state/data.mdb")
+        }
+    }
+
+    @Test
     func `a state that is missing is damage`() throws {
         Scratch.remove("\(scratch.ledger)/state")
         #expect(try verify().exitCode == 65)

@@ -25,6 +25,8 @@ package struct PageCoverage: Equatable, Sendable {
     package var notCovered: UInt64 { total > live ? total - live : 0 }
 
     private static let pageBytes = 4096
+    /// More pages than any map has; below it offsets can be calculated with.
+    private static let pagesMax: UInt64 = 1 << 40
     /// The offsets of the two trees in a meta page, behind the page header.
     private static let freeTree = 40
     private static let nameTree = 88
@@ -57,7 +59,7 @@ package struct PageCoverage: Equatable, Sendable {
         coverage.total = try number(meta, 136) &+ 1
         coverage.live = 2 &+ (try pages(meta, freeTree)) &+ (try pages(meta, nameTree))
         let root = try number(meta, nameTree + 40)
-        guard root < coverage.total else { return coverage }
+        guard root < coverage.total, root < pagesMax else { return coverage }
         for record in try subtrees(of: page(root, of: file)) {
             coverage.live &+= try pages(record, 0)
         }

@@ -68,7 +68,13 @@ package struct StateScanRunner: Sendable {
         var child: pid_t = 0
         let code = unsafe posix_spawn(&child, executable, &actions, nil, pointers, environ)
         guard code == 0 else {
-            throw .system(Errno(rawValue: code), "can not be started", at: executable)
+            throw .device(
+                Trouble(
+                    "can not be started: \(Errno(rawValue: code))",
+                    at: executable,
+                    "run the audit from an installed program"
+                )
+            )
         }
         return child
     }
