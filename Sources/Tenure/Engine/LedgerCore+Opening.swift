@@ -38,6 +38,7 @@ extension LedgerCore {
                     label: opened.report.label,
                     sentences: opened.warnings + opened.report.sentences,
                     replayed: opened.report.log.replayedFrames,
+                    missingHistory: opened.report.missingHistory,
                     ledger: "\(opened.directory.ledger)"
                 )
             )
@@ -53,7 +54,8 @@ extension LedgerCore {
     /// What an operator should know of the opening.
     package var openingSentences: [String] { figuresAtOpening.sentences }
 
-    private func recordOpening() throws(StorageError) {
+    /// Writes the record of the opening and of the gap before it; nothing is served earlier.
+    func recordOpening() throws(StorageError) {
         let reading = clock.read()
         let lastTime = state.facts.time
         let isFirst = state.position == 0
@@ -71,6 +73,9 @@ extension LedgerCore {
                     )
                 )
             )
+            if let reason = figuresAtOpening.missingHistory {
+                try perform(.raiseEpoch(reason: reason))
+            }
             if !isFirst, state.facts.leases + state.facts.sessions > 0 {
                 try perform(.grace(fromNanoseconds: lastTime.nanoseconds))
             }

@@ -1,0 +1,168 @@
+// One ledger over a simulated disk, its clients' book, and the machine that both live on.
+
+import Synchronization
+import Tenure
+import TenureLog
+import TenureModel
+import TenureStorage
+import TenureTesting
+
+/// Keeps answers in the order in which they are delivered.
+final class KeepingSink: AnswerSink {
+    private let kept = Mutex<[Delivery]>([])
+
+    func deliver(_ answers: [Delivery]) {
+        kept.withLock { $0 += answers }
+    }
+
+    func take() -> [Delivery] {
+        kept.withLock { kept in
+            defer { kept = [] }
+            return kept
+        }
+    }
+}
+
+/// A machine with a ledger that lives, dies and is opened again.
+struct EngineWorld {
+    static let ledger = LedgerID(high: 0x7465_6e75_7265, low: 1)
+
+    private(set) var disk: SimulatedDisk
+    let store: EngineStore
+    let clock: VirtualClock
+    var book: ReferenceLedger
+    private(set) var core: LedgerCore?
+    private let sink = KeepingSink()
+    var cache = FrontCacheBudget()
+    /// Rows that make a checkpoint due.
+    var checkpointRows = 12
+
+    private var configuration: LogConfiguration {
+        LogConfiguration(segmentBytes: LogLimits.segmentMinimum, spare: .synchronous)
+    }
+
+    init(quarantining: Set<String> = []) throws {
+        disk = SimulatedDisk()
+        store = EngineStore(ledger: Self.ledger)
+        clock = VirtualClock()
+        book = ReferenceLedger(things: EngineWorkload.things, quarantining: quarantining)
+        try FileLog.create(on: disk, ledgerID: Self.ledger, configuration: configuration)
+    }
+
+    /// Milliseconds since the world began, whatever boots there were.
+    var now: UInt64 { clock.read().wallNanoseconds / 1_000_000 }
+
+    /// Opens the ledger on the disk as it is.
+    mutating func open() throws(LedgerOpenError) {
+        core = nil
+        core = try makeCore(on: disk, store)
+    }
+
+    private func makeCore(
+        on disk: SimulatedDisk,
+        _ store: EngineStore
+    ) throws(LedgerOpenError) -> LedgerCore {
+        store.ride(on: disk)
+        let configuration = configuration
+        var parts = LedgerParts(store: store, clock: clock) {
+            (checkpoint, frame) throws(LogError) in
+            try FileLog.open(
+                on: disk,
+                ledgerID: Self.ledger,
+                configuration: configuration,
+                checkpoint: checkpoint,
+                replay: frame
+            )
+        }
+        parts.cache = cache
+        parts.checkpoints.pages = checkpointRows / 2
+        return try LedgerCore.assemble(parts)
+    }
+
+    /// The process is gone; what the disk keeps is `left`.
+    mutating func die(leaving left: SimulatedDisk) {
+        core = nil
+        disk = left
+    }
+
+    /// Asks the ledger everything at once; what is not answered is pending in the book.
+    ///
+    /// Returns what the book has to say against the answers, and the answers.
+    mutating func ask(_ actions: [ReferenceLedger.Action]) -> (faults: [String], [Answer]) {
+        guard let core else { return (["the ledger is not open"], []) }
+        core.run(
+            actions.enumerated().map { index, action in
+                Submission(
+                    command: EngineWorkload.command(action),
+                    caller: .embedder,
+                    ticket: UInt64(index),
+                    sink: sink
+                )
+            }
+        )
+        var delivered = sink.take()
+        // What waits for reclaim is answered when that is done; the clock stands still meanwhile.
+        while delivered.count < actions.count, core.failure == nil {
+            core.run([])
+            delivered += sink.take()
+        }
+        var faults: [String] = []
+        var answered: Set<UInt64> = []
+        for delivery in delivered {
+            if case .refused(let refusal) = delivery.answer, refusal.code == .unknown { continue }
+            answered.insert(delivery.ticket)
+            let action = actions[Int(delivery.ticket)]
+            faults += book.take(action, EngineWorkload.reply(delivery.answer), at: now)
+        }
+        for (index, action) in actions.enumerated() where !answered.contains(UInt64(index)) {
+            book.lost(action, at: now)
+        }
+        if delivered.count != actions.count { faults.append("not everything was answered") }
+        return (faults, delivered.map(\.answer))
+    }
+
+    /// Everything that can be seen.
+    func picture() throws -> ReferenceLedger.Picture {
+        guard let core else { return ReferenceLedger.Picture() }
+        return try EnginePicture.take(of: core, sessions: Array(book.sittings.keys))
+    }
+
+    /// Opens again, and compares with the book what is there.
+    mutating func reopen() throws -> [String] {
+        try open()
+        book.reopened(at: now)
+        return book.reconcile(try picture(), at: now)
+    }
+
+    /// Compares the state with what follows from the log alone, on copies (I6).
+    func replayFaults() throws -> [String] {
+        let disk = disk.processCrash()
+        let store = store.clone()
+        let core = try makeCore(on: disk, store)
+        if let fault = try core.invariantFault() { return [fault] }
+        core.checkpointNow()
+        if let failure = core.failure { return [failure.sentence] }
+        var state = LedgerState(resident: ResidentRows(), rows: NoRows())
+        var problems: [String] = []
+        let reader = LogReader(disk: disk, ledgerID: Self.ledger)
+        _ = try reader.read(
+            frame: { (frame) throws(LogError) in
+                do {
+                    let events = try EventCodec.decode(frame.payload).events
+                    let time = LedgerTime(nanoseconds: frame.time)
+                    try state.apply(events, at: frame.position, time: time)
+                } catch {
+                    throw .replay("\(error)")
+                }
+            },
+            problem: { if $0.affectsRecords { problems.append("I10: \($0)") } }
+        )
+        let replayed = EngineStore(ledger: Self.ledger)
+        _ = try replayed.commit(state.freeze(), seal: store.checkpoint.seal)
+        for table in RowTable.allCases where replayed.rows[table] != store.rows[table] {
+            problems.append("I6: the rows of \(table.name) do not follow from the log")
+        }
+        if replayed.checkpoint != store.checkpoint { problems.append("I6: digest or facts differ") }
+        return problems
+    }
+}
