@@ -5,16 +5,18 @@ internal import TenureBase
 extension LedgerState {
     /// The deadline with what grace adds to it.
     ///
-    /// Every gap that began before the deadline gives the holder time after it to renew, once, and
-    /// never beyond the longest life.
+    /// Every gap that began before the deadline and in which it was held gives the holder time
+    /// after it to renew, once, and never beyond the longest life.
     func effective(
         _ deadline: LedgerTime,
+        heldSince: LedgerTime,
         ttlMilliseconds: UInt64,
         lifetimeEnd: LedgerTime,
         graceMilliseconds: UInt64
     ) -> LedgerTime {
         var end = deadline
-        for grace in facts.graces where end >= grace.from && end < .never {
+        for grace in facts.graces
+        where heldSince < grace.end && end >= grace.from && end < .never {
             let gap = (grace.end.nanoseconds - grace.from.nanoseconds) / 1_000_000
             let allowance = min(ttlMilliseconds, gap, graceMilliseconds)
             let until = grace.end.advanced(byMilliseconds: allowance)
@@ -29,6 +31,7 @@ extension LedgerState {
         let settings = pools[lease.terms.pool]?.pool.settings ?? PoolSettings()
         return effective(
             lease.deadline,
+            heldSince: lease.terms.granted,
             ttlMilliseconds: lease.terms.ttlMilliseconds,
             lifetimeEnd: lease.terms.lifetimeEnd,
             graceMilliseconds: settings.restartGrace
@@ -37,8 +40,10 @@ extension LedgerState {
 
     /// When a session falls due, grace included.
     func dueTime(of session: Session) -> LedgerTime {
+        // One that was opened after a gap ends after all that the gap can give.
         effective(
             session.deadline,
+            heldSince: .zero,
             ttlMilliseconds: session.ttlMilliseconds,
             lifetimeEnd: .never,
             graceMilliseconds: PoolSettings().restartGrace
