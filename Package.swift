@@ -15,15 +15,11 @@ let house: [SwiftSetting] = [
 ]
 
 /// A test target beside the module it tests.
-func suite(
-    _ name: String,
-    _ dependencies: [Target.Dependency],
-    resources: [Resource]? = nil
-) -> Target {
+func suite(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
     .testTarget(
         name: name,
         dependencies: dependencies,
-        resources: resources,
+        exclude: exclude,
         swiftSettings: house
     )
 }
@@ -62,8 +58,11 @@ let tests: [Target] = [
     ),
     suite(
         "TenureCommandTests",
-        ["TenureCommand", "TenureModel", "TenureWire"],
-        resources: [.copy("Fixtures")]
+        [
+            "TenureCommand", "Tenure", "TenureModel", "TenureWire",
+            .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        ],
+        exclude: ["Fixtures"]
     ),
 ]
 
@@ -174,8 +173,11 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "SystemPackage", package: "swift-system"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             path: "tools/tenure",
             swiftSettings: house

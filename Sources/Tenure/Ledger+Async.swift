@@ -6,14 +6,11 @@ public import TenureModel
 extension Ledger {
     /// Decides one command and returns its answer when everything that it shows is durable.
     public func perform(_ command: Command, caller: Caller = .embedder) async -> Answer {
-        var caller = caller
-        if caller.generatedHolder.isEmpty { caller.generatedHolder = HolderNames.random() }
-        let asked = caller
-        return await withCheckedContinuation { continuation in
+        await withCheckedContinuation { continuation in
             submit([
                 Submission(
                     command: command,
-                    caller: asked,
+                    caller: caller,
                     ticket: 0,
                     sink: SingleAnswer(continuation)
                 )

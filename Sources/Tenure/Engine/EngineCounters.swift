@@ -12,6 +12,8 @@ package struct OpeningFigures: Sendable {
     var sentences: [String]
     /// Records applied after the checkpoint.
     var replayed: UInt64
+    /// Why acknowledged history may be missing, when it may be.
+    var missingHistory: String?
     /// Identity of the ledger.
     var ledger: String
 }

@@ -44,6 +44,7 @@ package final class LedgerCore {
     var openedSessions: [Session] = []
     /// Whether the disk is so full that only what frees is admitted.
     var isReadOnly = false
+    var headroom = Headroom()
     /// Keeps the directory locked for as long as the engine lives.
     var directory: DataDirectory?
     package private(set) var failure: LedgerFailure?
@@ -77,14 +78,14 @@ package final class LedgerCore {
     /// `UNKNOWN`, and `failure` says why.
     package func run(_ batch: [Submission]) {
         guard failure == nil else { return refuse(batch) }
+        lookAtHeadroom()
+        var admitted = 0
         do throws(LedgerFailure) {
             try noteGap()
-            var start = 0
-            while start < batch.count {
-                let end = min(start + Self.groupCommandsMax, batch.count)
-                for submission in batch[start..<end] { try admit(submission) }
-                start = end
-                if start < batch.count { try publish() }
+            for submission in batch {
+                if admitted > 0, admitted % Self.groupCommandsMax == 0 { try publish() }
+                try admit(submission)
+                admitted += 1
             }
             try reclaimDue()
             try recordCountedRefusals()
@@ -92,12 +93,13 @@ package final class LedgerCore {
             try advanceCheckpoint()
         } catch {
             fail(error)
+            refuse(Array(batch[admitted...]))
         }
     }
 
     /// Decides one command; its answer waits in the outbox.
     private func admit(_ submission: Submission) throws(LedgerFailure) {
-        if isReadOnly, case .acquire = submission.command {
+        if isReadOnly, submission.command.needsRoom {
             outbox.add(.refused(Self.readOnlyRefusal), to: submission)
             return
         }
@@ -117,8 +119,12 @@ package final class LedgerCore {
     private func decide(_ submission: Submission) throws(LedgerFailure) -> Decision {
         counters.decided += 1
         let now = now
+        var caller = submission.caller
+        if caller.generatedHolder.isEmpty, submission.command.needsHolder {
+            caller.generatedHolder = HolderNames.random()
+        }
         do throws(RowFault) {
-            return try state.decide(submission.command, caller: submission.caller, now: now)
+            return try state.decide(submission.command, caller: caller, now: now)
         } catch {
             throw LedgerFailure(error)
         }
@@ -180,6 +186,7 @@ package final class LedgerCore {
             pulse.wrote(at: ended)
             if ended > begun, ended - begun > Pulse.stallNanoseconds {
                 try stalled(fromBoot: begun)
+                if log.gatheredBytes > 0 { try syncLog() }
             }
         }
         invariant(
@@ -189,11 +196,20 @@ package final class LedgerCore {
         outbox.deliver()
     }
 
+    /// One sync of what was gathered; waits for room when the disk has none.
     private func syncLog() throws(LedgerFailure) {
-        do throws(LogError) {
-            try log.commit()
-        } catch {
-            throw LedgerFailure(error)
+        var tries = 0
+        while true {
+            do throws(LogError) {
+                return try log.commit()
+            } catch {
+                // Nothing was written and the group stays gathered: room may come back.
+                guard error == .full, tries < Headroom.triesMax else { throw LedgerFailure(error) }
+            }
+            tries += 1
+            isReadOnly = true
+            headroom.pause()
+            log.prepareReserve()
         }
     }
 
@@ -218,7 +234,14 @@ package final class LedgerCore {
         // Those for which it was not enough go back to `deferred` as long as more is due.
         let waiting = deferred
         deferred = []
-        for submission in waiting { try admit(submission) }
+        for (index, submission) in waiting.enumerated() {
+            do throws(LedgerFailure) {
+                try admit(submission)
+            } catch {
+                deferred += waiting[index...]
+                throw error
+            }
+        }
     }
 
     private func recordCountedRefusals() throws(LedgerFailure) {
@@ -254,6 +277,26 @@ package final class LedgerCore {
         .readOnly,
         "the disk is nearly full: only reads, renewals and releases are served until there is room"
     )
+}
+
+extension Command {
+    /// Whether it asks for something new, so that a nearly full disk turns it away.
+    fileprivate var needsRoom: Bool {
+        switch self {
+        case .acquire(let request): !request.planOnly
+        case .openSession, .setPool, .setResource, .setQuota: true
+        default: false
+        }
+    }
+
+    /// Whether a holder has to be made for it.
+    fileprivate var needsHolder: Bool {
+        switch self {
+        case .acquire(let request): request.holder == nil
+        case .openSession(let request): request.holder == nil
+        default: false
+        }
+    }
 }
 
 extension LedgerFailure {

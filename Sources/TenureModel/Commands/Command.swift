@@ -150,6 +150,8 @@ public struct Part: Hashable, Sendable {
 public enum Housekeeping: Equatable, Sendable {
     /// The process opened the ledger; tells clocks and how recovery went.
     case opened(Opening)
+    /// Acknowledged history may be missing: tokens must go on in a new epoch.
+    case raiseEpoch(reason: String)
     /// Holders could not renew for a while that ends now.
     case grace(fromNanoseconds: UInt64)
     /// Takes back what is due, at most `Limits.reclaimBatch` things.

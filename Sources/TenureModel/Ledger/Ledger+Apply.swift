@@ -26,6 +26,9 @@ extension LedgerState {
         case .opened(let opening):
             facts.opening = opening
             facts.openedAt = facts.time
+        case .epochRaised(let epoch, _):
+            invariant(epoch > facts.epoch, "I4: the epoch only rises")
+            facts.epoch = epoch
         case .grace(let grace):
             facts.graces.append(grace)
             // One that ended an hour before, the longest grace, can not matter any more.

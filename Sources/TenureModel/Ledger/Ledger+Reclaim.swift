@@ -13,6 +13,9 @@ extension LedgerState {
         case .grace(let from):
             let grace = Grace(from: LedgerTime(nanoseconds: from), end: now)
             return Decision(grace.from < grace.end ? [.grace(grace)] : [], done)
+        case .raiseEpoch(let reason):
+            invariant(facts.epoch < 0x7fff, "I4: the highest bit of a token is never set")
+            return Decision(.epochRaised(to: facts.epoch + 1, reason: reason), done)
         case .reclaim: return Decision(try reclaim(now: now), done)
         case .processDied(let id, let treeIsGone, let evidence):
             guard let session = try session(id), session.ended == nil else { return Decision(done) }

@@ -40,10 +40,7 @@ extension LedgerState {
 
     private mutating func reindex(_ placements: [Placement], in pool: String) {
         guard let slot = pools.index(forKey: pool) else { return }
-        for placement in placements {
-            guard let resource = resources[Int(placement.resource.rawValue)] else { continue }
-            pools.values[slot].index.set(resource, in: resources)
-        }
+        pools.values[slot].index.update(placements, in: resources)
     }
 
     private mutating func count(

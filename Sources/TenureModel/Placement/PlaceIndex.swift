@@ -42,6 +42,7 @@ struct PlaceIndex {
 
     private(set) var places: [Place] = []
     private var slots: [String: Int] = [:]
+    private var slotsOfResources: [ResourceID: Int] = [:]
     private var trees: [KindTrees] = []
     private var capacity = 16
 
@@ -51,17 +52,35 @@ struct PlaceIndex {
     /// Adds a resource, or takes a change of one in.
     mutating func set(_ resource: Resource, in resources: [Resource?]) {
         let slot = slots[resource.place] ?? addPlace(resource.place)
-        if !places[slot].resources.contains(resource.id) {
+        if slotsOfResources.updateValue(slot, forKey: resource.id) == nil {
             places[slot].resources.append(resource.id)
             places[slot].resources.sort()
         }
         refresh(slot, kind: resource.kind, in: resources)
     }
 
+    /// Takes in what became of the resources of `placements`.
+    mutating func update(_ placements: [Placement], in resources: [Resource?]) {
+        for (index, placement) in placements.enumerated() {
+            guard let kind = resources[Int(placement.resource.rawValue)]?.kind,
+                let slot = slotsOfResources[placement.resource]
+            else { continue }
+            // Parts of one kind in one place follow each other; the last of them sees them all.
+            let next = index + 1 < placements.count ? placements[index + 1].resource : nil
+            if let next, slotsOfResources[next] == slot,
+                resources[Int(next.rawValue)]?.kind == kind
+            {
+                continue
+            }
+            refresh(slot, kind: kind, in: resources)
+        }
+    }
+
     /// Takes a resource out.
     mutating func remove(_ resource: Resource, in resources: [Resource?]) {
         guard let slot = slots[resource.place] else { return }
         places[slot].resources.removeAll { $0 == resource.id }
+        slotsOfResources[resource.id] = nil
         refresh(slot, kind: resource.kind, in: resources)
     }
 

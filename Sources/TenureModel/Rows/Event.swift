@@ -7,6 +7,8 @@
 package enum Event: Hashable, Sendable {
     case opened(Opening)
     case grace(Grace)
+    /// Acknowledged history may be missing; tokens go on in a new epoch.
+    case epochRaised(to: UInt16, reason: String)
     case poolSet(Pool)
     case poolDeleted(name: String)
     case resourceSet(ResourceDeclaration)

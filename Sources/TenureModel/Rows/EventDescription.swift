@@ -6,6 +6,7 @@ extension Event {
         switch self {
         case .opened: "opened"
         case .grace: "grace"
+        case .epochRaised: "epoch-raised"
         case .poolSet: "pool-set"
         case .poolDeleted: "pool-deleted"
         case .resourceSet: "resource-set"
@@ -52,6 +53,8 @@ extension Event {
                 .init("from", .count(grace.from.nanoseconds)),
                 .init("end", .count(grace.end.nanoseconds)),
             ]
+        case .epochRaised(let epoch, let reason):
+            [.init("epoch", .count(UInt64(epoch))), .init("reason", .string(reason))]
         case .poolSet(let pool):
             [.init("pool", .string(pool.name)), .init("settings", .map(pool.settings.fields))]
         case .poolDeleted(let name): [.init("pool", .string(name))]

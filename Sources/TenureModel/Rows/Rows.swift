@@ -14,17 +14,40 @@ package struct Pool: Hashable, Sendable {
     }
 }
 
+/// What of a resource changes rarely or never, shared by its copies.
+package final class ResourceTerms: Hashable, Sendable {
+    package let name: String
+    package let pool: String
+    package let kind: Kind
+    package let node: String?
+    package let labels: [Label]
+
+    init(name: String, pool: String, kind: Kind, node: String?, labels: [Label]) {
+        self.name = name
+        self.pool = pool
+        self.kind = kind
+        self.node = node
+        self.labels = labels
+    }
+
+    package static func == (left: ResourceTerms, right: ResourceTerms) -> Bool {
+        left === right
+            || (left.name == right.name && left.pool == right.pool && left.kind == right.kind
+                && left.node == right.node && left.labels == right.labels)
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(name)
+    }
+}
+
 /// A resource with what is taken of it.
 ///
 /// I2: held + reserved + quarantined + free = capacity + debt.
 package struct Resource: Hashable, Sendable {
     package let id: ResourceID
-    package let name: String
-    package let pool: String
-    package let kind: Kind
-    package let node: String?
+    package private(set) var terms: ResourceTerms
     package var capacity: UInt64
-    package var labels: [Label]
     package var cost: UInt64
     package var state: ResourceState
     package var detected: Bool
@@ -34,18 +57,31 @@ package struct Resource: Hashable, Sendable {
 
     package init(id: ResourceID, request: ResourceRequest) {
         self.id = id
-        name = request.name
-        pool = request.pool
-        kind = request.kind
-        node = request.node
+        terms = ResourceTerms(
+            name: request.name,
+            pool: request.pool,
+            kind: request.kind,
+            node: request.node,
+            labels: request.labels ?? []
+        )
         capacity = request.capacity
-        labels = request.labels ?? []
         cost = request.cost ?? 0
         state = .active
         detected = request.detected
         held = 0
         reserved = 0
         quarantined = 0
+    }
+
+    package var name: String { terms.name }
+    package var pool: String { terms.pool }
+    package var kind: Kind { terms.kind }
+    package var node: String? { terms.node }
+    package var labels: [Label] {
+        get { terms.labels }
+        set {
+            terms = ResourceTerms(name: name, pool: pool, kind: kind, node: node, labels: newValue)
+        }
     }
 
     /// Everything that is taken.

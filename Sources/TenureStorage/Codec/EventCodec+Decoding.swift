@@ -49,6 +49,9 @@ extension ByteReader {
         switch tag {
         case .opened: return .opened(try opening())
         case .grace: return .grace(try grace())
+        case .epochRaised:
+            let epoch: UInt16 = try read()
+            return .epochRaised(to: epoch, reason: try readString())
         case .poolSet:
             let name = try readString()
             return .poolSet(Pool(name: name, settings: try settings()))

@@ -64,6 +64,9 @@ extension FieldWriter {
         switch event {
         case .opened(let facts): opening(facts)
         case .grace(let gap): grace(gap)
+        case .epochRaised(let epoch, let reason):
+            u16(epoch)
+            text(reason)
         case .poolSet(let pool):
             text(pool.name)
             settings(pool.settings)
@@ -175,6 +178,7 @@ extension Event {
         case .sessionForgotten: .sessionForgotten
         case .answered: .answered
         case .answersForgotten: .answersForgotten
+        case .epochRaised: .epochRaised
         case .refused: .refused
         case .refusalsCounted: .refusalsCounted
         }

@@ -32,6 +32,7 @@
 //    20  session forgotten id u64
 //    21  answered          tenant text · id text · answer
 //    22  answers forgotten count · each: due time u64 · class u8 · id u64 · request optional
+//    23  epoch raised      epoch u16 · reason text
 //   128  refused           tenant text · pool text · code text · message text
 //   129  refusals counted  count · each: tenant text · pool text · code text · count u64
 //
@@ -138,6 +139,7 @@ package enum EventTag: UInt8, CaseIterable, Sendable {
     case sessionForgotten = 20
     case answered = 21
     case answersForgotten = 22
+    case epochRaised = 23
     case refused = 128
     case refusalsCounted = 129
 }

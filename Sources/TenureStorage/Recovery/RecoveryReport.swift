@@ -31,6 +31,12 @@ package struct RecoveryReport: Equatable, Sendable {
     /// last acknowledged one.
     package var mayMissAcknowledged: Bool { log.cut != nil }
 
+    /// Why acknowledged history may be missing, when it may be: tokens then need a new epoch.
+    package var missingHistory: String? {
+        guard mayMissAcknowledged, let cut = log.cut else { return nil }
+        return "\(cut.bytes) bytes were cut at offset \(cut.offset) of \(log.segment)"
+    }
+
     /// A sentence for each thing that an operator may want to know.
     package var sentences: [String] {
         var sentences = [

@@ -41,6 +41,7 @@ extension RandomValues {
         case .sessionForgotten: .sessionForgotten(sessionID())
         case .answered: .answered(storedAnswer())
         case .answersForgotten: .answersForgotten(list { $0.due() })
+        case .epochRaised: .epochRaised(to: UInt16(truncatingIfNeeded: u32()), reason: text())
         case .refused: .refused(refusal())
         case .refusalsCounted: .refusalsCounted(list { $0.refusalCount() })
         }
@@ -152,6 +153,7 @@ enum SampleEvents {
                 request: RequestKey(tenant: "t", id: "r")
             )
         ]),
+        .epochRaised(to: 2, reason: "cut"),
         .refused(RefusalRecord(tenant: "t", pool: "p", code: .quota, message: "full")),
         .refusalsCounted([RefusalCount(tenant: "t", pool: "p", code: .quota, count: 16)]),
     ]
