@@ -28,8 +28,8 @@ struct EngineWorld {
     static let ledger = LedgerID(high: 0x7465_6e75_7265, low: 1)
 
     private(set) var disk: SimulatedDisk
-    let store: EngineStore
-    let clock: VirtualClock
+    private(set) var store: EngineStore
+    private(set) var clock: VirtualClock
     var book: ReferenceLedger
     private(set) var core: LedgerCore?
     private let sink = KeepingSink()
@@ -47,6 +47,16 @@ struct EngineWorld {
         clock = VirtualClock()
         book = ReferenceLedger(things: EngineWorkload.things, quarantining: quarantining)
         try FileLog.create(on: disk, ledgerID: Self.ledger, configuration: configuration)
+    }
+
+    /// The same machine without its process, going its own way.
+    func fork() -> EngineWorld {
+        var fork = self
+        fork.core = nil
+        fork.disk = disk.processCrash()
+        fork.store = store.clone()
+        fork.clock = VirtualClock(clock.read())
+        return fork
     }
 
     /// Milliseconds since the world began, whatever boots there were.
