@@ -71,9 +71,7 @@ public final class Ledger: Sendable {
         // SAFETY: the loop is handed to the writer's thread and touched by no other from here on.
         nonisolated(unsafe) let handed = loop
         writer.run { [self] in
-            if let failure = unsafe handed.run() {
-                failureHandler.withLock { $0 }?(failure)
-            }
+            unsafe handed.run { failure in failureHandler.withLock { $0 }?(failure) }
         }
     }
 

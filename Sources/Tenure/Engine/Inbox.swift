@@ -16,8 +16,6 @@ final class Inbox: Sendable {
         var submissions: [Submission] = []
         var calls: [@Sendable (LedgerCore) -> Void] = []
         var isStopping = false
-        /// Takes commands instead of the writer once that has failed.
-        var diversion: (@Sendable ([Submission]) -> Void)?
 
         var isEmpty: Bool { submissions.isEmpty && calls.isEmpty && !isStopping }
     }
@@ -27,10 +25,6 @@ final class Inbox: Sendable {
 
     /// Adds commands; those for which there is no room are returned.
     func add(_ batch: [Submission]) -> ArraySlice<Submission> {
-        if let diversion = load.withLock({ $0.diversion }) {
-            diversion(batch)
-            return []
-        }
         let (rest, wakes) = load.withLock { load in
             let wakes = load.isEmpty
             let room = max(0, Self.commandsMax - load.submissions.count)
@@ -45,11 +39,6 @@ final class Inbox: Sendable {
     func add(_ call: @escaping @Sendable (LedgerCore) -> Void) {
         load.withLock { $0.calls.append(call) }
         arrived.signal()
-    }
-
-    /// Gives commands to `diversion` from now on; nobody takes them any more.
-    func divert(to diversion: @escaping @Sendable ([Submission]) -> Void) {
-        load.withLock { $0.diversion = diversion }
     }
 
     /// Tells the writer to end after what is there.
@@ -70,7 +59,7 @@ final class Inbox: Sendable {
     private func takeNow() -> Load {
         load.withLock { load in
             let taken = load
-            load = Load(isStopping: taken.isStopping, diversion: taken.diversion)
+            load = Load(isStopping: taken.isStopping)
             return taken
         }
     }

@@ -65,8 +65,8 @@ extension LedgerCore {
 
     /// When the writer has to wake if nothing comes in, on `CLOCK_BOOTTIME`.
     package func nextWake() -> UInt64 {
-        guard failure == nil else { return .max }
         let boot = clock.bootNanoseconds
+        guard failure == nil else { return boot + Pulse.beatNanoseconds }
         var wake = boot + Pulse.beatNanoseconds
         if pulse.unconfirmedSince > 0 {
             wake = min(wake, pulse.unconfirmedSince + Pulse.quietNanoseconds)

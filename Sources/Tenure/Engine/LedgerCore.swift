@@ -165,12 +165,14 @@ package final class LedgerCore {
         if !log.hasRoom(forPayload: payload.count) { try publish() }
         let position = log.append(time: time.nanoseconds, payload: payload)
         do throws(RowFault) {
+            // Before the events are applied, because they may end the lease.
+            let subjects = outbox.isWatched ? try state.subjects(of: events) : [:]
             try state.apply(events, at: position, time: time)
+            outbox.add(events, about: subjects, at: position, time: time)
         } catch {
             throw LedgerFailure(error)
         }
         counters.count(events)
-        outbox.add(events, at: position, time: time)
         for case .sessionOpened(let session) in events where session.process != nil {
             openedSessions.append(session)
         }

@@ -26,12 +26,22 @@ struct Outbox {
         }
     }
 
+    /// Whether someone wants to hear of everything.
+    var isWatched: Bool { subscribers.values.contains { $0.interest == .all } }
+
     /// Adds the notices of one frame, if anyone listens.
-    mutating func add(_ events: [Event], at position: Position, time: LedgerTime) {
+    ///
+    /// `subjects` tells whose the leases are that the events only number.
+    mutating func add(
+        _ events: [Event],
+        about subjects: [LeaseID: LeaseTerms],
+        at position: Position,
+        time: LedgerTime
+    ) {
         guard !subscribers.isEmpty else { return }
-        let wantsAll = subscribers.values.contains { $0.interest == .all }
+        let wantsAll = isWatched
         for event in events where wantsAll || event.isLoss {
-            notices.append(contentsOf: event.notices(at: position, time: time))
+            notices += event.notices(about: subjects, at: position, time: time)
         }
     }
 
@@ -82,26 +92,25 @@ extension Event {
         }
     }
 
-    fileprivate func notices(at position: Position, time: LedgerTime) -> [Notice] {
+    fileprivate func notices(
+        about subjects: [LeaseID: LeaseTerms],
+        at position: Position,
+        time: LedgerTime
+    ) -> [Notice] {
         let common: [Document.Field] = [
             .init("event", .string(name)), .init("position", .id(position)),
             .init("time", .count(time.nanoseconds)),
         ]
-        var pool: String?
-        var tenant: String?
-        if case .granted(let record) = self {
-            pool = record.lease.terms.pool
-            tenant = record.lease.terms.tenant
-        }
         guard case .reclaimed(let leases, let cause, let evidence) = self else {
+            let terms = leases.first.flatMap { subjects[$0] }
             return [
                 Notice(
                     position: position,
                     time: time,
                     name: name,
                     lease: leases.first,
-                    pool: pool,
-                    tenant: tenant,
+                    pool: terms?.pool,
+                    tenant: terms?.tenant,
                     document: .map(common + fields)
                 )
             ]
@@ -112,8 +121,8 @@ extension Event {
                 time: time,
                 name: name,
                 lease: reclaimed.lease,
-                pool: nil,
-                tenant: nil,
+                pool: subjects[reclaimed.lease]?.pool,
+                tenant: subjects[reclaimed.lease]?.tenant,
                 document: .map(
                     common + [
                         .init("lease", .id(reclaimed.lease.rawValue)),

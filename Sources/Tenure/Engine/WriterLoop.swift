@@ -20,10 +20,10 @@ final class WriterLoop {
         self.watcher = watcher
     }
 
-    /// Returns when the ledger is closed; with the failure when there was one.
-    func run() -> LedgerFailure? {
-        guard let core else { return nil }
-        var reported: LedgerFailure?
+    /// Returns when the ledger is closed. After a failure everything is refused until then.
+    func run(onFailure: (LedgerFailure) -> Void) {
+        guard let core else { return }
+        var hasReported = false
         while true {
             let boot = core.clock.bootNanoseconds
             let wake = knowsAllSessions ? core.nextWake() : boot
@@ -36,37 +36,18 @@ final class WriterLoop {
             }
             watchNewSessions(core)
             watchOldSessions(core)
-            if let failure = core.failure, reported == nil {
-                reported = failure
-                // The owner decides whether the process ends; until then everything is refused.
-                return failNow(core, failure)
+            if let failure = core.failure, !hasReported {
+                hasReported = true
+                onFailure(failure)
             }
-            if load.isStopping {
-                load = inbox.take(waitingFor: 0)
-                core.run(load.submissions)
-                core.checkpointNow()
-                self.core = nil
-                return nil
-            }
+            guard load.isStopping else { continue }
+            load = inbox.take(waitingFor: 0)
+            core.run(load.submissions)
+            for call in load.calls { call(core) }
+            core.checkpointNow()
+            self.core = nil
+            return
         }
-    }
-
-    /// Refuses everything from now on, on a thread that only does that, and reports.
-    private func failNow(_ core: LedgerCore, _ failure: LedgerFailure) -> LedgerFailure {
-        let load = inbox.take(waitingFor: 0)
-        for call in load.calls { call(core) }
-        core.run(load.submissions)
-        inbox.divert(to: { submissions in
-            for submission in submissions {
-                submission.sink.deliver([
-                    Delivery(
-                        ticket: submission.ticket,
-                        answer: .refused(LedgerCore.unknownRefusal)
-                    )
-                ])
-            }
-        })
-        return failure
     }
 
     private func watchNewSessions(_ core: LedgerCore) {

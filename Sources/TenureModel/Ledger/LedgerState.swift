@@ -125,6 +125,19 @@ package struct LedgerState {
         return found.keys.sorted().prefix(limit).compactMap { found[$0] }
     }
 
+    /// Whose the leases are that `events` are about, before the events are applied.
+    package func subjects(of events: [Event]) throws(RowFault) -> [LeaseID: LeaseTerms] {
+        var subjects: [LeaseID: LeaseTerms] = [:]
+        for event in events {
+            if case .granted(let record) = event {
+                subjects[record.lease.id] = record.lease.terms
+                continue
+            }
+            for id in event.leases { subjects[id] = try lease(id)?.terms }
+        }
+        return subjects
+    }
+
     /// When the next thing falls due; `never` when nothing does.
     package mutating func nextDue() throws(RowFault) -> LedgerTime {
         try dueQueue.nextTime(from: source)

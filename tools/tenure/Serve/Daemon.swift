@@ -1,5 +1,6 @@
 // The daemon as it runs: opens the ledger, declares what the host has, listens, stops when told.
 
+internal import FoundationEssentials
 internal import Logging
 internal import ServiceLifecycle
 internal import Tenure
@@ -51,11 +52,24 @@ struct Daemon: Sendable {
         configuration.createIfMissing = true
         configuration.allowUnsafeFileSystem = allowsUnsafeFileSystem
         if let cacheBytes { configuration.cacheBytes = cacheBytes }
+        makeParent()
         do {
             return try Ledger.open(at: data, configuration: configuration)
         } catch {
             throw Failure(code: error.exitCode, error.sentence)
         }
+    }
+
+    /// Makes the directories above the ledger's, as a first start needs them.
+    ///
+    /// What fails here is told by the opening, which then has no place for the ledger.
+    private func makeParent() {
+        guard let slash = data.lastIndex(of: "/"), slash > data.startIndex else { return }
+        try? FileManager.default.createDirectory(
+            atPath: String(data[..<slash]),
+            withIntermediateDirectories: true,
+            attributes: [.posixPermissions: 0o700]
+        )
     }
 
     /// Declares what this host has as the pool `local`, by ordinary commands.
