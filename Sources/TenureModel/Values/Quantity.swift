@@ -26,9 +26,9 @@ public enum Quantity {
         guard let scale = suffixes[String(decoding: bytes[digits.count...], as: UTF8.self)],
             digits.count <= 40
         else { throw .malformed }
-        var (numerator, denominator) = scale
-        if kind.baseUnit == .milli { numerator *= 1000 }
-        let amount = try scaled(digits, numerator: numerator, denominator: denominator)
+        // In 128 bits: a thousand times `E` is more than 64 hold.
+        let numerator = UInt128(scale.0) * (kind.baseUnit == .milli ? 1000 : 1)
+        let amount = try scaled(digits, numerator: numerator, denominator: scale.1)
         if amount == 0 { throw .zero }
         return amount
     }
@@ -58,7 +58,7 @@ public enum Quantity {
     /// `digits` with at most one point, times `numerator`, over `denominator`, exactly.
     private static func scaled(
         _ digits: ArraySlice<UInt8>,
-        numerator: UInt64,
+        numerator: UInt128,
         denominator: UInt64
     ) throws(Fault) -> UInt64 {
         var value: UInt128 = 0
@@ -79,7 +79,7 @@ public enum Quantity {
             if seenPoint { divisor *= 10 }
         }
         guard seenDigit else { throw .malformed }
-        let (product, overflow) = value.multipliedReportingOverflow(by: UInt128(numerator))
+        let (product, overflow) = value.multipliedReportingOverflow(by: numerator)
         if overflow { throw .tooLarge }
         guard product % divisor == 0 else { throw .finerThanBaseUnit }
         let amount = product / divisor
