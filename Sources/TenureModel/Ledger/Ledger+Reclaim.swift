@@ -50,6 +50,9 @@ extension LedgerState {
 
     /// What one frame takes back of what is due.
     private struct Batch {
+        /// A lease may come up by its own deadline, by its session's, and twice after grace.
+        var leases: Set<LeaseID> = []
+        var sessions: Set<SessionID> = []
         var expired: [Reclaimed] = []
         var unquarantined: [LeaseID] = []
         var forgotten: [DueEntry] = []
@@ -95,6 +98,7 @@ extension LedgerState {
             dueQueue.postpone(entry, until: time)
             return
         }
+        guard batch.leases.insert(id).inserted else { return }
         batch.weight += 1
         if lease.state == .quarantined {
             batch.unquarantined.append(id)
@@ -114,14 +118,14 @@ extension LedgerState {
             let time = dueTime(of: session)
             if time > now {
                 dueQueue.postpone(entry, until: time)
-            } else {
+            } else if batch.sessions.insert(id).inserted {
                 batch.weight += 1
                 let evidence = "no keep-alive before ledger time \(time.nanoseconds)"
                 batch.others.append(.sessionEnded(id, cause: .expired, evidence: evidence))
             }
             return
         }
-        let leases = try members(of: id, limit: Limits.reclaimBatch)
+        let leases = try members(of: id, limit: Limits.reclaimBatch - batch.weight)
         batch.weight = Limits.reclaimBatch
         if leases.isEmpty {
             batch.others.append(.sessionForgotten(id))
@@ -129,12 +133,16 @@ extension LedgerState {
         }
         var taken: [Reclaimed] = []
         for member in leases {
-            guard let lease = try lease(member) else { continue }
+            guard let lease = try lease(member), batch.leases.insert(member).inserted else {
+                continue
+            }
             taken.append(reclaimed(lease, cause: cause, now: now))
         }
-        batch.others.append(
-            .reclaimed(taken, cause: cause, evidence: "session \(id.rawValue) ended")
-        )
+        if !taken.isEmpty {
+            batch.others.append(
+                .reclaimed(taken, cause: cause, evidence: "session \(id.rawValue) ended")
+            )
+        }
         // The entry stays until the last lease is taken back.
         dueQueue.insert(entry)
     }

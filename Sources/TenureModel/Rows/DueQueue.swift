@@ -3,10 +3,11 @@
 // Entries of the overlay are in heaps, one a generation; those of the store are read ahead in key
 // order. An entry is a hint: whoever takes it checks it against its row, because a renewed or
 // released lease leaves its old entry behind. An entry that grace postpones waits in a heap of its
-// own under its new time.
+// own under its new time; a checkpoint may bring it up a second time, from the store.
 //
 //   Q1  Every live row with a deadline is in one of the heaps, in the read-ahead, or behind it.
-//   Q2  Entries are taken in key order, so that nothing before the last taken one is still live.
+//   Q2  What is put back behind the last entry that was read from the store is not read from there
+//       again, so it waits in memory, with the postponed.
 
 internal import HeapModule
 
@@ -38,7 +39,11 @@ struct DueQueue {
 
     /// Adds an entry of the current generation.
     mutating func insert(_ entry: DueEntry) {
-        recent.insert(Waiting(entry: entry))
+        if let storeTaken, entry.key <= storeTaken {
+            postpone(entry, until: entry.key.time)
+        } else {
+            recent.insert(Waiting(entry: entry))
+        }
     }
 
     /// Puts a taken entry back under a later time.
@@ -75,16 +80,17 @@ struct DueQueue {
         dueAt now: LedgerTime,
         from source: any RowSource
     ) throws(RowFault) -> DueEntry? {
-        if let first = postponed.min, first.time <= now {
-            postponed.removeMin()
-            return first.entry
-        }
         try fill(from: source)
         let stored = aheadIndex < ahead.count ? ahead[aheadIndex] : nil
         let candidates = [recent.min?.entry, frozen.min?.entry, stored].compactMap { $0 }
-        guard let first = candidates.min(by: { $0.key < $1.key }), first.key.time <= now else {
-            return nil
+        let first = candidates.min { $0.key < $1.key }
+        if let waiting = postponed.min, waiting.time <= now,
+            first.map({ waiting < Postponed(time: $0.key.time, entry: $0) }) ?? true
+        {
+            postponed.removeMin()
+            return waiting.entry
         }
+        guard let first, first.key.time <= now else { return nil }
         // The same entry may be in a heap and in the store; it is taken from everywhere.
         while recent.min?.entry.key == first.key { recent.removeMin() }
         while frozen.min?.entry.key == first.key { frozen.removeMin() }
