@@ -75,7 +75,9 @@ extension Dictionary {
 extension Dictionary where Key: Comparable {
     /// The keys behind `key`, or from the start, in order.
     fileprivate func keys(after key: Key?, limit: Int) -> [Key] {
-        Array(keys.filter { candidate in key.map { candidate > $0 } ?? true }.sorted().prefix(limit))
+        Array(
+            keys.filter { candidate in key.map { candidate > $0 } ?? true }.sorted().prefix(limit)
+        )
     }
 }
 

@@ -25,8 +25,9 @@ struct ReclaimTests {
         while true {
             let before = world.log.count
             try world.ask(.housekeeping(.reclaim))
-            guard world.log.count > before, case .reclaimed(let leases, let cause, _)? =
-                world.log.last?.events.first
+            guard world.log.count > before,
+                case .reclaimed(let leases, let cause, _)? =
+                    world.log.last?.events.first
             else { break }
             #expect(cause == .expired)
             sizes.append(leases.count)
@@ -45,7 +46,9 @@ struct ReclaimTests {
         world.checksEveryStep = false
         let session = try world.opened(ttl: 10_000)
         for _ in 0..<600 {
-            _ = try world.granted(.of(1) { ($0.session, $0.ttlMilliseconds) = (session.session, nil) })
+            _ = try world.granted(
+                .of(1) { ($0.session, $0.ttlMilliseconds) = (session.session, nil) }
+            )
         }
         try world.ask(.closeSession(session))
         if upkeep != .never { world.checkpoint() }

@@ -38,7 +38,11 @@ struct World {
     ) throws -> Answer {
         let before = state.position
         let decision = try state.decide(command, caller: caller, now: now)
-        #expect(state.position == before, "M3: deciding moved the ledger", sourceLocation: sourceLocation)
+        #expect(
+            state.position == before,
+            "M3: deciding moved the ledger",
+            sourceLocation: sourceLocation
+        )
         guard !decision.events.isEmpty else { return decision.answer }
         now = now.advanced(byNanoseconds: 1)
         // A frame has the time at which it was decided; the next one has a later one.

@@ -209,7 +209,7 @@ extension LedgerState {
     /// Ending what has ended is a success: a client that lost the answer may ask again.
     private func alreadyEnded(_ reference: LeaseReference) -> Decision {
         let id = Token(rawValue: reference.lease.rawValue)
-        guard id.position > 0, id.position <= facts.position, id.epoch <= facts.epoch else {
+        guard wasGiven(id) else {
             return Decision(
                 refused: .notFound,
                 "lease \(id.rawValue) was never granted by this ledger"

@@ -15,7 +15,7 @@ extension LedgerState {
             guard stored.body == body else {
                 return Decision(
                     refused: .conflict,
-                    "request id \(id) of tenant \(request.tenant) was used with another body at "
+                    "request id \(id.printable) of tenant \(request.tenant) was used with another body at "
                         + "position \(stored.position); use a new id"
                 )
             }
@@ -24,7 +24,7 @@ extension LedgerState {
         if isTooOld(id, now: now) {
             return Decision(
                 refused: .requestTooOld,
-                "request id \(id) is older than the \(Limits.requestWindowMilliseconds) ms for "
+                "request id \(id.printable) is older than the \(Limits.requestWindowMilliseconds) ms for "
                     + "which answers are kept; whether it was granted can not be told from it"
             )
         }

@@ -104,9 +104,7 @@ extension LedgerState {
         let id = reference.session
         guard let session = try session(id) else {
             let token = Token(rawValue: id.rawValue)
-            guard token.position > 0, token.position <= facts.position,
-                token.epoch <= facts.epoch
-            else {
+            guard wasGiven(token) else {
                 return .refused(
                     Refusal(.notFound, "session \(id.rawValue) was never opened by this ledger")
                 )

@@ -88,16 +88,20 @@ extension LedgerState {
     /// A lease without a row has ended when its id says that it was granted.
     private func absent(_ reference: LeaseReference) -> Located {
         let id = Token(rawValue: reference.lease.rawValue)
-        guard id.position > 0, id.position <= facts.position, id.epoch > 0,
-            id.epoch <= facts.epoch
-        else {
+        guard wasGiven(id) else {
             let sentence = "lease \(reference.lease.rawValue) was never granted by this ledger"
             return .refused(Refusal(.notFound, sentence + "; check the id"))
         }
-        guard reference.token >= id, reference.token.position <= facts.position else {
+        guard reference.token >= id, wasGiven(reference.token) else {
             return .refused(staleToken(reference.token, of: "lease \(reference.lease.rawValue)"))
         }
         return .ended
+    }
+
+    /// Whether this ledger may have given the token out, as far as its bits tell.
+    func wasGiven(_ token: Token) -> Bool {
+        token.position > 0 && token.position <= facts.position && token.epoch > 0
+            && token.epoch <= facts.epoch
     }
 
     /// The refusal of a token that is not the current one.
