@@ -38,6 +38,7 @@ extension LedgerState {
             }
             return Decision(.refused(refusal))
         }
+        if let refusal = try uncountable(terms) { return Decision(.refused(refusal)) }
         return try grant(request, terms, body: body, caller: caller, now: now)
     }
 
@@ -208,6 +209,25 @@ extension LedgerState {
                         + "\(text(quota.limit)); \(text(total.amount)) more does not fit"
                 )
             }
+        }
+        return nil
+    }
+
+    /// The refusal of what the counters of the tenant could not hold; its first level has most.
+    private func uncountable(_ terms: Terms) throws(RowFault) -> Refusal? {
+        guard let root = terms.tenantLevels.last, let used = try usage(of: root)?.entries else {
+            return nil
+        }
+        for total in terms.totals {
+            guard let before = used.first(where: { $0.kind == total.kind })?.used,
+                before + total.amount > Limits.amountMax
+            else { continue }
+            return Refusal(
+                .busy,
+                "tenant \(root) would use more than \(Limits.amountMax) "
+                    + "\(total.kind.baseUnit.rawValue) of \(total.kind.name), the most that is "
+                    + "counted; release some first"
+            )
         }
         return nil
     }

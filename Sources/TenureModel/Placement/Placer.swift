@@ -8,7 +8,7 @@ internal import TenureBase
 /// One search for one request in one pool.
 struct Placer {
     /// The version of the policy, recorded with every grant.
-    static let policyVersion: UInt16 = 1
+    static let policyVersion: UInt16 = 2
     /// How many of the fullest places best fit looks at before it takes the first that fits.
     private static let bestFitPlacesMax = 512
 
@@ -27,7 +27,23 @@ struct Placer {
     }
 
     /// Places every claim; false when one does not fit.
+    ///
+    /// In the order asked; where that fails once more with the largest first, so that a small
+    /// claim does not take the only place that is large enough for another.
     mutating func place(
+        _ claims: [Claim],
+        strategy: Strategy,
+        in index: inout PlaceIndex
+    ) -> Bool {
+        if placeInOrder(claims, strategy: strategy, in: &index) { return true }
+        let reordered = Self.largestFirst(claims)
+        guard reordered != claims else { return false }
+        taken = [:]
+        placements = []
+        return placeInOrder(reordered, strategy: strategy, in: &index)
+    }
+
+    private mutating func placeInOrder(
         _ claims: [Claim],
         strategy: Strategy,
         in index: inout PlaceIndex
@@ -71,6 +87,24 @@ struct Placer {
         }
         if left == 0 { return true }
         return placeFirst(Claim(places: left, amounts: claim.amounts), in: index)
+    }
+
+    /// Claims by what they want of the scarcest kind, the most first.
+    private static func largestFirst(_ claims: [Claim]) -> [Claim] {
+        guard claims.count > 1 else { return claims }
+        let wanted = scarcestFirst(claims.flatMap(\.amounts)).map(\.kind)
+        let kinds = wanted.indices.filter { $0 == 0 || wanted[$0] != wanted[$0 - 1] }
+            .map { wanted[$0] }
+        let sizes = claims.map { claim in
+            kinds.map { kind in claim.amounts.first { $0.kind == kind }?.amount ?? 0 }
+        }
+        let order = claims.indices.sorted { left, right in
+            for (large, small) in zip(sizes[left], sizes[right]) where large != small {
+                return large > small
+            }
+            return left < right
+        }
+        return order.map { claims[$0] }
     }
 
     /// GPUs and custom kinds before cpu and memory: what is scarce ranks the places.

@@ -1,0 +1,236 @@
+// Where a request is placed, and that a gang is placed whole or not at all.
+
+import TenureModel
+import Testing
+
+@Suite("Placement")
+struct PlacementTests {
+    /// What is asked of two hosts with two devices, 8 CPUs and 64 GiB each, and what is given.
+    struct Row: Sendable {
+        let name: String
+        let claims: [Claim]
+        let parts: [String]
+    }
+
+    @Test(arguments: [
+        Row(name: "half", claims: [.of((.gpu, 500))], parts: ["n0-g0=500"]),
+        Row(name: "one", claims: [.of((.gpu, 1_000))], parts: ["n0-g0=1000"]),
+        Row(
+            name: "gpu=2 is two whole devices of one place",
+            claims: [.of((.gpu, 2_000))],
+            parts: ["n0-g0=1000", "n0-g1=1000"]
+        ),
+        Row(
+            name: "two places of one device share a host",
+            claims: [.of(places: 2, (.gpu, 1_000))],
+            parts: ["n0-g0=1000", "n0-g1=1000"]
+        ),
+        Row(
+            name: "two places of two devices need two hosts",
+            claims: [.of(places: 2, (.gpu, 2_000))],
+            parts: ["n0-g0=1000", "n0-g1=1000", "n1-g0=1000", "n1-g1=1000"]
+        ),
+        Row(
+            name: "parts of one claim are in one place",
+            claims: [.of((.gpu, 1_000), (.cpu, 8_000), (.memory, 64 << 30))],
+            parts: ["n0-g0=1000", "n0-cpu=8000", "n0-mem=\(64 << 30)"]
+        ),
+        Row(
+            name: "a gang does not count an amount twice",
+            claims: [.of((.cpu, 5_000)), .of((.cpu, 5_000))],
+            parts: ["n0-cpu=5000", "n1-cpu=5000"]
+        ),
+        Row(
+            name: "fractions share a device until it is full",
+            claims: [.of(places: 3, (.gpu, 400))],
+            parts: ["n0-g0=400", "n0-g0=400", "n0-g1=400"]
+        ),
+    ])
+    func `first fit takes the first place in the order of declaration`(row: Row) throws {
+        var world = try World.hosts(2)
+        let grant = try world.granted(AcquireRequest(pool: "pool", claims: row.claims))
+        #expect(grant.parts == row.parts)
+        #expect(grant.placements.allSatisfy { $0.resource.hasPrefix($0.node) })
+    }
+
+    @Test
+    func `gpu=2 takes no device that is partly used`() throws {
+        var world = try World.hosts(2)
+        _ = try world.granted(.of(1, .gpu))
+        #expect(try world.granted(.of(2_000, .gpu)).parts == ["n1-g0=1000", "n1-g1=1000"])
+        #expect(try world.ask(.acquire(.of(2_000, .gpu))).code == .exhausted)
+        #expect(try world.granted(.of(1_000, .gpu)).parts == ["n0-g1=1000"])
+    }
+
+    @Test
+    func `an amount comes from one resource where one has the capacity`() throws {
+        var world = World()
+        try world.declarePool()
+        try world.declare("a", .slot, 1, node: "n")
+        try world.declare("b", .slot, 2, node: "n")
+        try world.declare("c", .slot, 3, node: "n")
+        #expect(try world.granted(.of(3)).parts == ["c=3"])
+        // One could hold 3, so wholly free smaller ones are not put together.
+        #expect(try world.ask(.acquire(.of(3))).code == .exhausted)
+    }
+
+    @Test
+    func `wholly free resources sum to the amount exactly`() throws {
+        var world = World()
+        try world.declarePool()
+        for (name, size) in [("a", 5), ("b", 4), ("c", 3), ("d", 3)] as [(String, UInt64)] {
+            try world.declare(name, .slot, size, node: "n")
+        }
+        #expect(Set(try world.granted(.of(10)).parts) == ["b=4", "c=3", "d=3"])
+        #expect(try world.ask(.acquire(.of(14))).code == .unsatisfiable)
+    }
+
+    @Test
+    func `gpu=1500m is refused with a split that is then granted`() throws {
+        var world = try World.hosts(1)
+        let answer = try world.ask(.acquire(.of(1_500, .gpu)))
+        #expect(answer.code == .unsatisfiable)
+        #expect(answer.sentence.contains("gpu=1 ") && answer.sentence.contains("gpu=500m"))
+        let split = [Claim.of((.gpu, 1_000)), Claim.of((.gpu, 500))]
+        let grant = try world.granted(AcquireRequest(pool: "pool", claims: split))
+        #expect(grant.parts == ["n0-g0=1000", "n0-g1=500"])
+    }
+
+    @Test
+    func `best fit takes the place that it leaves the least of`() throws {
+        var world = World()
+        try world.declarePool("pool", .strategy(.bestFit))
+        for (node, size) in [("a", 8), ("b", 3), ("c", 4)] as [(String, UInt64)] {
+            try world.declare("\(node)-s", .slot, size, node: node)
+        }
+        #expect(try world.granted(.of(4)).parts == ["c-s=4"])
+        #expect(try world.granted(.of(1)).parts == ["b-s=1"])
+        #expect(try world.granted(.of(2)).parts == ["b-s=2"])
+        #expect(try world.granted(.of(1) { $0.strategy = .firstFit }).parts == ["a-s=1"])
+        #expect(try world.granted(.of(7)).parts == ["a-s=7"])
+    }
+
+    @Test
+    func `best fit ranks places by the scarce kind`() throws {
+        var world = try World.hosts(2)
+        _ = try world.granted(AcquireRequest(pool: "pool", claims: [.of((.cpu, 4_000))]))
+        var request = AcquireRequest(pool: "pool", claims: [.of((.cpu, 1_000), (.gpu, 500))])
+        request.strategy = .bestFit
+        #expect(try world.granted(request).parts == ["n0-cpu=1000", "n0-g0=500"])
+        // Of two devices the fuller one.
+        request.claims = [.of((.gpu, 500))]
+        #expect(try world.granted(request).parts == ["n0-g0=500"])
+    }
+
+    @Test(arguments: Strategy.allCases)
+    func `I8: a gang that does not fit whole leaves no trace`(strategy: Strategy) throws {
+        var world = try World.hosts(2)
+        _ = try world.granted(.of(1_000, .gpu))
+        let before = try world.state.contentLines()
+        let position = world.state.position
+        var request = AcquireRequest(pool: "pool", claims: [.of(places: 4, (.gpu, 1_000))])
+        request.strategy = strategy
+        #expect(try world.ask(.acquire(request)).code == .exhausted)
+        #expect(try world.state.contentLines() == before)
+        #expect(world.state.position == position)
+        request.claims = [.of(places: 3, (.gpu, 1_000))]
+        #expect(try world.granted(request).placements.count == 3)
+    }
+
+    @Test(arguments: Strategy.allCases)
+    func `the order of claims does not decide whether a gang fits`(strategy: Strategy) throws {
+        var world = World()
+        try world.declarePool("pool", .strategy(strategy))
+        try world.declare("large", .slot, 4)
+        try world.declare("small", .slot, 1)
+        let gang = [Claim.of((.slot, 1)), Claim.of((.slot, 4))]
+        let grant = try world.granted(AcquireRequest(pool: "pool", claims: gang))
+        #expect(Set(grant.parts) == ["large=4", "small=1"])
+    }
+
+    /// A selector and the resource that it leads to, if any.
+    struct Selection: Sendable {
+        let selector: [Label]
+        let found: String?
+    }
+
+    @Test(arguments: [
+        Selection(selector: [], found: "x-g"),
+        Selection(selector: [Label(name: "zone", value: "b")], found: "y-g"),
+        Selection(selector: [Label(name: "zone", value: "a|b")], found: "x-g"),
+        Selection(selector: [Label(name: "zone", value: "c")], found: nil),
+        Selection(selector: [Label(name: "model", value: "h200")], found: "y-g"),
+        Selection(
+            selector: [Label(name: "zone", value: "a"), Label(name: "model", value: "h200")],
+            found: nil
+        ),
+        Selection(
+            selector: [Label(name: "model", value: "h200"), Label(name: "disk", value: "nvme")],
+            found: "z-g"
+        ),
+    ])
+    func `every label asked for must be on the place`(row: Selection) throws {
+        var world = World()
+        try world.declarePool()
+        let zone = { Label(name: "zone", value: $0) }
+        let model = { Label(name: "model", value: $0) }
+        try world.declare("x-g", .gpu, 1000, node: "x", labels: [zone("a"), model("a100")])
+        try world.declare("y-g", .gpu, 1000, node: "y", labels: [zone("b"), model("h200")])
+        try world.declare("z-g", .gpu, 1000, node: "z", labels: [zone("b"), model("h200")])
+        let nvme = [Label(name: "disk", value: "nvme")]
+        try world.declare("z-d", .disk, 1, node: "z", labels: nvme)
+        let answer = try world.ask(.acquire(.of(1_000, .gpu) { $0.selector = row.selector }))
+        #expect(answer.asGrant?.placements.first?.resource == row.found)
+        if row.found == nil { #expect(answer.code == .unsatisfiable) }
+    }
+
+    @Test
+    func `of neighbours only the one with the right value is taken`() throws {
+        var world = World()
+        try world.declarePool()
+        let model = { [Label(name: "model", value: $0)] }
+        try world.declare("g0", .gpu, 1000, node: "n", labels: model("a100"))
+        try world.declare("g1", .gpu, 1000, node: "n", labels: model("h200"))
+        let request = AcquireRequest.of(1_000, .gpu) { $0.selector = model("h200") }
+        #expect(try world.granted(request).parts == ["g1=1000"])
+        #expect(try world.ask(.acquire(request)).code == .exhausted)
+    }
+
+    @Test
+    func `a plan tells what would be granted and changes nothing`() throws {
+        var world = try World.slots(2)
+        let position = world.state.position
+        let plan = try world.granted(
+            .of(2) {
+                $0.planOnly = true
+                $0.requestID = "r"
+            }
+        )
+        #expect(plan.status == .planned)
+        #expect(plan.parts == ["slots=2"])
+        #expect(plan.position == position)
+        #expect(world.state.position == position)
+        let grant = try world.granted(.of(2) { $0.requestID = "r" })
+        #expect(grant.status == .granted && !grant.replayed)
+        #expect(grant.token == plan.token)
+    }
+
+    @Test
+    func `a place found among many is the first that fits`() throws {
+        var world = World()
+        world.checksEveryStep = false
+        try world.declarePool()
+        for place in 0..<70 {
+            try world.declare("s\(place)", .slot, UInt64(place % 7 + 1), node: "n\(place)")
+        }
+        for size in (1...7).reversed() as ReversedCollection<ClosedRange<UInt64>> {
+            let first = try world.granted(.of(size) { $0.planOnly = true })
+            #expect(first.parts == ["s\(size - 1)=\(size)"])
+        }
+        let gang = AcquireRequest(pool: "pool", claims: [.of(places: 10, (.slot, 7))])
+        let grant = try world.granted(gang)
+        #expect(grant.parts == (0..<10).map { "s\($0 * 7 + 6)=7" })
+        #expect(try world.ask(.acquire(gang)).code == .exhausted)
+        #expect(try world.state.invariantFault() == nil)
+    }
+}
