@@ -15,8 +15,8 @@ extension LedgerState {
             guard stored.body == body else {
                 return Decision(
                     refused: .conflict,
-                    "request id \(id.printable) of tenant \(request.tenant) was used with another body at "
-                        + "position \(stored.position); use a new id"
+                    "request id \(id.printable) of tenant \(request.tenant) was used with another "
+                        + "body at position \(stored.position); use a new id"
                 )
             }
             return Decision(repeated(stored, now: now))
@@ -24,8 +24,8 @@ extension LedgerState {
         if isTooOld(id, now: now) {
             return Decision(
                 refused: .requestTooOld,
-                "request id \(id.printable) is older than the \(Limits.requestWindowMilliseconds) ms for "
-                    + "which answers are kept; whether it was granted can not be told from it"
+                "request id \(id.printable) is older than the "
+                    + "\(Limits.requestWindowMilliseconds) ms for which answers are kept; whether it was granted can not be told from it"
             )
         }
         if facts.storedAnswers >= UInt64(Limits.storedAnswers) {
@@ -73,8 +73,9 @@ extension LedgerState {
     /// The milliseconds since 1970 in a UUIDv7 (RFC 9562, section 5.7).
     static func uuidV7Milliseconds(_ id: String) -> UInt64? {
         let bytes = Array(id.utf8)
-        guard bytes.count == 36, bytes[8] == 0x2d, bytes[13] == 0x2d, bytes[18] == 0x2d,
-            bytes[23] == 0x2d, bytes[14] == 0x37
+        // A sign would pass for a digit below.
+        guard bytes.count == 36, bytes[0] != 0x2b, bytes[8] == 0x2d, bytes[13] == 0x2d,
+            bytes[18] == 0x2d, bytes[23] == 0x2d, bytes[14] == 0x37
         else { return nil }
         return UInt64(String(decoding: bytes[0..<8] + bytes[9..<13], as: UTF8.self), radix: 16)
     }

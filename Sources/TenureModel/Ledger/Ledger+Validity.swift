@@ -16,7 +16,7 @@ extension LedgerState {
     ) -> LedgerTime {
         var end = deadline
         for grace in facts.graces
-        where heldSince < grace.end && end >= grace.from && end < .never {
+        where heldSince < grace.end && end > grace.from && end < .never {
             let gap = (grace.end.nanoseconds - grace.from.nanoseconds) / 1_000_000
             let allowance = min(ttlMilliseconds, gap, graceMilliseconds)
             let until = grace.end.advanced(byMilliseconds: allowance)

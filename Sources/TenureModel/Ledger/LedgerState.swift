@@ -118,9 +118,17 @@ package struct LedgerState {
         for key in changed.keys where changed[key] == true {
             if let session = try session(key) { found[key] = session }
         }
-        for session in try source.sessions(after: id, limit: limit)
-        where changed[session.id] == nil {
-            found[session.id] = session
+        var stored = 0
+        var behind = id
+        // What the store still has may be gone already; read on until there is enough.
+        while stored < limit {
+            let page = try source.sessions(after: behind, limit: limit)
+            guard let last = page.last else { break }
+            for session in page where changed[session.id] == nil {
+                found[session.id] = session
+                stored += 1
+            }
+            behind = last.id
         }
         return found.keys.sorted().prefix(limit).compactMap { found[$0] }
     }

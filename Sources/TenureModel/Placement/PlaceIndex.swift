@@ -81,6 +81,8 @@ struct PlaceIndex {
         guard let slot = slots[resource.place] else { return }
         places[slot].resources.removeAll { $0 == resource.id }
         slotsOfResources[resource.id] = nil
+        // Declared again it comes last, as it does after a restart.
+        if places[slot].resources.isEmpty { slots[resource.place] = nil }
         refresh(slot, kind: resource.kind, in: resources)
     }
 
