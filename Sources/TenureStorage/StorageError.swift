@@ -78,7 +78,7 @@ extension StorageError {
     /// What to do about damage that a rebuild may mend.
     static let rebuildRemedy =
         "keep a copy of the directory, run 'tenure audit verify' on it, and rebuild the state "
-        + "from the log or restore a backup"
+        + "from a whole log with 'tenure serve --rebuild-state', or restore a backup"
 
     /// What a failure of the directory's file system means; `path` is that of the directory.
     package init(_ error: DiskError, in path: String) {

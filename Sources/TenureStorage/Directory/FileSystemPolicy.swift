@@ -58,7 +58,7 @@ enum FileSystemPolicy: Equatable {
                 Trouble(
                     "the file system is \(name), which does not keep what was synced",
                     at: path,
-                    "use a directory on a local disk, or insist with --allow-unsafe-filesystem"
+                    "use a directory on a local disk, or insist with --allow-unsafe-file-system"
                 )
             )
         }

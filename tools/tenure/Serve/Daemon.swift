@@ -1,6 +1,5 @@
 // The daemon as it runs: opens the ledger, declares what the host has, listens, stops when told.
 
-internal import FoundationEssentials
 internal import Logging
 internal import ServiceLifecycle
 internal import Tenure
@@ -15,6 +14,7 @@ struct Daemon: Sendable {
     let cacheBytes: Int?
     let detects: Bool
     let allowsUnsafeFileSystem: Bool
+    let rebuildsState: Bool
     let logLevel: Logger.Level
 
     /// Serves until a signal says stop.
@@ -51,25 +51,13 @@ struct Daemon: Sendable {
         var configuration = Ledger.Configuration()
         configuration.createIfMissing = true
         configuration.allowUnsafeFileSystem = allowsUnsafeFileSystem
+        configuration.rebuildState = rebuildsState
         if let cacheBytes { configuration.cacheBytes = cacheBytes }
-        makeParent()
         do {
             return try Ledger.open(at: data, configuration: configuration)
         } catch {
             throw Failure(code: error.exitCode, error.sentence)
         }
-    }
-
-    /// Makes the directories above the ledger's, as a first start needs them.
-    ///
-    /// What fails here is told by the opening, which then has no place for the ledger.
-    private func makeParent() {
-        guard let slash = data.lastIndex(of: "/"), slash > data.startIndex else { return }
-        try? FileManager.default.createDirectory(
-            atPath: String(data[..<slash]),
-            withIntermediateDirectories: true,
-            attributes: [.posixPermissions: 0o700]
-        )
     }
 
     /// Declares what this host has as the pool `local`, by ordinary commands.

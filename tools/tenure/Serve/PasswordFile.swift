@@ -20,7 +20,9 @@ package enum PasswordFile {
         guard attributes[.type] as? FileAttributeType == .typeRegular else {
             throw Failure(.configuration, "password file '\(path)' is no regular file")
         }
-        let permissions = attributes[.posixPermissions] as? Int ?? 0o777
+        // Foundation has it as one integer type here and another there.
+        let found = attributes[.posixPermissions] as? any BinaryInteger
+        let permissions = found.map { Int($0) } ?? 0o777
         guard permissions & 0o077 == 0 else {
             throw Failure(
                 .permission,

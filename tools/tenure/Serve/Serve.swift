@@ -46,10 +46,18 @@ struct Serve: AsyncParsableCommand {
     var noDetect = false
 
     @Flag(
-        name: [.customLong("allow-unsafe-file-system"), .customLong("allow-unsafe-filesystem")],
         help: "Serve from tmpfs, NFS or FUSE although they may lose what was synced."
     )
     var allowUnsafeFileSystem = false
+
+    @Flag(
+        help: ArgumentHelp(
+            "Make the state anew from the log.",
+            discussion: "For a damaged state whose log is whole from its first record on; the "
+                + "damaged state is kept beside it."
+        )
+    )
+    var rebuildState = false
 
     @Option(
         help: ArgumentHelp(
@@ -68,6 +76,7 @@ struct Serve: AsyncParsableCommand {
     func run() async throws {
         let places = Places.current
         let data = Serve.absolute(try places.dataDirectory(option: data))
+        Serve.makeParent(of: data)
         let server = try server(places, data: data)
         do {
             // Before the ledger is opened: a daemon that can not listen has no use for it.
@@ -81,6 +90,7 @@ struct Serve: AsyncParsableCommand {
             cacheBytes: cacheBytes,
             detects: !noDetect,
             allowsUnsafeFileSystem: allowUnsafeFileSystem,
+            rebuildsState: rebuildState,
             logLevel: logLevel
         )
         try await daemon.run()
@@ -104,6 +114,18 @@ struct Serve: AsyncParsableCommand {
             password: password
         )
         return configuration
+    }
+
+    /// Makes the directories above the ledger's, as a first start needs them.
+    ///
+    /// What fails here is told by what is tried next, which then has no place.
+    private static func makeParent(of path: String) {
+        guard let slash = path.lastIndex(of: "/"), slash > path.startIndex else { return }
+        try? FileManager.default.createDirectory(
+            atPath: String(path[..<slash]),
+            withIntermediateDirectories: true,
+            attributes: [.posixPermissions: 0o700]
+        )
     }
 
     /// The path from the root, so that nothing depends on where the daemon was started.
