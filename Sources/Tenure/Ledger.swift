@@ -57,7 +57,7 @@ public final class Ledger: Sendable {
         }
     }
 
-    private init(_ inbox: Inbox, _ runner: ThreadedCheckpointRunner, _ core: sending LedgerCore) {
+    init(_ inbox: Inbox, _ runner: ThreadedCheckpointRunner, _ core: sending LedgerCore) {
         self.inbox = inbox
         self.runner = runner
         openingSentences = core.openingSentences
@@ -79,17 +79,14 @@ public final class Ledger: Sendable {
     ///
     /// Past the bound of waiting commands the answer is `BUSY`.
     package func submit(_ batch: [Submission]) {
-        for submission in inbox.add(batch) {
+        let rest = inbox.add(batch)
+        let refusal =
+            rest.isClosed
+            ? Refusal(.unknown, "the ledger is closed; open it again")
+            : Refusal(.busy, "\(Inbox.commandsMax) commands wait already; retry after a pause")
+        for submission in rest.submissions {
             submission.sink.deliver([
-                Delivery(
-                    ticket: submission.ticket,
-                    answer: .refused(
-                        Refusal(
-                            .busy,
-                            "\(Inbox.commandsMax) commands wait already; retry after a pause"
-                        )
-                    )
-                )
+                Delivery(ticket: submission.ticket, answer: .refused(refusal))
             ])
         }
     }
@@ -137,9 +134,8 @@ public final class Ledger: Sendable {
     private func onWriter<Value: Sendable>(
         _ body: @escaping @Sendable (LedgerCore) -> Value
     ) -> Value? {
-        guard !isClosed.withLock({ $0 }) else { return nil }
         let cell = ResultCell<Value>()
-        inbox.add { core in cell.set(body(core)) }
+        guard inbox.add({ core in cell.set(body(core)) }) else { return nil }
         return cell.wait()
     }
 }

@@ -16,6 +16,8 @@ final class Inbox: Sendable {
         var submissions: [Submission] = []
         var calls: [@Sendable (LedgerCore) -> Void] = []
         var isStopping = false
+        /// Whether nobody takes anything any more.
+        fileprivate(set) var isClosed = false
 
         var isEmpty: Bool { submissions.isEmpty && calls.isEmpty && !isStopping }
     }
@@ -23,22 +25,46 @@ final class Inbox: Sendable {
     private let load = Mutex(Load())
     private let arrived = DispatchSemaphore(value: 0)
 
+    /// What became of a batch.
+    struct Rest {
+        /// Those that were not taken.
+        var submissions: ArraySlice<Submission>
+        /// Whether that is because the ledger is closed.
+        var isClosed: Bool
+    }
+
     /// Adds commands; those for which there is no room are returned.
-    func add(_ batch: [Submission]) -> ArraySlice<Submission> {
+    func add(_ batch: [Submission]) -> Rest {
         let (rest, wakes) = load.withLock { load in
+            if load.isClosed { return (Rest(submissions: batch[...], isClosed: true), false) }
             let wakes = load.isEmpty
             let room = max(0, Self.commandsMax - load.submissions.count)
             load.submissions.append(contentsOf: batch.prefix(room))
-            return (batch.dropFirst(room), wakes)
+            return (Rest(submissions: batch.dropFirst(room), isClosed: false), wakes)
         }
         if wakes { arrived.signal() }
         return rest
     }
 
-    /// Has `call` run on the writer's thread.
-    func add(_ call: @escaping @Sendable (LedgerCore) -> Void) {
-        load.withLock { $0.calls.append(call) }
-        arrived.signal()
+    /// Has `call` run on the writer's thread; false when that has ended.
+    @discardableResult
+    func add(_ call: @escaping @Sendable (LedgerCore) -> Void) -> Bool {
+        let isOpen = load.withLock { load in
+            if !load.isClosed { load.calls.append(call) }
+            return !load.isClosed
+        }
+        if isOpen { arrived.signal() }
+        return isOpen
+    }
+
+    /// Takes what is left; from now on nothing is let in.
+    func close() -> Load {
+        load.withLock { load in
+            let taken = load
+            load = Load()
+            load.isClosed = true
+            return taken
+        }
     }
 
     /// Tells the writer to end after what is there.

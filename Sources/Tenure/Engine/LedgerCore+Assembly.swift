@@ -8,11 +8,15 @@ internal import TenureModel
 package import TenureStorage
 
 /// The parts of an engine, and what a simulation may choose about it.
-package struct LedgerParts {
+package struct LedgerParts: Sendable {
+    /// Opens a log.
+    package typealias Opener =
+        @Sendable (LogCheckpoint, FrameBody) throws(LogError) -> (any Log, LogRecoveryReport)
+
     /// The rows of the last checkpoint.
     package var store: any StateStore
     /// Opens the log behind a checkpoint and hands out every frame after it.
-    package var openLog: (LogCheckpoint, FrameBody) throws(LogError) -> (any Log, LogRecoveryReport)
+    package var openLog: Opener
     /// Where time comes from.
     package var clock: any LedgerClock
     /// Who writes checkpoints.
@@ -26,8 +30,7 @@ package struct LedgerParts {
     package init(
         store: any StateStore,
         clock: any LedgerClock,
-        openLog:
-            @escaping (LogCheckpoint, FrameBody) throws(LogError) -> (any Log, LogRecoveryReport)
+        openLog: @escaping Opener
     ) {
         self.store = store
         self.clock = clock
@@ -66,6 +69,7 @@ extension LedgerCore {
         } catch {
             throw StorageError(error, in: place)
         }
+        let report = RecoveryReport(log: opened.report, checkpoint: checkpoint.position)
         let core = LedgerCore(
             state: state,
             log: opened.log,
@@ -74,11 +78,10 @@ extension LedgerCore {
             clock: parts.clock,
             runner: parts.runner,
             opening: OpeningFigures(
-                label: opened.report.verdict.rawValue,
-                sentences: [],
+                label: report.label,
+                sentences: report.sentences,
                 replayed: opened.report.replayedFrames,
-                missingHistory: RecoveryReport(log: opened.report, checkpoint: checkpoint.position)
-                    .missingHistory,
+                missingHistory: report.missingHistory,
                 ledger: "\(parts.store.ledger)"
             )
         )
@@ -86,5 +89,23 @@ extension LedgerCore {
         core.checkpoint.policy = CheckpointPolicy(limits: parts.checkpoints)
         try core.recordOpening()
         return core
+    }
+}
+
+extension Ledger {
+    /// Serves a ledger on these parts with threads of its own; `parts.runner` is replaced.
+    package static func assemble(
+        _ parts: LedgerParts
+    ) throws(LedgerOpenError) -> Ledger {
+        let inbox = Inbox()
+        let runner = ThreadedCheckpointRunner { inbox.add { _ in } }
+        var parts = parts
+        parts.runner = runner
+        do throws(LedgerOpenError) {
+            return Ledger(inbox, runner, try LedgerCore.assemble(parts))
+        } catch {
+            runner.stop()
+            throw error
+        }
     }
 }

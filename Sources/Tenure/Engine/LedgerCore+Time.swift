@@ -15,6 +15,8 @@ struct Pulse {
 
     /// When the writer should be awake again at the latest, on `CLOCK_BOOTTIME`; 0 when unknown.
     var expectedWake: UInt64 = 0
+    /// When a sync began that took so long that holders could not renew; 0 when none did.
+    var stalledSince: UInt64 = 0
     /// When the last group was written; 0 when an empty one confirmed it.
     private(set) var unconfirmedSince: UInt64 = 0
 
@@ -32,6 +34,14 @@ extension LedgerCore {
             return
         }
         try stalled(fromBoot: expected)
+    }
+
+    /// Records the gap that a long sync made, if one did.
+    func noteStall() throws(LedgerFailure) {
+        guard pulse.stalledSince > 0 else { return }
+        let began = pulse.stalledSince
+        pulse.stalledSince = 0
+        try stalled(fromBoot: began)
     }
 
     /// Gives holders the time back in which they could not renew.

@@ -99,11 +99,13 @@ package final class LedgerCore {
 
     /// Decides one command; its answer waits in the outbox.
     private func admit(_ submission: Submission) throws(LedgerFailure) {
+        try noteStall()
         if isReadOnly, submission.command.needsRoom {
             outbox.add(.refused(Self.readOnlyRefusal), to: submission)
             return
         }
-        let decision = try decide(submission)
+        let time = now
+        let decision = try decide(submission, now: time)
         if case .refused(let refusal) = decision.answer, decision.events.isEmpty {
             if refusal.code == .exhausted || refusal.code == .quota, try isAnythingDue() {
                 deferred.append(submission)
@@ -112,13 +114,15 @@ package final class LedgerCore {
             try refuse(submission, refusal)
             return
         }
-        try commitToMemory(decision.events)
+        try commitToMemory(decision.events, at: time)
         outbox.add(decision.answer, to: submission)
     }
 
-    private func decide(_ submission: Submission) throws(LedgerFailure) -> Decision {
+    private func decide(
+        _ submission: Submission,
+        now: LedgerTime
+    ) throws(LedgerFailure) -> Decision {
         counters.decided += 1
-        let now = now
         var caller = submission.caller
         if caller.generatedHolder.isEmpty, submission.command.needsHolder {
             caller.generatedHolder = HolderNames.random()
@@ -142,27 +146,33 @@ package final class LedgerCore {
     @discardableResult
     func perform(_ task: Housekeeping) throws(LedgerFailure) -> Bool {
         let events: [Event]
+        let time = now
         do throws(RowFault) {
             events = try state.decide(
                 .housekeeping(task),
                 caller: .embedder,
-                now: now
+                now: time
             ).events
         } catch {
             throw LedgerFailure(error)
         }
-        try commitToMemory(events)
+        try commitToMemory(events, at: time)
         return !events.isEmpty
     }
 
     /// Appends the events as one frame and applies them (E1).
-    private func commitToMemory(_ events: [Event]) throws(LedgerFailure) {
+    ///
+    /// `time` is that of the decision, so that the record never shows a change at a time at which
+    /// it was not allowed (I5). Nothing else is appended in between: what was decided names the
+    /// position that it gets.
+    private func commitToMemory(
+        _ events: [Event],
+        at time: LedgerTime
+    ) throws(LedgerFailure) {
         guard !events.isEmpty else { return }
-        // One reading for the frame and for what the events say of time: decided just before.
-        let time = now
         payload.removeAll(keepingCapacity: true)
         EventCodec.encode(events, into: &payload)
-        if !log.hasRoom(forPayload: payload.count) { try publish() }
+        if !log.hasRoom(forPayload: payload.count) { try publishGathered() }
         let position = log.append(time: time.nanoseconds, payload: payload)
         do throws(RowFault) {
             // Before the events are applied, because they may end the lease.
@@ -179,7 +189,17 @@ package final class LedgerCore {
     }
 
     /// Syncs what was gathered and hands out what waited for it (A1).
+    ///
+    /// Gives holders back the time of a sync that took long.
     func publish() throws(LedgerFailure) {
+        try publishGathered()
+        guard pulse.stalledSince > 0 else { return }
+        try noteStall()
+        try publishGathered()
+    }
+
+    /// Syncs and hands out without adding anything to the log.
+    private func publishGathered() throws(LedgerFailure) {
         if log.gatheredBytes > 0 {
             let begun = clock.bootNanoseconds
             try syncLog()
@@ -187,8 +207,7 @@ package final class LedgerCore {
             counters.synced(nanoseconds: ended > begun ? ended - begun : 0)
             pulse.wrote(at: ended)
             if ended > begun, ended - begun > Pulse.stallNanoseconds {
-                try stalled(fromBoot: begun)
-                if log.gatheredBytes > 0 { try syncLog() }
+                pulse.stalledSince = max(begun, 1)
             }
         }
         invariant(
@@ -229,6 +248,8 @@ package final class LedgerCore {
     private func reclaimDue() throws(LedgerFailure) {
         var frames = 0
         while frames < Self.groupReclaimsMax, try isAnythingDue() {
+            // What a gap gives back must not be taken.
+            try noteStall()
             try perform(.reclaim)
             frames += 1
         }

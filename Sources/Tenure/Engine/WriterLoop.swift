@@ -20,7 +20,9 @@ final class WriterLoop {
         self.watcher = watcher
     }
 
-    /// Returns when the ledger is closed. After a failure everything is refused until then.
+    /// Returns when the ledger is closed.
+    ///
+    /// After a failure everything is refused until then.
     func run(onFailure: (LedgerFailure) -> Void) {
         guard let core else { return }
         var hasReported = false
@@ -41,8 +43,10 @@ final class WriterLoop {
                 onFailure(failure)
             }
             guard load.isStopping else { continue }
-            load = inbox.take(waitingFor: 0)
+            load = inbox.close()
             core.run(load.submissions)
+            // What waits for reclaim is decided, too.
+            while core.failure == nil, !core.deferred.isEmpty { core.run([]) }
             for call in load.calls { call(core) }
             core.checkpointNow()
             self.core = nil
