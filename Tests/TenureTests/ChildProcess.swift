@@ -13,10 +13,12 @@ struct ChildProcess {
     /// Starts `sleep seconds`.
     init(sleepingSeconds seconds: Int) throws {
         var pid: pid_t = 0
+        // SAFETY: copies that live until they are freed below.
         var arguments: [UnsafeMutablePointer<CChar>?] = unsafe [
             strdup("sleep"), strdup("\(seconds)"), nil,
         ]
-        defer { unsafe arguments.forEach { unsafe free($0) } }
+        // SAFETY: freed once, after the call that reads them.
+        defer { for unsafe argument in unsafe arguments { unsafe free(argument) } }
         // SAFETY: the argument list ends in nil and outlives the call.
         let status = unsafe posix_spawn(&pid, "/bin/sleep", nil, nil, &arguments, environ)
         guard status == 0 else { throw Failure(status: status) }

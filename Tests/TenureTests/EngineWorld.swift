@@ -2,6 +2,7 @@
 
 import Synchronization
 import Tenure
+import TenureBase
 import TenureLog
 import TenureModel
 import TenureStorage
@@ -36,6 +37,8 @@ struct EngineWorld {
     var cache = FrontCacheBudget()
     /// Rows that make a checkpoint due.
     var checkpointRows = 12
+    /// Puts something between the engine and its log.
+    var wrapLog: @Sendable (any Log) -> any Log = { $0 }
 
     private var configuration: LogConfiguration {
         LogConfiguration(segmentBytes: LogLimits.segmentMinimum, spare: .synchronous)
@@ -72,21 +75,53 @@ struct EngineWorld {
         on disk: SimulatedDisk,
         _ store: EngineStore
     ) throws(LedgerOpenError) -> LedgerCore {
+        try LedgerCore.assemble(parts(on: disk, store))
+    }
+
+    /// What a ledger of this machine is put together from.
+    func parts() -> LedgerParts { parts(on: disk, store) }
+
+    private func parts(on disk: SimulatedDisk, _ store: EngineStore) -> LedgerParts {
         store.ride(on: disk)
-        let configuration = configuration
+        let (configuration, wrapLog) = (configuration, wrapLog)
         var parts = LedgerParts(store: store, clock: clock) {
             (checkpoint, frame) throws(LogError) in
-            try FileLog.open(
+            let (log, report) = try FileLog.open(
                 on: disk,
                 ledgerID: Self.ledger,
                 configuration: configuration,
                 checkpoint: checkpoint,
                 replay: frame
             )
+            return (wrapLog(log), report)
         }
         parts.cache = cache
         parts.checkpoints.pages = checkpointRows / 2
-        return try LedgerCore.assemble(parts)
+        return parts
+    }
+
+    /// The events of every record that is on the disk.
+    func frames() throws -> [[Event]] {
+        var frames: [[Event]] = []
+        let reader = LogReader(disk: disk.processCrash(), ledgerID: Self.ledger)
+        _ = try reader.read(
+            frame: { (frame) throws(LogError) in
+                do throws(DecodeError) {
+                    frames.append(try EventCodec.decode(frame.payload).events)
+                } catch {
+                    throw .replay("\(error)")
+                }
+            },
+            problem: { _ in }
+        )
+        return frames
+    }
+
+    /// The openings that the log tells of.
+    func openings() throws -> [Opening] {
+        try frames().joined().compactMap {
+            if case .opened(let opening) = $0 { opening } else { nil }
+        }
     }
 
     /// The process is gone; what the disk keeps is `left`.

@@ -1,0 +1,248 @@
+// The library on a real directory with real threads: open, use, close, open again.
+
+import Foundation
+import Synchronization
+import Tenure
+import TenureModel
+import TenureTesting
+import Testing
+
+@Suite("Ledger on a directory")
+struct LedgerTests {
+    private let scratch = LedgerScratch()
+
+    private func opened(cpus: UInt64 = 4) async throws -> Ledger {
+        let ledger = try scratch.open()
+        for command in LedgerScratch.setup(cpus: cpus) { _ = try await ledger.set(command) }
+        return ledger
+    }
+
+    @Test
+    func `I1: what was granted, renewed and released is so after a restart`() async throws {
+        let first = try await opened()
+        let kept = try await first.acquire(LedgerScratch.request())
+        let gone = try await first.acquire(LedgerScratch.request())
+        let renewal = try await first.renew(kept.reference, ttlMilliseconds: 90_000)
+        #expect(renewal.token == kept.token)
+        #expect(try await first.release(gone.reference).status == .released)
+        first.shutdown()
+        let second = try scratch.open()
+        defer { second.shutdown() }
+        let found = try await second.check(kept.reference)
+        #expect(found["status"] == .string("held"))
+        #expect(try await second.release(gone.reference).status == .alreadyEnded)
+        let next = try await second.acquire(LedgerScratch.request())
+        #expect(next.token > gone.token, "I4")
+    }
+
+    @Test
+    func `A ledger without the right to make one is not made`() {
+        #expect(throws: LedgerOpenError.self) { try Ledger.open(at: scratch.path) }
+        #expect(!FileManager.default.fileExists(atPath: scratch.path))
+    }
+
+    @Test
+    func `A second opening of the same directory is refused with 75`() async throws {
+        let ledger = try await opened()
+        let error = #expect(throws: LedgerOpenError.self) { try scratch.open() }
+        #expect(error?.exitCode == 75)
+        ledger.shutdown()
+        let again = try scratch.open()
+        again.shutdown()
+    }
+
+    @Test
+    func `I1: a process that ends without a checkpoint loses nothing`() throws {
+        let clock = HostClock()
+        let grant: Grant
+        do {
+            let core = try scratch.core(clock: clock)
+            for command in LedgerScratch.setup(cpus: 4) { _ = try core.ask(command) }
+            grant = try core.grant(LedgerScratch.request())
+            core.crash()
+            #expect(throws: LedgerFailure.self) { try core.ask(.query(.status)) }
+        }
+        let core = try scratch.core(clock: clock)
+        #expect(try core.remaining(grant) != nil)
+        #expect(try core.invariantFault() == nil)
+    }
+
+    @Test
+    func `Closing twice is closing once, and afterwards everything is answered`() async throws {
+        let ledger = try await opened()
+        let grant = try await ledger.acquire(LedgerScratch.request())
+        ledger.shutdown()
+        ledger.shutdown()
+        let error = await #expect(throws: Refusal.self) {
+            try await ledger.acquire(LedgerScratch.request())
+        }
+        #expect(error?.code == .unknown)
+        #expect(ledger.figures() == .map([]))
+        ledger.unsubscribe(1)
+        let again = try scratch.open()
+        #expect(try await again.check(grant.reference)["status"] == .string("held"))
+        again.shutdown()
+    }
+
+    /// A sync fails under a ledger with threads of its own.
+    @Test
+    func `After a failure everything is UNKNOWN, the owner is told, and reads do not hang`()
+        async throws
+    {
+        let world = try EngineWorld()
+        let ledger = try Ledger.assemble(world.parts())
+        defer { ledger.shutdown() }
+        for command in LedgerScratch.setup(cpus: 4) { _ = try await ledger.set(command) }
+        let (failures, told) = AsyncStream.makeStream(of: LedgerFailure.self)
+        ledger.onFailure { told.yield($0) }
+        world.disk.failNextSync()
+        let error = await #expect(throws: Refusal.self) {
+            try await ledger.acquire(LedgerScratch.request())
+        }
+        #expect(error?.code == .unknown)
+        for await failure in failures {
+            #expect(failure.exitCode == 74)
+            #expect(!failure.sentence.isEmpty)
+            break
+        }
+        for _ in 0..<3 {
+            let again = await #expect(throws: Refusal.self) {
+                try await ledger.acquire(LedgerScratch.request())
+            }
+            #expect(again?.code == .unknown)
+        }
+        #expect(ledger.figures()["position"] != nil)
+        ledger.shutdown()
+        let closed = await #expect(throws: Refusal.self) { try await ledger.read(.status) }
+        #expect(closed?.code == .unknown)
+    }
+
+    @Test
+    func `Commands past the bound of the inbox are answered BUSY, all others as they should`()
+        async throws
+    {
+        let ledger = try await opened()
+        defer { ledger.shutdown() }
+        let count = 70_000
+        let bound = 65_536
+        let sink = CountingSink(until: count)
+        ledger.submit(
+            (0..<count).map {
+                Submission(
+                    command: .query(.pool("main")),
+                    caller: .embedder,
+                    ticket: UInt64($0),
+                    sink: sink
+                )
+            }
+        )
+        await sink.whenComplete()
+        let (answered, busy) = sink.counts
+        #expect(answered == count)
+        #expect(busy >= count - bound)
+        #expect(busy < count)
+    }
+
+    @Test
+    func `Notices tell every change in order, when it is durable`() async throws {
+        let ledger = try await opened()
+        var notices = ledger.notices().makeAsyncIterator()
+        let grant = try await ledger.acquire(LedgerScratch.request())
+        _ = try await ledger.release(grant.reference)
+        let granted = try #require(await notices.next())
+        #expect(granted.name == "granted")
+        #expect(granted.lease == grant.lease)
+        #expect(granted.position == grant.position)
+        let released = try #require(await notices.next())
+        #expect(released.name == "released")
+        #expect(released.position > granted.position)
+        ledger.shutdown()
+    }
+
+    /// Without a TTL: only the proof of death can end the session.
+    @Test
+    func `A session ends with its process, and the record says that its pidfd told`() async throws {
+        let ledger = try await opened()
+        defer { ledger.shutdown() }
+        let child = try ChildProcess(sleepingSeconds: 600)
+        let process = try #require(Ledger.identifyProcess(pid: child.pid))
+        let session = try await ledger.openSession(SessionRequest(process: process, holder: "it"))
+        #expect(session.ttlMilliseconds == nil)
+        let grant = try await ledger.acquire(LedgerScratch.request(session: session.session))
+        #expect(try await ledger.check(grant.reference)["status"] == .string("held"))
+        let notices = ledger.notices()
+        child.kill()
+        var evidence: Document?
+        for await notice in notices {
+            if notice.name == "session-ended" {
+                evidence = notice.document["evidence"]
+            }
+            if notice.lease == grant.lease, notice.document["cause"] != nil { break }
+        }
+        guard case .string(let text)? = evidence else {
+            Issue.record("the end of the session has no evidence")
+            return
+        }
+        #expect(text.contains("pidfd"))
+        #expect(text.contains("\(child.pid)"))
+        await #expect(throws: Refusal.self) { try await ledger.check(grant.reference) }
+    }
+
+    @Test
+    func `A session of a process that ended while the ledger was closed ends at the opening`()
+        async throws
+    {
+        let first = try await opened()
+        let child = try ChildProcess(sleepingSeconds: 600)
+        let process = try #require(Ledger.identifyProcess(pid: child.pid))
+        let session = try await first.openSession(SessionRequest(process: process, holder: "it"))
+        let grant = try await first.acquire(LedgerScratch.request(session: session.session))
+        first.shutdown()
+        child.kill()
+        let second = try scratch.open()
+        defer { second.shutdown() }
+        // Looked at right after serving has begun; until then the lease is still valid.
+        while (try? await second.check(grant.reference)) != nil { await Task.yield() }
+        await #expect(throws: Refusal.self) { try await second.check(grant.reference) }
+    }
+}
+
+/// Counts answers, and wakes whoever waits for the last.
+private final class CountingSink: AnswerSink {
+    private struct State {
+        var answered = 0
+        var busy = 0
+        var waiting: CheckedContinuation<Void, Never>?
+    }
+
+    private let state = Mutex(State())
+    private let target: Int
+
+    init(until target: Int) { self.target = target }
+
+    var counts: (Int, Int) { state.withLock { ($0.answered, $0.busy) } }
+
+    func deliver(_ answers: [Delivery]) {
+        let busy = answers.count { delivery in
+            if case .refused(let refusal) = delivery.answer { refusal.code == .busy } else { false }
+        }
+        let waiting = state.withLock { state -> CheckedContinuation<Void, Never>? in
+            state.answered += answers.count
+            state.busy += busy
+            guard state.answered >= target else { return nil }
+            defer { state.waiting = nil }
+            return state.waiting
+        }
+        waiting?.resume()
+    }
+
+    func whenComplete() async {
+        await withCheckedContinuation { continuation in
+            let isComplete = state.withLock { state in
+                if state.answered < target { state.waiting = continuation }
+                return state.answered >= target
+            }
+            if isComplete { continuation.resume() }
+        }
+    }
+}
