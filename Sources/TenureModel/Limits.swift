@@ -32,6 +32,8 @@ public enum Limits {
     public static let storedAnswers = 1_000_000
     /// How long an answer is kept for its request id, in milliseconds: one hour.
     public static let requestWindowMilliseconds: UInt64 = 3_600_000
+    /// The most gaps that are remembered: what lived through so many without renewal ends.
+    public static let graces = 64
     /// The most items of one page of a list.
     public static let pageItems = 1_000
     /// The most rows that one page of a filtered list looks at.

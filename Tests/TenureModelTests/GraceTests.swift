@@ -114,6 +114,48 @@ struct GraceTests {
     }
 
     @Test
+    func `a gap is remembered as long as something lives by it, through others`() throws {
+        var (world, lease) = try Self.gap(ttl: 60_000, of: 3_700_000)
+        // Both gaps begin while the grace of the one before still runs.
+        for (wait, length) in [(5_000, 3_700_000), (2_000, 1_500)] as [(UInt64, UInt64)] {
+            world.pass(milliseconds: wait)
+            let from = world.now.nanoseconds
+            world.pass(milliseconds: length)
+            try world.ask(.housekeeping(.grace(fromNanoseconds: from)))
+            try world.reclaim()
+            #expect(try world.ask(.check(lease.reference)).code == nil)
+        }
+        world.pass(milliseconds: 10_000)
+        #expect(try world.ask(.check(lease.reference)).code == .expired)
+    }
+
+    @Test
+    func `gaps that nothing lives by are forgotten, and there are never many`() throws {
+        var world = try World.slots(1)
+        for wait in [1_501, 1_000] as [UInt64] {
+            for _ in 0..<100 {
+                world.pass(milliseconds: wait)
+                let from = world.now.nanoseconds
+                world.pass(milliseconds: 1_500)
+                try world.ask(.housekeeping(.grace(fromNanoseconds: from)))
+            }
+            #expect(world.state.facts.graces.count == (wait > 1_500 ? 1 : Limits.graces))
+        }
+    }
+
+    @Test
+    func `what grace postponed comes up when grace is made shorter`() throws {
+        var (world, lease) = try Self.gap(ttl: 60_000, of: 90_000)
+        try world.reclaim()
+        #expect(try world.ask(.check(lease.reference)).code == nil)
+        try world.ask(.setPool(name: "pool", settings: [.restartGrace(100)]))
+        world.pass(milliseconds: 100)
+        #expect(try world.ask(.check(lease.reference)).code == .expired)
+        try world.reclaim()
+        #expect(try world.count("free") == 4)
+    }
+
+    @Test
     func `what is granted after a gap has no part in its grace`() throws {
         var (world, _) = try Self.gap(ttl: 5_000, of: 20_000)
         let reserved = try world.granted(.of(1) { $0.holdMilliseconds = 100 })

@@ -29,12 +29,7 @@ extension LedgerState {
         case .epochRaised(let epoch, _):
             invariant(epoch > facts.epoch, "I4: the epoch only rises")
             facts.epoch = epoch
-        case .grace(let grace):
-            facts.graces.append(grace)
-            // One that ended an hour before, the longest grace, can not matter any more.
-            facts.graces.removeAll {
-                $0.end.advanced(byMilliseconds: 3_600_000) < grace.from
-            }
+        case .grace(let grace): note(grace)
         case .granted(let record): try applyGrant(record)
         case .committed(let id, let deadline, let kept): try applyCommit(id, deadline, kept)
         case .renewed(let id, let deadline): try applyRenewal(id, deadline)
@@ -227,6 +222,7 @@ extension LedgerState {
                 pools[pool.name] = PoolState(pool: pool)
             } else {
                 pools[pool.name]?.pool = pool
+                dueQueue.reconsider()
             }
             changedPools[pool.name] = facts.position
         case .poolDeleted(let name):

@@ -50,7 +50,7 @@ extension LedgerState {
 
     /// What one frame takes back of what is due.
     private struct Batch {
-        /// A lease may come up by its own deadline, by its session's, and twice after grace.
+        /// A lease may come up by its own deadline and by its session's.
         var leases: Set<LeaseID> = []
         var sessions: Set<SessionID> = []
         var expired: [Reclaimed] = []

@@ -17,12 +17,21 @@ extension LedgerState {
         var end = deadline
         for grace in facts.graces
         where heldSince < grace.end && end > grace.from && end < .never {
-            let gap = (grace.end.nanoseconds - grace.from.nanoseconds) / 1_000_000
+            let gap = grace.end.milliseconds(since: grace.from)
             let allowance = min(ttlMilliseconds, gap, graceMilliseconds)
             let until = grace.end.advanced(byMilliseconds: allowance)
             end = max(end, min(until, lifetimeEnd))
         }
         return end
+    }
+
+    /// Remembers a gap, and forgets those before it when nothing can live by them any more.
+    ///
+    /// A gap counts as long as what it gave may reach into the next one, and so on.
+    mutating func note(_ grace: Grace) {
+        if facts.graces.allSatisfy({ $0.reach <= grace.from }) { facts.graces = [] }
+        facts.graces.append(grace)
+        if facts.graces.count > Limits.graces { facts.graces.removeFirst() }
     }
 
     /// When a lease falls due by its own deadline, grace included.
@@ -117,5 +126,13 @@ extension LedgerState {
             .fenced,
             "token \(token.rawValue) is not the current token of \(subject); stop using it"
         )
+    }
+}
+
+extension Grace {
+    /// Until when something may live by this gap: no longer than it was, and at most an hour.
+    fileprivate var reach: LedgerTime {
+        let gap = end.milliseconds(since: from)
+        return end.advanced(byMilliseconds: min(gap, PoolSettings.restartGraceMax))
     }
 }

@@ -3,11 +3,13 @@
 // Entries of the overlay are in heaps, one a generation; those of the store are read ahead in key
 // order. An entry is a hint: whoever takes it checks it against its row, because a renewed or
 // released lease leaves its old entry behind. An entry that grace postpones waits in a heap of its
-// own under its new time; a checkpoint may bring it up a second time, from the store.
+// own under its new time.
 //
 //   Q1  Every live row with a deadline is in one of the heaps, in the read-ahead, or behind it.
 //   Q2  What is put back behind the last entry that was read from the store is not read from there
 //       again, so it waits in memory, with the postponed.
+//   Q3  What is postponed comes up under its new time only, also when a checkpoint has written it
+//       and it is read from the store once more: checkpoints never change the order.
 
 internal import HeapModule
 
@@ -31,6 +33,7 @@ struct DueQueue {
     private var recent = Heap<Waiting>()
     private var frozen = Heap<Waiting>()
     private var postponed = Heap<Postponed>()
+    private var postponedKeys: Set<DueKey> = []
     private var ahead: [DueEntry] = []
     private var aheadIndex = 0
     private var storeTaken: DueKey?
@@ -48,7 +51,15 @@ struct DueQueue {
 
     /// Puts a taken entry back under a later time.
     mutating func postpone(_ entry: DueEntry, until time: LedgerTime) {
+        guard postponedKeys.insert(entry.key).inserted else { return }
         postponed.insert(Postponed(time: time, entry: entry))
+    }
+
+    /// Lets what is postponed come up again under its own time: grace may have become shorter.
+    mutating func reconsider() {
+        postponed = Heap(
+            postponed.unordered.map { Postponed(time: $0.entry.key.time, entry: $0.entry) }
+        )
     }
 
     /// Starts a new generation.
@@ -80,25 +91,37 @@ struct DueQueue {
         dueAt now: LedgerTime,
         from source: any RowSource
     ) throws(RowFault) -> DueEntry? {
+        while true {
+            let first = try first(from: source)
+            if let waiting = postponed.min, waiting.time <= now,
+                first.map({ waiting < Postponed(time: $0.key.time, entry: $0) }) ?? true
+            {
+                postponed.removeMin()
+                postponedKeys.remove(waiting.entry.key)
+                return waiting.entry
+            }
+            guard let first, first.key.time <= now else { return nil }
+            remove(first)
+            if !postponedKeys.contains(first.key) { return first }
+        }
+    }
+
+    /// The first entry of the heaps and the store, which may be in several of them.
+    private mutating func first(from source: any RowSource) throws(RowFault) -> DueEntry? {
         try fill(from: source)
         let stored = aheadIndex < ahead.count ? ahead[aheadIndex] : nil
-        let candidates = [recent.min?.entry, frozen.min?.entry, stored].compactMap { $0 }
-        let first = candidates.min { $0.key < $1.key }
-        if let waiting = postponed.min, waiting.time <= now,
-            first.map({ waiting < Postponed(time: $0.key.time, entry: $0) }) ?? true
-        {
-            postponed.removeMin()
-            return waiting.entry
-        }
-        guard let first, first.key.time <= now else { return nil }
-        // The same entry may be in a heap and in the store; it is taken from everywhere.
-        while recent.min?.entry.key == first.key { recent.removeMin() }
-        while frozen.min?.entry.key == first.key { frozen.removeMin() }
-        if stored?.key == first.key {
+        return [recent.min?.entry, frozen.min?.entry, stored].compactMap { $0 }
+            .min { $0.key < $1.key }
+    }
+
+    /// Takes the first entry from everywhere.
+    private mutating func remove(_ entry: DueEntry) {
+        while recent.min?.entry.key == entry.key { recent.removeMin() }
+        while frozen.min?.entry.key == entry.key { frozen.removeMin() }
+        if aheadIndex < ahead.count, ahead[aheadIndex].key == entry.key {
             aheadIndex += 1
-            storeTaken = first.key
+            storeTaken = entry.key
         }
-        return first
     }
 
     private mutating func fill(from source: any RowSource) throws(RowFault) {

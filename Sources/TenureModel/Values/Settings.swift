@@ -48,6 +48,9 @@ public struct PoolSettings: Hashable, Sendable {
         "tier",
     ]
 
+    /// The longest grace that a pool may give, in milliseconds: one hour.
+    package static let restartGraceMax: UInt64 = 3_600_000
+
     /// Changes one setting.
     package mutating func set(_ setting: PoolSetting) {
         switch setting {
@@ -74,7 +77,9 @@ public struct PoolSettings: Hashable, Sendable {
         if lockDelay > Limits.millisecondsMax {
             return "lockDelay is above \(Limits.millisecondsMax) ms"
         }
-        if restartGrace > 3_600_000 { return "restartGrace is above 3600000 ms" }
+        if restartGrace > Self.restartGraceMax {
+            return "restartGrace is above \(Self.restartGraceMax) ms"
+        }
         return nil
     }
 
