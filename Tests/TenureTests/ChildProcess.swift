@@ -18,7 +18,7 @@ struct ChildProcess {
             strdup("sleep"), strdup("\(seconds)"), nil,
         ]
         // SAFETY: freed once, after the call that reads them.
-        defer { for unsafe argument in unsafe arguments { unsafe free(argument) } }
+        defer { for index in 0..<2 { unsafe free(arguments[index]) } }
         // SAFETY: the argument list ends in nil and outlives the call.
         let status = unsafe posix_spawn(&pid, "/bin/sleep", nil, nil, &arguments, environ)
         guard status == 0 else { throw Failure(status: status) }
