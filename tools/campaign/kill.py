@@ -16,6 +16,7 @@ import random
 import shutil
 import signal
 import statistics
+import subprocess
 import sys
 import threading
 import time
@@ -45,9 +46,10 @@ class Campaign:
         self.recent = []
         self.state = threading.Condition()
         self.up, self.pausing, self.over, self.parked = False, False, False, 0
-        self.killing, self.broken = False, []
+        self.killing, self.armed, self.broken = False, False, []
         self.history = History(home, "observer")
-        self.starts, self.kills = [], {"under load": 0, "stopped": 0, "in recovery": 0}
+        self.starts, self.kills = [], {
+            "under load": 0, "at an answer": 0, "stopped": 0, "in recovery": 0}
         self.stops = 0
         self.clients = [Client(number, self, self.random.random()) for number in range(CLIENTS)]
 
@@ -68,6 +70,13 @@ class Campaign:
     def lost(self, name, error):
         if not self.killing and not self.pausing:
             self.broken.append(f"{name} lost its connection though nothing was killed: {error}")
+
+    def answered(self):
+        """Called at every reply: an armed campaign kills before anything else can be written."""
+        with self.lock:
+            if self.armed:
+                self.armed, self.killing = False, True
+                self.daemon.signal(signal.SIGKILL)
 
     def crashed(self, name, error):
         self.broken.append(f"{name}: {error!r}")
@@ -117,7 +126,7 @@ class Campaign:
         """Starts the daemon, sometimes killing it once more while it recovers."""
         while True:
             self.daemon.start()
-            if self.kills["under load"] and self.random.random() < 0.2:
+            if self.random.random() < 0.2:
                 self.daemon.sleep(self.random.uniform(0, 0.06))
                 self.kill("in recovery")
                 continue
@@ -157,8 +166,23 @@ class Campaign:
             self.daemon.signal(signal.SIGCONT)
             self.gap()
             self.daemon.sleep(self.random.uniform(0.01, 0.2))
-        self.kill("under load")
+        if self.random.random() < 0.5:
+            self.kill_at_answer()
+        else:
+            self.kill("under load")
         self.wait_parked()
+
+    def kill_at_answer(self):
+        """The next reply that any client gets is the daemon's last."""
+        with self.lock:
+            self.armed = True
+        try:
+            self.daemon.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.broken.append("no client got an answer for 20 s")
+            return self.kill("under load")
+        self.gap()
+        self.kills["at an answer"] += 1
 
     def run(self):
         """All rounds, then the quiet end; `Exited` when the daemon ends by itself."""
@@ -256,7 +280,7 @@ def verdict(campaign):
     lines = [f"{rule}: {sentence}" + "".join(f"\n    {line}" for line in evidence)
              for rule, sentence, evidence in campaign.book.faults]
     lines += campaign.broken
-    if not lines and campaign.arguments.kills and not campaign.kills["under load"]:
+    if not lines and not sum(campaign.kills.values()):
         lines.append("no kill happened: nothing was tested")
     for op in ("ACQUIRE", "RESERVE", "RELEASE", "COMMIT"):
         if not lines and not campaign.book.counts.get(op):

@@ -70,6 +70,7 @@ class Client(threading.Thread):
         record = self.history.invoke(op, fields)
         try:
             reply = self.wire.call(*words)
+            self.campaign.answered()
             self.history.finish(record, "ok", None, self.digest(op, reply))
         except Refused as refusal:
             self.history.finish(record, "err", refusal.code, {"text": str(refusal)[:200]})
