@@ -36,6 +36,7 @@ let tests: [Target] = [
             "TenureTesting", system,
         ]
     ),
+    suite("TenureModelTests", ["TenureBase", "TenureModel"]),
     suite(
         "TenureTests",
         ["TenureBase", "Tenure", "TenureModel", "TenureLog", "TenureStorage", "TenureTesting"]

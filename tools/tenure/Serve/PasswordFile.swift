@@ -1,6 +1,8 @@
 // The one secret of a daemon: a file that nobody else can read.
 
 internal import FoundationEssentials
+internal import Glibc
+internal import SystemPackage
 
 /// Reads a password.
 package enum PasswordFile {
@@ -11,19 +13,16 @@ package enum PasswordFile {
     ///
     /// Refuses a file that others can read or write, because then it is no secret.
     package static func read(_ path: String) throws -> String {
-        let attributes: [FileAttributeKey: Any]
-        do {
-            attributes = try FileManager.default.attributesOfItem(atPath: path)
-        } catch {
-            throw Failure(.configuration, "password file '\(path)' can not be read: \(error)")
+        var facts = stat()
+        // SAFETY: the kernel fills the structure that lives on our stack.
+        guard unsafe stat(path, &facts) == 0 else {
+            let reason = Errno(rawValue: errno)
+            throw Failure(.configuration, "password file '\(path)' can not be read: \(reason)")
         }
-        guard attributes[.type] as? FileAttributeType == .typeRegular else {
+        guard facts.st_mode & S_IFMT == S_IFREG else {
             throw Failure(.configuration, "password file '\(path)' is no regular file")
         }
-        // Foundation has it as one integer type here and another there.
-        let found = attributes[.posixPermissions] as? any BinaryInteger
-        let permissions = found.map { Int($0) } ?? 0o777
-        guard permissions & 0o077 == 0 else {
+        guard facts.st_mode & 0o077 == 0 else {
             throw Failure(
                 .permission,
                 "password file '\(path)' is open to others; 'chmod 600' it"
