@@ -15,7 +15,6 @@ import subprocess
 import tempfile
 import time
 
-TICK = os.sysconf("SC_CLK_TCK")
 BLOCK = 512  # commands sent at once; a connection may have 1,000 outstanding
 
 
@@ -220,10 +219,12 @@ class Daemon:
         wire.close()
 
     def processor_seconds(self):
-        """User and system time of all its threads."""
-        with open(f"/proc/{self.process.pid}/stat") as stat:
-            fields = stat.read().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICK
+        """Time on a processor of all its threads, exact to the nanosecond."""
+        tasks, total = f"/proc/{self.process.pid}/task", 0
+        for task in os.listdir(tasks):
+            with open(f"{tasks}/{task}/schedstat") as figures:
+                total += int(figures.read().split()[0])
+        return total / 1e9
 
     def memory(self):
         """RssAnon and Pss in KiB."""
