@@ -1,3 +1,5 @@
+// Durations as people type and read them: what is one, and what it means in milliseconds.
+
 import TenureCommand
 import Testing
 

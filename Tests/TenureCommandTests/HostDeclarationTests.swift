@@ -1,3 +1,5 @@
+// What a start declares of the host: once, what changed, what is gone, and nothing by hand.
+
 import TenureCommand
 import TenureModel
 import Testing

@@ -1,3 +1,5 @@
+// How answers are printed: JSON for programs, tables and names with values for people.
+
 import TenureCommand
 import TenureModel
 import Testing

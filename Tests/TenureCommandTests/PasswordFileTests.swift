@@ -1,3 +1,5 @@
+// The password file: its first line, and only when nobody else can read it.
+
 import FoundationEssentials
 import TenureCommand
 import Testing

@@ -1,3 +1,5 @@
+// Where the data directory and the socket are when nothing names them.
+
 import TenureCommand
 import Testing
 

@@ -1,3 +1,5 @@
+// Replaying a trace: everything is answered and released, with crashes as without.
+
 import FoundationEssentials
 import Tenure
 import TenureCommand

@@ -1,3 +1,5 @@
+// Command lines as commands of the protocol, and those that are none.
+
 import ArgumentParser
 import TenureCommand
 import TenureModel

@@ -1,3 +1,5 @@
+// The timeline of one subject, from its first event to its end.
+
 import TenureCommand
 import TenureModel
 import Testing

@@ -1,3 +1,5 @@
+// Traces: what a line means, and where a fault in one is.
+
 import TenureCommand
 import TenureModel
 import Testing

@@ -1,4 +1,4 @@
-// Opening, growing, copying and closing an environment, and what the kernel is told about its files.
+// Opening, growing, copying and closing an environment, and what the kernel is told of its files.
 
 import Foundation
 import SystemPackage

@@ -41,7 +41,8 @@ private struct NVML {
     private static let largestCount: UInt32 = 1_024
 
     init?(_ name: String) {
-        // SAFETY: the name is copied; the library's own initialisers are the driver's to answer for.
+        // SAFETY: the name is copied; the library's own initialisers are the driver's to answer
+        // for.
         guard let opened = unsafe dlopen(name, RTLD_NOW | RTLD_LOCAL) else { return nil }
         unsafe library = opened
     }

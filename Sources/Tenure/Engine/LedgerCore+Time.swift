@@ -25,7 +25,9 @@ struct Pulse {
 }
 
 extension LedgerCore {
-    /// Records a gap when the writer wakes much later than it meant to (suspend, a stopped process).
+    /// Records a gap when the writer wakes much later than it meant to.
+    ///
+    /// After a suspend, or when its process was stopped.
     func noteGap() throws(LedgerFailure) {
         let boot = clock.bootNanoseconds
         let expected = pulse.expectedWake

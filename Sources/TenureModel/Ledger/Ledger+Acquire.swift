@@ -67,17 +67,58 @@ extension LedgerState {
                     + "\(Limits.partsPerLease); ask for it in smaller requests"
             )
         }
-        let holder = request.holder ?? caller.generatedHolder
-        let lease = Lease(
+        let lease = newLease(request, terms, placer.placements, caller: caller, now: now)
+        var answer = Grant(
+            status: lease.state == .held ? .granted : .reserved,
+            lease: lease.id,
+            token: lease.token,
+            holder: lease.terms.holder,
+            ttlMilliseconds: try ttlOfNew(lease, now: now),
+            placements: views(of: lease.placements),
+            position: nextPosition,
+            replayed: false
+        )
+        if request.planOnly {
+            answer.status = .planned
+            answer.position = facts.position
+            return Decision(.grant(answer))
+        }
+        let outcome = StoredAnswer.Outcome.granted(
+            status: lease.state.rawValue,
+            lease: lease.id,
+            holder: lease.terms.holder,
+            deadline: lease.deadline,
+            placements: lease.placements
+        )
+        let why = GrantReason(
+            policyVersion: Placer.policyVersion,
+            strategy: strategy,
+            considered: placer.considered
+        )
+        let stored = newAnswer(request, outcome, body: body, now: now)
+        return Decision(
+            .granted(GrantRecord(lease: lease, stored: stored, why: why)),
+            .grant(answer)
+        )
+    }
+
+    private func newLease(
+        _ request: AcquireRequest,
+        _ terms: Terms,
+        _ placements: [Placement],
+        caller: Caller,
+        now: LedgerTime
+    ) -> Lease {
+        Lease(
             id: LeaseID(rawValue: nextToken.rawValue),
             token: nextToken,
             state: request.holdMilliseconds == nil ? .held : .reserved,
             deadline: terms.deadline,
-            placements: placer.placements,
+            placements: placements,
             terms: LeaseTerms(
                 pool: request.pool,
                 tenant: request.tenant,
-                holder: holder,
+                holder: request.holder ?? caller.generatedHolder,
                 uid: caller.uid,
                 granted: now,
                 ttlMilliseconds: terms.ttlMilliseconds,
@@ -90,45 +131,24 @@ extension LedgerState {
                 wasReserved: request.holdMilliseconds != nil
             )
         )
-        var answer = Grant(
-            status: lease.state == .held ? .granted : .reserved,
-            lease: lease.id,
-            token: lease.token,
-            holder: holder,
-            ttlMilliseconds: try ttlOfNew(lease, now: now),
-            placements: views(of: lease.placements),
-            position: nextPosition,
-            replayed: false
-        )
-        if request.planOnly {
-            answer.status = .planned
-            answer.position = facts.position
-            return Decision(.grant(answer))
-        }
-        let stored = request.requestID.map { id in
+    }
+
+    /// The answer that is kept for the request's id; nothing without an id.
+    private func newAnswer(
+        _ request: AcquireRequest,
+        _ outcome: StoredAnswer.Outcome,
+        body: [UInt8],
+        now: LedgerTime
+    ) -> StoredAnswer? {
+        request.requestID.map { id in
             StoredAnswer(
                 key: RequestKey(tenant: request.tenant, id: id),
                 body: body,
-                outcome: .granted(
-                    status: lease.state.rawValue,
-                    lease: lease.id,
-                    holder: holder,
-                    deadline: lease.deadline,
-                    placements: lease.placements
-                ),
+                outcome: outcome,
                 position: nextPosition,
                 expires: now.advanced(byMilliseconds: Limits.requestWindowMilliseconds)
             )
         }
-        let why = GrantReason(
-            policyVersion: Placer.policyVersion,
-            strategy: strategy,
-            considered: placer.considered
-        )
-        return Decision(
-            .granted(GrantRecord(lease: lease, stored: stored, why: why)),
-            .grant(answer)
-        )
     }
 
     private func ttlOfNew(_ lease: Lease, now: LedgerTime) throws(RowFault) -> UInt64? {
@@ -279,16 +299,13 @@ extension LedgerState {
         body: [UInt8],
         now: LedgerTime
     ) -> Decision {
-        guard let id = request.requestID, !request.planOnly else {
-            return Decision(.refused(refusal))
-        }
-        let stored = StoredAnswer(
-            key: RequestKey(tenant: request.tenant, id: id),
-            body: body,
-            outcome: .refused(code: refusal.code.rawValue, message: refusal.message),
-            position: nextPosition,
-            expires: now.advanced(byMilliseconds: Limits.requestWindowMilliseconds)
+        let outcome = StoredAnswer.Outcome.refused(
+            code: refusal.code.rawValue,
+            message: refusal.message
         )
+        guard !request.planOnly,
+            let stored = newAnswer(request, outcome, body: body, now: now)
+        else { return Decision(.refused(refusal)) }
         return Decision(.answered(stored), .refused(refusal))
     }
 }

@@ -25,8 +25,8 @@ extension LedgerState {
             return Decision(
                 refused: .requestTooOld,
                 "request id \(id.printable) is older than the "
-                    + "\(Limits.requestWindowMilliseconds) ms for which answers are kept; whether it "
-                    + "was granted can not be told from it"
+                    + "\(Limits.requestWindowMilliseconds) ms for which answers are kept; whether "
+                    + "it was granted can not be told from it"
             )
         }
         if facts.storedAnswers >= UInt64(Limits.storedAnswers) {

@@ -113,6 +113,7 @@ package struct Quota: Hashable, Sendable {
 ///
 /// I3.
 package struct TenantUsage: Hashable, Sendable {
+    /// What is used of one kind.
     package struct Entry: Hashable, Sendable {
         package let kind: Kind
         package var held: UInt64
@@ -335,6 +336,7 @@ package struct RequestKey: Hashable, Comparable, Sendable {
 ///
 /// I7.
 package struct StoredAnswer: Hashable, Sendable {
+    /// What was answered, without what can be told from the request.
     package enum Outcome: Hashable, Sendable {
         case granted(
             status: UInt8,
@@ -372,6 +374,7 @@ package struct StoredAnswer: Hashable, Sendable {
 ///
 /// The order is the order of reclaim: time, class, age.
 package struct DueKey: Hashable, Comparable, Sendable {
+    /// What it is that falls due.
     package enum Class: UInt8, Sendable {
         case lease = 0
         case session = 1
