@@ -42,10 +42,14 @@ struct Dice: RandomNumberGenerator {
 /// One run from one seed.
 struct LedgerSimulation {
     /// When a ledger writes its rows to the store.
-    enum Upkeep: CaseIterable {
+    enum Upkeep {
         case never
         case everyStep
         case nowAndThen
+        /// Writes now and then, and forgets now and then what is not written, as a crash does.
+        ///
+        /// What is due may then come up in another order, so it is not compared with the others.
+        case restarting
     }
 
     private var dice: Dice
@@ -59,11 +63,11 @@ struct LedgerSimulation {
     /// How often each sort of answer was given, so that a run that does nothing is seen.
     private(set) var answered: [String: Int] = [:]
 
-    init(seed: UInt64) {
+    init(seed: UInt64, _ upkeeps: Upkeep...) {
         dice = Dice(seed: seed)
         upkeepDice = Dice(seed: ~seed)
         replay = "TENURE_SEED=\(seed) swift test --filter LedgerSimulation"
-        worlds = Upkeep.allCases.map { ($0, World()) }
+        worlds = upkeeps.map { ($0, World()) }
     }
 
     mutating func run(steps: Int) throws {
@@ -75,7 +79,7 @@ struct LedgerSimulation {
             } else {
                 try ask(next())
             }
-            upkeep()
+            try upkeep()
         }
         try pass()
         try reclaimAll()
@@ -173,11 +177,14 @@ struct LedgerSimulation {
     }
 
     /// Checkpoints as each ledger has them; the third is now and then caught in the middle of one.
-    private mutating func upkeep() {
+    private mutating func upkeep() throws {
         for index in worlds.indices {
             switch worlds[index].upkeep {
             case .never: continue
             case .everyStep: worlds[index].world.checkpoint()
+            case .restarting:
+                if upkeepDice.chance(10) { worlds[index].world.checkpoint() }
+                if upkeepDice.chance(10) { try worlds[index].world.restart() }
             case .nowAndThen:
                 if let changes = frozen {
                     guard upkeepDice.chance(30) else { continue }

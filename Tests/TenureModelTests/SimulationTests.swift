@@ -19,7 +19,15 @@ struct LedgerSimulationTests {
 
     @Test(arguments: seeds)
     func `I2 I3 I4 I6: where rows are never changes an answer`(seed: UInt64) throws {
-        var simulation = LedgerSimulation(seed: seed)
+        var simulation = LedgerSimulation(seed: seed, .never, .everyStep, .nowAndThen)
+        try simulation.run(steps: 120)
+    }
+
+    @Test(arguments: seeds)
+    func `I2 I3 I4 I6: restarts between checkpoints lose nothing and leave nothing behind`(
+        seed: UInt64
+    ) throws {
+        var simulation = LedgerSimulation(seed: seed, .restarting)
         try simulation.run(steps: 120)
     }
 
@@ -27,7 +35,7 @@ struct LedgerSimulationTests {
     func `a run meets most of what can be answered`() throws {
         var answered: [String: Int] = [:]
         for seed in 1...25 as ClosedRange<UInt64> {
-            var simulation = LedgerSimulation(seed: seed)
+            var simulation = LedgerSimulation(seed: seed, .never)
             try simulation.run(steps: 120)
             answered.merge(simulation.answered) { $0 + $1 }
         }
