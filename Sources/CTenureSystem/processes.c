@@ -4,6 +4,7 @@
 #include "CTenureSystem.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -20,6 +21,14 @@ int tenure_pidfd_open(int32_t pid) {
     // The kernel sets close-on-exec on every pidfd.
     long descriptor = syscall(SYS_pidfd_open, pid, 0);
     return descriptor < 0 ? -errno : (int)descriptor;
+}
+
+void tenure_bound_heap(void) {
+    // Rows come and go in generations, allocated by one thread and freed by another: few arenas,
+    // large blocks on maps of their own, and free memory at the top given back early.
+    mallopt(M_ARENA_MAX, 2);
+    mallopt(M_MMAP_THRESHOLD, 64 << 10);
+    mallopt(M_TRIM_THRESHOLD, 1 << 20);
 }
 
 int tenure_event_open(void) {

@@ -38,6 +38,10 @@ struct Front: Sendable {
                 try await bootstrap(group, hubs, isLocal: true)
                     .withBoundSocket(file.descriptor).get()
             )
+            // SwiftNIO has listened again with a backlog of its own.
+            guard Glibc.listen(file.descriptor, ServerLimits.backlog) == 0 else {
+                throw ServerError("can not listen", exitCode: ServerError.cannotCreate)
+            }
             if let tcp = configuration.tcp {
                 listeners.append(
                     try await bootstrap(group, hubs, isLocal: false)

@@ -108,6 +108,9 @@ static const int64_t tenure_magic_btrfs = 0x9123683e;
 // A descriptor that becomes readable when the process ends; close-on-exec.
 int tenure_pidfd_open(int32_t pid);
 
+// Makes the allocator of this process give memory back rather than keep it. Call it once, early.
+void tenure_bound_heap(void);
+
 // A counter that wakes a poll of it when it is written to; close-on-exec, non-blocking.
 int tenure_event_open(void);
 

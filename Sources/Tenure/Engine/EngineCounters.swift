@@ -54,7 +54,7 @@ extension LedgerCore {
     /// Counts, sizes and positions, as fields.
     package func figures() -> Document {
         let cached = cache.figures
-        let load = checkpoint.meter.load(log, rows: state.changedRows)
+        let load = checkpoint.meter.load(log, rows: state.scatteredRows)
         let lookups = cached.hits + cached.misses
         return .map([
             .init("ledger", .string(figuresAtOpening.ledger)),

@@ -45,7 +45,7 @@ extension LedgerCore {
     func advanceCheckpoint() throws(LedgerFailure) {
         switch checkpoint.phase {
         case .idle:
-            let load = checkpoint.meter.load(log, rows: state.changedRows)
+            let load = checkpoint.meter.load(log, rows: state.scatteredRows)
             guard checkpoint.policy.verdict(load) != .idle,
                 clock.bootNanoseconds >= checkpoint.notBefore
             else { return }
@@ -115,7 +115,7 @@ extension LedgerCore {
 
     /// Slows admission when checkpoints do not keep up, so that a restart stays short.
     private func slowDownIfBehind() {
-        let load = checkpoint.meter.load(log, rows: state.changedRows)
+        let load = checkpoint.meter.load(log, rows: state.scatteredRows)
         if checkpoint.policy.verdict(load) == .mustSlow { runner.finish() }
     }
 

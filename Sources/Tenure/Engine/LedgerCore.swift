@@ -23,8 +23,10 @@ internal import TenureStorage
 package final class LedgerCore {
     /// How many commands one group takes before it is committed.
     static let groupCommandsMax = 1_024
-    /// How many frames of reclaim one group takes: 1,024 leases.
+    /// How many frames of reclaim one group takes when nobody else asks: 1,024 leases.
     static let groupReclaimsMax = 4
+    /// How many it takes beside commands, so that these stay fast.
+    static let groupReclaimsBeside = 1
 
     var state: LedgerState
     let log: any Log
@@ -87,7 +89,9 @@ package final class LedgerCore {
                 try admit(submission)
                 admitted += 1
             }
-            try reclaimDue()
+            try reclaimDue(
+                atMost: batch.isEmpty ? Self.groupReclaimsMax : Self.groupReclaimsBeside
+            )
             try recordCountedRefusals()
             try publish()
             try advanceCheckpoint()
@@ -245,9 +249,9 @@ package final class LedgerCore {
     }
 
     /// Takes back what is due, at most one group of it, and decides anew what waited for that.
-    private func reclaimDue() throws(LedgerFailure) {
+    private func reclaimDue(atMost limit: Int) throws(LedgerFailure) {
         var frames = 0
-        while frames < Self.groupReclaimsMax, try isAnythingDue() {
+        while frames < limit, try isAnythingDue() {
             // What a gap gives back must not be taken.
             try noteStall()
             try perform(.reclaim)

@@ -71,6 +71,17 @@ package struct LedgerState {
             + members.count + changedPools.count + changedResources.count + changedQuotas.count
     }
 
+    /// How many scattered rows the changes cost as much as, when they are written.
+    ///
+    /// New rows follow each other in the order of their keys and share pages.
+    package var scatteredRows: Int {
+        let scattered =
+            leases.scattered + sessions.scattered + storedAnswers.scattered + usage.scattered
+            + due.scattered + members.scattered
+        let settings = changedPools.count + changedResources.count + changedQuotas.count
+        return scattered + settings + (changedRows - scattered - settings) / 2
+    }
+
     /// Takes everything that changed since the last checkpoint, to be written in one transaction.
     ///
     /// The rows stay readable here until `thaw`. Not to be called again before that.

@@ -11,6 +11,8 @@ struct Table<Key: Hashable & Sendable, Value: Sendable> {
 
     /// How many changed rows the current generation holds.
     var count: Int { current.count }
+    /// How many of them the store may have: they are scattered, new rows are side by side.
+    private(set) var scattered = 0
 
     /// What is known of `key` here; `nil` sends the caller to the store.
     func changed(_ key: Key) -> Value?? {
@@ -21,7 +23,9 @@ struct Table<Key: Hashable & Sendable, Value: Sendable> {
 
     /// Sets a row that exists, here or in the store.
     mutating func update(_ key: Key, _ value: Value, at position: Position) {
-        let isNew = current[key]?.isNew ?? false
+        let known = current[key]
+        let isNew = known?.isNew ?? false
+        if known == nil { scattered += 1 }
         current[key] = Changed(value: value, position: position, isNew: isNew)
     }
 
@@ -34,9 +38,11 @@ struct Table<Key: Hashable & Sendable, Value: Sendable> {
 
     /// Deletes a row that exists.
     mutating func remove(_ key: Key, at position: Position) {
-        if current[key]?.isNew == true {
+        let known = current[key]
+        if known?.isNew == true {
             current[key] = nil
         } else {
+            if known == nil { scattered += 1 }
             current[key] = Changed(value: nil, position: position, isNew: false)
         }
     }
@@ -53,6 +59,7 @@ struct Table<Key: Hashable & Sendable, Value: Sendable> {
     mutating func freeze() -> [Key: Changed<Value>] {
         swap(&current, &frozen)
         current = [:]
+        scattered = 0
         return frozen
     }
 

@@ -19,6 +19,7 @@ struct Daemon: Sendable {
 
     /// Serves until a signal says stop.
     func run() async throws {
+        DaemonProcess.boundHeap()
         let logger = makeLogger()
         let ledger = try open()
         logger.info("ledger open", metadata: ["data": "\(data)"])
