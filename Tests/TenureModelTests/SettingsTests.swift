@@ -44,6 +44,28 @@ struct SettingsTests {
     }
 
     @Test
+    func `a cordoned device is passed over although its neighbours are active`() throws {
+        var world = try World.hosts(1, gpus: 3)
+        try world.ask(.setResourceState(name: "n0-g0", state: .cordoned))
+        #expect(try world.granted(.of(500, .gpu)).parts == ["n0-g1=500"])
+        #expect(try world.ask(.acquire(.of(2_000, .gpu))).code == .exhausted)
+        #expect(try world.granted(.of(1_000, .gpu)).parts == ["n0-g2=1000"])
+    }
+
+    @Test
+    func `I2: reserved and quarantined amounts need FORCE as held ones do`() throws {
+        var world = try World.slots(10, .lockDelay(100_000))
+        _ = try world.granted(.of(3) { $0.holdMilliseconds = 100 })
+        let lost = try world.granted(.of(3))
+        try world.ask(.revoke(lost.lease, reason: "test"))
+        _ = try world.granted(.of(3))
+        #expect(try world.ask(Self.capacity(8)).code == .malformed)
+        #expect(try world.ask(Self.capacity(9)).code == nil)
+        #expect(try world.ask(Self.capacity(1, force: true)).code == nil)
+        #expect(try world.count("debt") == 8)
+    }
+
+    @Test
     func `only what was detected becomes unconfirmed, and comes back when seen`() throws {
         var world = try World.slots(1)
         var request = ResourceRequest(name: "found", pool: "pool", kind: .gpu, capacity: 1000)
