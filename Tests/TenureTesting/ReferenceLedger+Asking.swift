@@ -149,6 +149,7 @@ extension ReferenceLedger {
         case "EXPIRED":
             let isOpen = ask.session.map { self.isOpen($0, at: now) } ?? true
             return isOpen ? ["refused although the session is open"] : []
+        case "CONFLICT" where Self.key(ask).map(doubtful.contains) ?? false: return []
         default: return ["refused with \(code)"]
         }
     }

@@ -123,6 +123,8 @@ package struct ReferenceLedger {
     let quarantining: Set<String>
     var quotas: [QuotaKey: UInt64] = [:]
     var answered: [String: Answered] = [:]
+    /// Request ids that were asked once without an answer: one may be stored.
+    var doubtful: Set<String> = []
     var pending: [Action] = []
     /// When the pending was asked.
     var pendingAt: UInt64 = 0
@@ -139,6 +141,7 @@ package struct ReferenceLedger {
     package mutating func lost(_ action: Action, at now: UInt64) {
         pending.append(action)
         pendingAt = now
+        if case .acquire(let ask) = action, let key = Self.key(ask) { doubtful.insert(key) }
     }
 
     /// Whether the session has not ended for certain at `now`.
