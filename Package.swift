@@ -36,10 +36,14 @@ let tests: [Target] = [
             "TenureTesting", system,
         ]
     ),
+    suite("TenureTidyTests", []),
     suite("TenureModelTests", ["TenureBase", "TenureModel"]),
     suite(
         "TenureTests",
-        ["TenureBase", "Tenure", "TenureModel", "TenureLog", "TenureStorage", "TenureTesting"]
+        [
+            "TenureBase", "Tenure", "TenureModel", "TenureLog", "TenureLMDB", "TenureStorage",
+            "TenureTesting", system,
+        ]
     ),
     suite(
         "TenureWireTests",
@@ -154,7 +158,6 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-                .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: house
         ),

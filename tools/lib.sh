@@ -1,6 +1,8 @@
 # Shared by the scripts in this folder; sourced, never run. Leaves the caller in the repository root.
 
 set -euo pipefail
+# A crashing process must end: the crash reporter may wait for ever on a busy machine.
+export SWIFT_BACKTRACE=enable=no
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 say() { printf '\n== %s\n' "$*" >&2; }
