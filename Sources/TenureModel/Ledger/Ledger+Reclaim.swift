@@ -62,9 +62,12 @@ extension LedgerState {
 
     private mutating func reclaim(now: LedgerTime) throws(RowFault) -> [Event] {
         var batch = Batch()
-        while batch.weight < Limits.reclaimBatch,
+        // Entries that grace postpones or that are stale take nothing back, but they take time.
+        var looked = 0
+        while batch.weight < Limits.reclaimBatch, looked < 4 * Limits.reclaimBatch,
             let entry = try dueQueue.take(dueAt: now, from: source)
         {
+            looked += 1
             switch entry.key.subject {
             case .lease: try reclaimLease(entry, into: &batch, now: now)
             case .session: try reclaimSession(entry, into: &batch, now: now)

@@ -13,6 +13,8 @@ package struct RecoveryReport: Equatable, Sendable {
     package var rebuiltState = false
     /// Where the state that could not be used was put.
     package var keptState: String?
+    /// A file of bytes that an earlier start cut at this very end, without a record behind it.
+    package var unrecordedCut: String?
 
     /// A report about a log that was opened at `checkpoint`.
     package init(log: LogRecoveryReport, checkpoint: Position) {
@@ -33,7 +35,9 @@ package struct RecoveryReport: Equatable, Sendable {
 
     /// Why acknowledged history may be missing, when it may be: tokens then need a new epoch.
     package var missingHistory: String? {
-        guard mayMissAcknowledged, let cut = log.cut else { return nil }
+        guard mayMissAcknowledged, let cut = log.cut else {
+            return unrecordedCut.map { "log/\($0) was cut by a start that did not get further" }
+        }
         return "\(cut.bytes) bytes were cut at offset \(cut.offset) of \(log.segment)"
     }
 

@@ -112,6 +112,13 @@ package struct PreparedStorage: ~Copyable {
         var report = RecoveryReport(log: opened.1, checkpoint: checkpoint)
         report.rebuiltState = configuration.rebuildState
         report.keptState = keptState
+        report.unrecordedCut = try diskCall(path) { () throws(DiskError) in
+            // The name ends in the position at which the log went on.
+            let end = "-\(opened.1.lastPosition + 1)"
+            return try directory.disk.list("log").first {
+                $0.hasPrefix("cut-") && $0.hasSuffix(end)
+            }
+        }
         return OpenedStorage(
             directory: directory,
             log: opened.0,

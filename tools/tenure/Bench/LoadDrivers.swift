@@ -106,7 +106,10 @@ final class LoopDriver: LoadDriver {
             sent.append(.release(now))
             return true
         }
-        if isOver { return false }
+        if isOver {
+            if sent.isEmpty { results.add(result) }
+            return false
+        }
         // For renewals, one lease for each command that may be outstanding.
         if terms.mix == .pairs || asked < terms.depth {
             asked += 1
@@ -135,7 +138,6 @@ final class LoopDriver: LoadDriver {
             if counts { result.renewals.record(now - began) }
             if !reply.isError { idle.append(lease) }
         }
-        if isOver, sent.isEmpty, idle.isEmpty { results.add(result) }
     }
 
     /// A refusal measures nothing; asking on would only measure refusals.
