@@ -98,7 +98,7 @@ public struct LedgerConfiguration: Sendable {
     /// Whether to make a ledger where there is nothing or an empty directory.
     public var createIfMissing = false
     /// Memory for clean rows, in bytes.
-    public var cacheBytes = 16 << 20
+    public var cacheBytes = 8 << 20
     /// Whether to use a file system that does not keep what it promises.
     public var allowUnsafeFileSystem = false
     /// Whether to make the state anew from a log that goes back to position 1.

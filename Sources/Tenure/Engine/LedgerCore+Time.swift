@@ -17,6 +17,8 @@ struct Pulse {
     var expectedWake: UInt64 = 0
     /// When a sync began that took so long that holders could not renew; 0 when none did.
     var stalledSince: UInt64 = 0
+    /// When the last command came in, on `CLOCK_BOOTTIME`.
+    var lastCommand: UInt64 = 0
     /// When the last group was written; 0 when an empty one confirmed it.
     private(set) var unconfirmedSince: UInt64 = 0
 

@@ -89,9 +89,8 @@ package final class LedgerCore {
                 try admit(submission)
                 admitted += 1
             }
-            try reclaimDue(
-                atMost: batch.isEmpty ? Self.groupReclaimsMax : Self.groupReclaimsBeside
-            )
+            if !batch.isEmpty { pulse.lastCommand = clock.bootNanoseconds }
+            try reclaimDue(atMost: reclaimsPerGroup)
             try recordCountedRefusals()
             try publish()
             try advanceCheckpoint()
@@ -246,6 +245,12 @@ package final class LedgerCore {
         } catch {
             throw LedgerFailure(error)
         }
+    }
+
+    /// Small steps as long as commands come: those that wait for an answer come right after it.
+    private var reclaimsPerGroup: Int {
+        let quiet = clock.bootNanoseconds &- pulse.lastCommand
+        return quiet < Pulse.quietNanoseconds ? Self.groupReclaimsBeside : Self.groupReclaimsMax
     }
 
     /// Takes back what is due, at most one group of it, and decides anew what waited for that.

@@ -6,8 +6,11 @@ package import TenureLog
 
 /// How much may gather before a checkpoint, each with its reason.
 package struct CheckpointLimits: Equatable, Sendable {
-    /// Pages of the state that one checkpoint touches: about 16 MiB in one transaction.
-    package var pages = 4_096
+    /// Pages of the state that one checkpoint touches: about 8 MiB in one transaction.
+    ///
+    /// Twice that when admission slows. LMDB never gives back the memory of its largest
+    /// transaction.
+    package var pages = 2_048
     /// Bytes of payloads: what a start has to decode again.
     package var contentBytes: UInt64 = 8 << 20
     /// Records: what a start has to apply again.
