@@ -25,9 +25,14 @@ struct Headroom {
         return true
     }
 
-    /// Waits a tenth of a second.
-    func pause() {
-        usleep(100_000)
+    /// How long a group waits when checkpoints are behind.
+    static let slowMicroseconds: UInt32 = 200
+    /// How long the writer waits for room before it tries again.
+    static let fullMicroseconds: UInt32 = 100_000
+
+    /// Stops the writer for that long.
+    func pause(microseconds: UInt32) {
+        usleep(microseconds)
     }
 }
 

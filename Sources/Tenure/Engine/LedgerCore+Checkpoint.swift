@@ -42,7 +42,10 @@ struct CheckpointProgress {
 
 extension LedgerCore {
     /// Starts, watches or finishes a checkpoint: one small step at a time.
-    func advanceCheckpoint() throws(LedgerFailure) {
+    ///
+    /// `commands` were decided since the last step: rows are handed to the cache faster than they
+    /// change, or the overlay would grow without end.
+    func advanceCheckpoint(commands: Int) throws(LedgerFailure) {
         switch checkpoint.phase {
         case .idle:
             let load = checkpoint.meter.load(log, rows: state.scatteredRows)
@@ -59,7 +62,7 @@ extension LedgerCore {
         case .absorbing(var absorption):
             // Out of the enum first, or every slice would copy what is left.
             checkpoint.phase = .idle
-            if cache.absorb(next: 512, of: &absorption) {
+            if cache.absorb(next: 512 + 16 * commands, of: &absorption) {
                 checkpoint.phase = .absorbing(absorption)
             } else {
                 state.thaw()
@@ -113,10 +116,16 @@ extension LedgerCore {
         }
     }
 
-    /// Slows admission when checkpoints do not keep up, so that a restart stays short.
+    /// Slows the writer when checkpoints do not keep up, so that a restart stays short.
+    ///
+    /// A little for every group at first; far behind it waits for the one that is running.
     private func slowDownIfBehind() {
         let load = checkpoint.meter.load(log, rows: state.scatteredRows)
-        if checkpoint.policy.verdict(load) == .mustSlow { runner.finish() }
+        if checkpoint.policy.isFarBehind(load) {
+            runner.finish()
+        } else if checkpoint.policy.verdict(load) == .mustSlow {
+            headroom.pause(microseconds: Headroom.slowMicroseconds)
+        }
     }
 
     /// Writes everything that has changed and waits for it.
@@ -138,7 +147,7 @@ extension LedgerCore {
             if case .idle = checkpoint.phase { return }
             if case .waiting = checkpoint.phase { return }
             runner.finish()
-            try advanceCheckpoint()
+            try advanceCheckpoint(commands: Self.groupCommandsMax)
         }
     }
 }

@@ -93,7 +93,7 @@ package final class LedgerCore {
             try reclaimDue(atMost: reclaimsPerGroup)
             try recordCountedRefusals()
             try publish()
-            try advanceCheckpoint()
+            try advanceCheckpoint(commands: batch.count)
         } catch {
             fail(error)
             refuse(Array(batch[admitted...]))
@@ -232,7 +232,7 @@ package final class LedgerCore {
             }
             tries += 1
             isReadOnly = true
-            headroom.pause()
+            headroom.pause(microseconds: Headroom.fullMicroseconds)
             log.prepareReserve()
         }
     }

@@ -6,11 +6,8 @@ package import TenureLog
 
 /// How much may gather before a checkpoint, each with its reason.
 package struct CheckpointLimits: Equatable, Sendable {
-    /// Pages of the state that one checkpoint touches: about 8 MiB in one transaction.
-    ///
-    /// Twice that when admission slows. LMDB never gives back the memory of its largest
-    /// transaction.
-    package var pages = 2_048
+    /// Pages of the state that one checkpoint touches: about 16 MiB in one transaction.
+    package var pages = 4_096
     /// Bytes of payloads: what a start has to decode again.
     package var contentBytes: UInt64 = 8 << 20
     /// Records: what a start has to apply again.
@@ -65,6 +62,9 @@ package struct CheckpointPolicy: Equatable, Sendable {
         if reaches(load, 2) { return .mustSlow }
         return reaches(load, 1) ? .due : .idle
     }
+
+    /// Whether checkpoints are so far behind that nothing more may gather: four times the limits.
+    package func isFarBehind(_ load: CheckpointLoad) -> Bool { reaches(load, 4) }
 
     private func reaches(_ load: CheckpointLoad, _ times: UInt64) -> Bool {
         load.pages >= limits.pages * Int(times)
