@@ -82,7 +82,7 @@ let package = Package(
     dependencies: [
         // The command line: parsing, help, completions from one definition.
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        // HashedCollections and Deque for the overlay, the front cache and the queues.
+        // HeapModule: the queue of what falls due.
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         // SHA-256 of the seals that chain the log.
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
