@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -76,6 +77,11 @@ int tenure_thread_start(uint64_t *thread, void *context, void (*body)(void *)) {
     }
     *thread = (uint64_t)handle;
     return 0;
+}
+
+void tenure_thread_describe(const char *name, int niceness) {
+    pthread_setname_np(pthread_self(), name);
+    if (niceness > 0) setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), niceness);
 }
 
 int tenure_thread_join(uint64_t thread) { return -pthread_join((pthread_t)thread, NULL); }

@@ -61,7 +61,7 @@ public final class Ledger: Sendable {
         self.inbox = inbox
         self.runner = runner
         openingSentences = core.openingSentences
-        writer = WorkThread()
+        writer = WorkThread(name: "tenure-writer")
         watcher = ProcessWatcher { session, treeIsGone, evidence in
             inbox.add { core in
                 core.reportDeath(of: session, treeIsGone: treeIsGone, evidence: evidence)

@@ -90,6 +90,10 @@ extension DiskError: CustomStringConvertible {
 package enum DiskAccess: Equatable, Sendable {
     case readOnly
     case readWrite
+    /// Past the page cache, where the file system knows that: what is written does not queue
+    /// behind the cached bytes of other files. Offset, count and address of every read and write
+    /// must then be multiples of 4,096.
+    case readWriteDirect
 }
 
 /// A file system below one root directory.

@@ -239,7 +239,7 @@ package final class FileLog: Log {
         _ header: SegmentHeader,
         on disk: any Disk
     ) throws(DiskError) -> any DiskFile {
-        let file = try disk.open(LogPath.spare, .readWrite)
+        let file = try disk.open(LogPath.spare, .readWriteDirect)
         var block = AlignedBuffer(byteCount: LogLimits.block)
         header.encode(into: &block)
         try file.write(block.bytes, at: 0)

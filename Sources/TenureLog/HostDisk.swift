@@ -61,8 +61,19 @@ package final class HostDisk: Disk {
     }
 
     package func open(_ path: String, _ access: DiskAccess) throws(DiskError) -> any DiskFile {
-        let flags = access == .readWrite ? TENURE_OPEN_WRITE : TENURE_OPEN_READ
-        return try openExisting(path, flags, .open)
+        switch access {
+        case .readOnly:
+            return try openExisting(path, TENURE_OPEN_READ, .open)
+        case .readWrite:
+            return try openExisting(path, TENURE_OPEN_WRITE, .open)
+        case .readWriteDirect:
+            do throws(DiskError) {
+                return try openExisting(path, TENURE_OPEN_WRITE | TENURE_OPEN_DIRECT, .open)
+            } catch {
+                guard error.errno == .invalidArgument else { throw error }
+                return try openExisting(path, TENURE_OPEN_WRITE, .open)
+            }
+        }
     }
 
     package func openDirect(_ path: String) throws(DiskError) -> any DiskFile {

@@ -17,8 +17,15 @@ package enum LogLimits {
     package static let segmentMinimum = 64 << 10
     /// Bytes of the largest segment, which recovery holds in memory as a whole.
     package static let segmentMaximum = 256 << 20
-    /// Bytes zero-filled by one write while a spare is prepared, so that no write takes long.
-    package static let spareChunk = 1 << 20
+    /// Bytes read or made zero at once by an opening, to which nobody's sync is next.
+    package static let chunk = 1 << 20
+    /// Bytes written and synced at once in the background: 0.2 ms of a device that writes 1 GB/s.
+    package static let piece = 256 << 10
+    /// How far threads that write in the background give way to the one that commits.
+    package static let niceness: Int32 = 10
+    /// Microseconds for which the device is left to others after each piece; 16 MiB then take
+    /// about 0.1 s, and the log fills a segment in no less.
+    package static let pieceMicroseconds: UInt32 = 1000
     /// The largest position, group number and segment id that is believed: beyond all that a
     /// ledger can reach, and far enough from the end of the integers that sums can not overflow.
     package static let number: UInt64 = 1 << 62

@@ -227,7 +227,7 @@ extension LogRecovery {
     ) throws(LogError) -> FileLog.Tail {
         let file: any DiskFile
         do throws(DiskError) {
-            file = try disk.open(name.inLog, .readWrite)
+            file = try disk.open(name.inLog, .readWriteDirect)
             try file.syncData()
             try file.dropCache()
         } catch {
@@ -273,7 +273,7 @@ extension LogRecovery {
         let torn = rest.extracting(0..<GroupFormat.padded(rest.countWithoutZeros))
         let name = try keep(torn, "cut-\(walk.fileOffset)-\(walk.place.position)")
         var offset = 0
-        let zeros = AlignedBuffer(byteCount: min(torn.byteCount, LogLimits.spareChunk))
+        let zeros = AlignedBuffer(byteCount: min(torn.byteCount, LogLimits.chunk))
         while offset < torn.byteCount {
             let count = min(zeros.byteCount, torn.byteCount - offset)
             let part = zeros.bytes.extracting(0..<count)

@@ -100,7 +100,16 @@ package struct Retirement: Sendable {
             from += GroupFormat.padded(length)
             to += length
         }
-        try target.write(compact.bytes, at: 0)
+        var offset = 0
+        while offset < compact.byteCount {
+            if offset > 0 { try target.finishPiece(.gentle) }
+            let count = min(LogLimits.piece, compact.byteCount - offset)
+            try target.write(
+                compact.bytes.extracting(offset..<(offset + count)),
+                at: UInt64(offset)
+            )
+            offset += count
+        }
         try target.sync()
     }
 

@@ -60,6 +60,7 @@ final class SpareSegment {
         let context = unsafe Unmanaged.passRetained(preparation)
         let result = unsafe tenure_thread_start(&thread, context.toOpaque()) { context in
             guard let context = unsafe context else { return }
+            unsafe tenure_thread_describe("tenure-spare", LogLimits.niceness)
             unsafe Unmanaged<Preparation>.fromOpaque(context).takeRetainedValue().run()
         }
         if result == 0 {
@@ -93,6 +94,7 @@ final class SpareSegment {
     }
 
     private func finish(_ preparation: Preparation) {
+        preparation.hurry()
         preparation.run()
         state = preparation.failure.map { .failed($0) } ?? .ready
     }
@@ -101,6 +103,7 @@ final class SpareSegment {
         guard case .preparing(let preparation, let thread) = state,
             wait || preparation.isFinished
         else { return }
+        preparation.hurry()
         _ = tenure_thread_join(thread)
         state = preparation.failure.map { .failed($0) } ?? .ready
     }
@@ -118,6 +121,7 @@ private final class Preparation: Sendable {
     private let byteCount: Int
     private let outcome = Mutex(Outcome.running)
     private let isCancelled = Atomic(false)
+    private let isAwaited = Atomic(false)
 
     init(_ disk: any Disk, byteCount: Int) {
         self.disk = disk
@@ -138,6 +142,11 @@ private final class Preparation: Sendable {
 
     func cancel() {
         isCancelled.store(true, ordering: .relaxed)
+    }
+
+    /// Someone waits: from now on without pauses.
+    func hurry() {
+        isAwaited.store(true, ordering: .relaxed)
     }
 
     func run() {
@@ -167,7 +176,7 @@ private final class Preparation: Sendable {
         try file.dropCache()
         file.close()
         let stored = try disk.openDirect(LogPath.spare)
-        var chunk = AlignedBuffer(byteCount: min(LogLimits.spareChunk, byteCount))
+        var chunk = AlignedBuffer(byteCount: min(LogLimits.chunk, byteCount))
         var offset = LogLimits.block
         while offset < byteCount {
             let count = min(chunk.byteCount, byteCount - offset)
@@ -182,10 +191,13 @@ private final class Preparation: Sendable {
     private func make() throws(DiskError) {
         try disk.unlinkIfPresent(LogPath.spare)
         let file = try disk.create(LogPath.spare)
-        let zeros = AlignedBuffer(byteCount: min(LogLimits.spareChunk, byteCount))
+        let zeros = AlignedBuffer(byteCount: min(LogLimits.piece, byteCount))
         var offset = 0
         while offset < byteCount {
             if isCancelled.load(ordering: .relaxed) { throw .stopped }
+            if offset > 0 {
+                try file.finishPiece(isAwaited.load(ordering: .relaxed) ? .immediate : .gentle)
+            }
             let count = min(zeros.byteCount, byteCount - offset)
             try file.write(zeros.bytes.extracting(0..<count), at: UInt64(offset))
             offset += count

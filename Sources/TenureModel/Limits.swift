@@ -27,7 +27,7 @@ public enum Limits {
     /// The most resources of one ledger; a resource is in memory, at about 300 bytes.
     public static let resources = 1_000_000
     /// The most leases that one frame of reclaim ends, so that it can not hurt latency.
-    public static let reclaimBatch = 256
+    public static let reclaimBatch = 128
     /// The most stored answers; past it a request with an id is answered `BUSY`.
     public static let storedAnswers = 1_000_000
     /// How long an answer is kept for its request id, in milliseconds: one hour.

@@ -13,7 +13,7 @@ struct ReclaimTests {
     }
 
     @Test(arguments: Upkeep.allCases)
-    func `I5: what is due is taken back in frames of at most 256`(upkeep: Upkeep) throws {
+    func `I5: what is due is taken back in frames of at most 128`(upkeep: Upkeep) throws {
         var world = try World.slots(600)
         world.checksEveryStep = false
         for _ in 0..<600 { _ = try world.granted(.of(1)) }
@@ -33,13 +33,13 @@ struct ReclaimTests {
             sizes.append(leases.count)
             if upkeep == .between { world.checkpoint() }
         }
-        #expect(sizes == [256, 256, 88])
+        #expect(sizes == [128, 128, 128, 128, 88])
         #expect(try world.state.invariantFault() == nil)
         #expect(try world.count("free") == 600)
     }
 
     @Test(arguments: Upkeep.allCases)
-    func `all leases of a session that ended come back, in frames of at most 256`(
+    func `all leases of a session that ended come back, in frames of at most 128`(
         upkeep: Upkeep
     ) throws {
         var world = try World.slots(600)
@@ -63,7 +63,7 @@ struct ReclaimTests {
             }
             if upkeep == .between { world.checkpoint() }
         }
-        #expect(sizes == [256, 256, 88])
+        #expect(sizes == [128, 128, 128, 128, 88])
         #expect(try world.state.invariantFault() == nil)
         #expect(try world.count("free") == 600)
         #expect(try world.read(.status)["sessions"]?.asInteger == 0)

@@ -88,7 +88,7 @@ package final class SimulatedDisk: Disk {
         let inode = try store.withLock { (store) throws(DiskError) in
             try store.file(path, .open)
         }
-        return SimulatedFile(self, inode, path)
+        return SimulatedFile(self, inode, path, isDirect: access == .readWriteDirect)
     }
 
     package func openDirect(_ path: String) throws(DiskError) -> any DiskFile {
@@ -173,9 +173,7 @@ private final class SimulatedFile: DiskFile {
 
     func read(into buffer: inout MutableRawSpan, at offset: UInt64) throws(DiskError) -> Int {
         let wanted = buffer.byteCount
-        if isDirect && (offset % 4096 != 0 || wanted % 4096 != 0) {
-            throw .system(.invalidArgument, .read, path: path)
-        }
+        try refuseOdd(offset, wanted, .read)
         let bytes = try disk.store.withLock { (store) throws(DiskError) in
             try store.read(inode, path, Int(clamping: offset), wanted, isDirect)
         }
@@ -184,7 +182,19 @@ private final class SimulatedFile: DiskFile {
         return bytes.count
     }
 
+    /// As the kernel does for a file that was opened past the page cache.
+    private func refuseOdd(
+        _ offset: UInt64,
+        _ count: Int,
+        _ operation: DiskOperation
+    ) throws(DiskError) {
+        if isDirect && (offset % 4096 != 0 || count % 4096 != 0) {
+            throw .system(.invalidArgument, operation, path: path)
+        }
+    }
+
     func write(_ bytes: RawSpan, at offset: UInt64) throws(DiskError) {
+        try refuseOdd(offset, bytes.byteCount, .write)
         let copy = arrayOf(bytes)
         try disk.store.withLock { (store) throws(DiskError) in
             if try store.begin(.write, path) == .lost { return }

@@ -149,6 +149,11 @@ int tenure_thread_start(uint64_t *thread, void *TENURE_NULLABLE context,
                         void (*body)(void *TENURE_NULLABLE context));
 int tenure_thread_join(uint64_t thread);
 
+// Names the calling thread, at most 15 bytes, for whoever looks at the process, and lets it give
+// way to the others by `niceness`, 0 to 19. Neither matters to what the thread does: a failure is
+// ignored.
+void tenure_thread_describe(const char *name, int niceness);
+
 #if defined(__clang__)
 #pragma clang assume_nonnull end
 #endif

@@ -83,7 +83,7 @@ package final class ThreadedCheckpointRunner: CheckpointRunner {
     /// Calls `wake` on its thread whenever a result is there.
     package init(wake: @escaping @Sendable () -> Void) {
         self.wake = wake
-        queue = WorkThread()
+        queue = WorkThread(name: "tenure-state", niceness: LogLimits.niceness)
     }
 
     package func start(_ job: CheckpointJob) {

@@ -24,7 +24,7 @@ package final class LedgerCore {
     /// How many commands one group takes before it is committed.
     static let groupCommandsMax = 1_024
     /// How many frames of reclaim one group takes when nobody else asks: 1,024 leases.
-    static let groupReclaimsMax = 4
+    static let groupReclaimsMax = 8
     /// How many it takes beside commands, so that these stay fast.
     static let groupReclaimsBeside = 1
 

@@ -16,9 +16,17 @@ final class WorkThread: Sendable {
     private let queue = Mutex(Queue())
     private let available = DispatchSemaphore(value: 0)
     private let thread = Mutex<UInt64>(0)
+    private let name: String
+    private let niceness: Int32
 
     /// A thread that waits for work.
-    init() {
+    ///
+    /// - Parameters:
+    ///   - name: at most 15 bytes, shown by `ps -T` and `perf`.
+    ///   - niceness: how far it gives way to the process's other threads, 0 to 19.
+    init(name: String, niceness: Int32 = 0) {
+        self.name = name
+        self.niceness = niceness
         // SAFETY: the retained reference is taken over by the thread's body, exactly once.
         let context = unsafe Unmanaged.passRetained(self).toOpaque()
         var started: UInt64 = 0
@@ -48,6 +56,7 @@ final class WorkThread: Sendable {
     }
 
     private func loop() {
+        unsafe tenure_thread_describe(name, niceness)
         while true {
             available.wait()
             let (work, isStopping) = queue.withLock { queue in

@@ -25,7 +25,7 @@ final class ProcessWatcher: Sendable {
     }
 
     private let state = Mutex(State())
-    private let thread = WorkThread()
+    private let thread = WorkThread(name: "tenure-watch")
     private let wakeDescriptor: Int32
     private let report: @Sendable (SessionID, Bool, String) -> Void
 

@@ -1,8 +1,7 @@
 // What one connection of a measurement sends, and what it notes about the answers.
 //
 // A driver lives in the event loop of its connection. It keeps the times of what is outstanding in
-// the order of sending, which is the order of the answers, and hands its figures over when the
-// last answer has come.
+// the order of sending, which is the order of the answers.
 
 internal import NIOCore
 internal import Synchronization
@@ -17,27 +16,26 @@ struct LoadResult: Sendable {
     /// Answers that said no, and the first of them.
     var refused = 0
     var firstRefusal = ""
-
-    /// Adds what another connection measured at the same time.
-    mutating func add(_ other: LoadResult) {
-        acquires.add(other.acquires)
-        releases.add(other.releases)
-        renewals.add(other.renewals)
-        refused += other.refused
-        if firstRefusal.isEmpty { firstRefusal = other.firstRefusal }
-    }
 }
 
-/// Where drivers leave their figures.
+/// Where all connections note what they measure: one histogram of each sort, not one each.
 final class LoadResults: Sendable {
     private let sum = Mutex(LoadResult())
 
-    /// Adds the figures of one connection.
-    func add(_ result: LoadResult) {
-        sum.withLock { $0.add(result) }
+    /// Notes how long something took.
+    func record(_ duration: Duration, as sort: WritableKeyPath<LoadResult, Latencies>) {
+        sum.withLock { $0[keyPath: sort].record(duration) }
     }
 
-    /// Everything that was added.
+    /// Notes an answer that said no.
+    func refuse(_ line: String) {
+        sum.withLock { sum in
+            sum.refused += 1
+            if sum.firstRefusal.isEmpty { sum.firstRefusal = line }
+        }
+    }
+
+    /// Everything that was noted.
     var total: LoadResult { sum.withLock { $0 } }
 }
 
@@ -82,7 +80,6 @@ final class LoopDriver: LoadDriver {
     private let results: LoadResults
     private let acquire: ByteBuffer
     private let clock = ContinuousClock()
-    private var result = LoadResult()
     private var sent = CircularBuffer<Sent>()
     /// Leases to which nothing is being done.
     private var idle = CircularBuffer<HeldLease>()
@@ -106,10 +103,7 @@ final class LoopDriver: LoadDriver {
             sent.append(.release(now))
             return true
         }
-        if isOver {
-            if sent.isEmpty { results.add(result) }
-            return false
-        }
+        if isOver { return false }
         // For renewals, one lease for each command that may be outstanding.
         if terms.mix == .pairs || asked < terms.depth {
             asked += 1
@@ -130,20 +124,19 @@ final class LoopDriver: LoadDriver {
         let counts = now >= terms.start && now < terms.end && !reply.isError
         switch oldest {
         case .acquire(let began):
-            if counts { result.acquires.record(now - began) }
+            if counts { results.record(now - began, as: \.acquires) }
             if let lease = HeldLease(reply) { idle.append(lease) }
         case .release(let began):
-            if counts { result.releases.record(now - began) }
+            if counts { results.record(now - began, as: \.releases) }
         case .renew(let began, let lease):
-            if counts { result.renewals.record(now - began) }
+            if counts { results.record(now - began, as: \.renewals) }
             if !reply.isError { idle.append(lease) }
         }
     }
 
     /// A refusal measures nothing; asking on would only measure refusals.
     private func note(_ line: String) {
-        result.refused += 1
-        if result.firstRefusal.isEmpty { result.firstRefusal = line }
+        results.refuse(line)
         isOver = true
     }
 }
@@ -154,7 +147,6 @@ final class FillDriver: LoadDriver {
     private let acquire: ByteBuffer
     private let clock = ContinuousClock()
     private var left: Int
-    private var result = LoadResult()
     private var sent = CircularBuffer<ContinuousClock.Instant>()
 
     init(pool: String, ttl: UInt64, leases: Int, results: LoadResults) {
@@ -176,12 +168,10 @@ final class FillDriver: LoadDriver {
     func received(_ reply: LoadReply) {
         guard let began = sent.popFirst() else { return }
         if reply.isError {
-            result.refused += 1
-            if result.firstRefusal.isEmpty { result.firstRefusal = reply.errorLine }
+            results.refuse(reply.errorLine)
             left = 0
         } else {
-            result.acquires.record(clock.now - began)
+            results.record(clock.now - began, as: \.acquires)
         }
-        if left == 0, sent.isEmpty { results.add(result) }
     }
 }

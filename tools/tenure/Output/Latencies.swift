@@ -5,7 +5,11 @@ package import TenureModel
 
 /// Durations of one sort of operation, to three significant digits.
 package struct Latencies: Sendable {
-    private var histogram = Histogram<UInt64>(numberOfSignificantValueDigits: .three)
+    /// Made in its full size: one that grows would stop who is measured while it is copied.
+    private var histogram = Histogram<UInt64>(
+        highestTrackableValue: 600_000_000_000,
+        numberOfSignificantValueDigits: .three
+    )
 
     /// No durations yet.
     package init() {}
@@ -13,7 +17,7 @@ package struct Latencies: Sendable {
     /// Adds one duration, `count` times.
     package mutating func record(_ duration: Duration, count: Int = 1) {
         let nanoseconds = UInt64(clamping: Int64(duration / .nanoseconds(1)))
-        histogram.record(max(nanoseconds, 1), count: UInt64(clamping: count))
+        histogram.record(min(max(nanoseconds, 1), 600_000_000_000), count: UInt64(clamping: count))
     }
 
     /// Adds all that another one has.
