@@ -65,7 +65,7 @@ let tests: [Target] = [
     suite(
         "TenureCommandTests",
         [
-            "TenureCommand", "Tenure", "TenureModel", "TenureWire",
+            "TenureCommand", "Tenure", "TenureClient", "TenureModel", "TenureWire",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ],
         exclude: ["Fixtures"]
@@ -167,6 +167,7 @@ let package = Package(
                 "TenureBase", "TenureWire", "TenureModel",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: house
         ),

@@ -1,8 +1,8 @@
 // Where a daemon listens, and why a client can not go on.
 
-internal import Glibc
 internal import NIOCore
 internal import NIOPosix
+internal import SystemPackage
 
 /// Where a daemon listens.
 public enum Endpoint: Hashable, Sendable {
@@ -22,14 +22,68 @@ public enum Endpoint: Hashable, Sendable {
 
 /// Why a client can not go on; what the ledger refuses is a `Refusal` instead.
 public enum ClientError: Error, Equatable, Sendable {
-    /// Nobody listens there, or may not be talked to.
-    case unreachable(endpoint: String, reason: String)
+    /// There is no connection to a daemon.
+    case unreachable(endpoint: String, reason: ConnectFault)
     /// The connection ended; whether outstanding commands happened is not known.
     case closed
     /// The daemon sent what is no reply.
     case notTenure(String)
     /// The connection was refused: an error that no command of the ledger has.
     case rejected(code: String, message: String)
+}
+
+/// Why there is no connection.
+public enum ConnectFault: Equatable, Sendable, CustomStringConvertible {
+    /// There is no socket at the path.
+    case absent
+    /// There is a socket, or a host, and nobody listens.
+    case nobodyListens
+    /// The socket belongs to others.
+    case forbidden
+    /// No address of that name is known.
+    case unknownHost
+    /// More connections wait to be accepted than there is room for.
+    case full
+    /// Something else, in the system's words.
+    case other(String)
+
+    /// The reason as part of a sentence.
+    public var description: String {
+        switch self {
+        case .absent: "there is no such socket"
+        case .nobodyListens: "nobody listens there"
+        case .forbidden: "this user may not use it"
+        case .unknownHost: "the host is not known"
+        case .full: "too many connections wait to be accepted"
+        case .other(let words): words
+        }
+    }
+
+    /// What an error of NIO means; of several addresses the last one's.
+    init(_ error: any Error) {
+        switch error {
+        case let error as IOError: self.init(errno: Errno(rawValue: error.errnoCode))
+        case let error as NIOConnectionError:
+            if let failure = error.connectionErrors.last {
+                self.init(failure.error)
+            } else {
+                self = .unknownHost
+            }
+        case ChannelError.connectTimeout: self = .other("it does not answer in time")
+        default: self = .other(String(describing: error))
+        }
+    }
+
+    private init(errno: Errno) {
+        self =
+            switch errno {
+            case .noSuchFileOrDirectory, .notDirectory: .absent
+            case .connectionRefused: .nobodyListens
+            case .permissionDenied, .notPermitted: .forbidden
+            case .resourceTemporarilyUnavailable: .full
+            default: .other(errno.description)
+            }
+    }
 }
 
 extension Endpoint {
@@ -55,7 +109,7 @@ extension Endpoint {
             }.get()
             return (channel, handler)
         } catch {
-            throw ClientError.unreachable(endpoint: name, reason: String(describing: error))
+            throw ClientError.unreachable(endpoint: name, reason: ConnectFault(error))
         }
     }
 
@@ -70,13 +124,13 @@ extension Endpoint {
                     return try await bootstrap.connect(host: host, port: port).get()
                 }
             } catch let error as IOError
-                where error.errnoCode == EAGAIN && attempt < Self.attemptsMax
+                where ConnectFault(error) == .full && attempt < Self.attemptsMax
             {
                 // Unlike a blocking connect, one that does not block fails when the queue is full.
                 try await Task.sleep(for: .milliseconds(10 * attempt))
             }
         }
-        throw ClientError.unreachable(endpoint: name, reason: "too many attempts")
+        throw ClientError.unreachable(endpoint: name, reason: .full)
     }
 
     /// How often a full queue is tried: about half a second in all.

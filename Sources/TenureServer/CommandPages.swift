@@ -13,10 +13,10 @@ enum CommandPages {
         var members: [CommandSpecification] = []
     }
 
-    /// The first words in the order of the table.
+    /// The first words of what this version has, in the order of the table.
     private static let families: [Family] = {
         var families: [Family] = []
-        for row in CommandTable.all {
+        for row in CommandTable.supported {
             let name = String(row.word.rawValue.prefix { $0 != " " })
             var index = families.firstIndex { $0.name == name }
             if index == nil {
@@ -57,7 +57,10 @@ enum CommandPages {
         if let family = families.first(where: { $0.name == name.uppercased() }) {
             return entry(family)
         }
-        return CommandTable.specification(named: name).map { entry($0) }
+        guard let row = CommandTable.specification(named: name), row.scope != .later else {
+            return nil
+        }
+        return entry(row)
     }
 
     private static func entry(_ family: Family) -> Document {

@@ -51,7 +51,7 @@ package enum CommandParser {
 
     private static func unknownCommand(_ arguments: RequestArguments) -> Refusal {
         guard arguments.count > 0 else { return Refusal(.malformed, "an empty command") }
-        let names = CommandTable.all.map { row in
+        let names = CommandTable.supported.map { row in
             String(row.word.rawValue.prefix { $0 != " " })
         }
         let word = (try? arguments.text(0)) ?? ""
@@ -155,15 +155,15 @@ struct CommandWords {
         guard self[option] == nil else {
             throw Refusal(.malformed, "the option \(option.word) is given twice")
         }
-        let hasValue = option.value != nil
-        guard !hasValue || index + 1 < arguments.count else {
+        let value = row.value(of: option)
+        guard value == nil || index + 1 < arguments.count else {
             throw Refusal(
                 .malformed,
-                "the option \(option.word) needs a value: \(option.word) \(option.value ?? "")"
+                "the option \(option.word) needs a value: \(option.word) \(value ?? "")"
             )
         }
-        places[Int(option.rawValue)] = Int16(clamping: hasValue ? index + 1 : index)
-        return hasValue ? index + 2 : index + 1
+        places[Int(option.rawValue)] = Int16(clamping: value == nil ? index : index + 1)
+        return value == nil ? index + 1 : index + 2
     }
 
     private func unknownOption(_ index: Int) -> Refusal {

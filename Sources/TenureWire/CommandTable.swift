@@ -75,8 +75,10 @@ package enum OptionWord: UInt8, CaseIterable, Sendable {
     /// Its place in a set of options.
     var bit: UInt32 { 1 << UInt32(rawValue) }
 
-    /// What stands behind the word; nothing when the word says it all.
-    package var value: String? {
+    /// What stands behind the word, nothing when the word says it all.
+    ///
+    /// What stands behind it in one command: `CommandSpecification.value(of:)`.
+    var usualValue: String? {
         switch self {
         case .force: nil
         case .ttl, .maxLifetime, .wait, .queue, .hold: "ms"
@@ -172,12 +174,19 @@ package final class CommandSpecification: Sendable {
         return more ? -least : least
     }
 
-    /// How it is written, with every option.
+    /// What stands behind an option of this command; nothing when its word says it all.
+    ///
+    /// LIMIT is the length of a page, and of a quota the quantity.
+    package func value(of option: OptionWord) -> String? {
+        option == .limit && word == .quotaSet ? "q" : option.usualValue
+    }
+
+    /// How it is written, with every option that this version has.
     package var syntax: String {
         var parts = [word.rawValue] + operands
         parts += optionalOperands.map { "[\($0)]" }
         for option in options where !option.isLater {
-            let text = option.value.map { "\(option.word) \($0)" } ?? option.word
+            let text = value(of: option).map { "\(option.word) \($0)" } ?? option.word
             parts.append(required.contains(option) ? text : "[\(text)]")
         }
         return parts.joined(separator: " ")
@@ -189,6 +198,8 @@ package enum CommandTable {
     /// The commands in the order in which they are shown.
     package static let all: [CommandSpecification] =
         granting + holding + reading + settings + connection
+    /// Those of `all` that this version has: the others are recognised and refused.
+    package static let supported = all.filter { $0.scope != .later }
 
     /// What a first word leads to.
     enum Entry {

@@ -69,14 +69,16 @@ struct ConnectionCommandTests {
             #expect(try await client.send(["COMMAND", "COUNT"]) == .integer(Int64(all.count)))
             #expect(names.count == all.count)
             #expect(docs.map { Document.string($0.name) } == names)
-            guard
-                case .list(let found) = try await client.send(["COMMAND", "INFO", "lease|get", "x"])
-            else {
+            let asked = ["COMMAND", "INFO", "lease|get", "x", "explain"]
+            guard case .list(let found) = try await client.send(asked) else {
                 Issue.record("COMMAND INFO has another shape")
                 return
             }
-            #expect(found.count == 2)
+            #expect(found.count == 3)
             #expect(found[1] == .null)
+            #expect(found[2] == .null, "what this version does not have is not shown")
+            #expect(names.contains(.string("acquire")))
+            #expect(!names.contains(.string("explain")))
             await client.close()
         }
     }

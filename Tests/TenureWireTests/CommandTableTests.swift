@@ -53,10 +53,45 @@ struct CommandTableTests {
     func `syntax shows required and optional words and leaves out what is not supported`() {
         #expect(
             CommandTable.specification(named: "quota set")?.syntax
-                == "QUOTA SET tenant kind LIMIT n"
+                == "QUOTA SET tenant kind LIMIT q"
         )
         #expect(
             CommandTable.specification(named: "release")?.syntax == "RELEASE lease token [parts]"
         )
+    }
+
+    /// Each shown option takes a value of the sort that is shown, and none of another sort.
+    ///
+    /// A length and a time are whole numbers; a quantity may have a suffix.
+    @Test
+    func `what is shown behind an option is what the parser takes`() throws {
+        let samples = ["n": "7", "ms": "1000", "q": "2500m"]
+        let begun: [CommandWord: [String]] = [
+            .acquire: ["p", "gpu=1"], .reserve: ["p", "gpu=1"], .plan: ["p", "gpu=1"],
+            .renew: ["1", "1"], .sessionOpen: [], .leaseList: [], .resourceList: [],
+            .resourceSet: ["g", "POOL", "p", "KIND", "gpu", "CAPACITY", "1"],
+            .quotaSet: ["research", "gpu", "LIMIT", "1"],
+        ]
+        var shown = 0
+        for row in CommandTable.supported {
+            for option in row.options where !option.isLater {
+                guard let placeholder = row.value(of: option), let sample = samples[placeholder]
+                else { continue }
+                var words = row.word.rawValue.split(separator: " ").map(String.init)
+                words += try #require(begun[row.word], "\(row.word) has no beginning here")
+                if let place = words.firstIndex(of: option.word) {
+                    words.removeSubrange(place...place + 1)
+                }
+                if row.required.contains(.hold), option != .hold { words += ["HOLD", "1000"] }
+                shown += 1
+                let problem = refusal(words + [option.word, sample])
+                #expect(problem == nil, "\(words) \(option.word) \(sample)")
+                if placeholder != "q" {
+                    let wrong = refusal(words + [option.word, "2500m"])
+                    #expect(wrong != nil, "\(words) \(option.word) takes a quantity")
+                }
+            }
+        }
+        #expect(shown >= 15)
     }
 }

@@ -5,7 +5,7 @@
 
 package import ArgumentParser
 internal import Glibc
-internal import TenureClient
+package import TenureClient
 package import TenureModel
 
 /// The root of all verbs.
@@ -123,12 +123,13 @@ struct ExitCodes: ParsableCommand {
 
 extension Failure {
     /// What it means that a client can not go on.
-    init(_ error: ClientError) {
+    package init(_ error: ClientError) {
         switch error {
         case .unreachable(let endpoint, let reason):
             self.init(
-                .unavailable,
-                "no daemon answers at \(endpoint): \(reason); start one with 'tenure serve'"
+                reason == .forbidden ? .permission : .unavailable,
+                "no daemon answers at \(endpoint): \(Table.cell(reason.description));"
+                    + " \(Failure.remedy(reason))"
             )
         case .closed:
             self.init(
@@ -140,6 +141,21 @@ extension Failure {
             self.init(.unavailable, "what answers there is no tenure daemon: \(Table.cell(what))")
         case .rejected(let code, let message):
             self.init(.permission, "the daemon refuses: \(Table.cell(code + " " + message))")
+        }
+    }
+
+    /// What to do where there is no connection.
+    private static func remedy(_ fault: ConnectFault) -> String {
+        switch fault {
+        case .absent, .nobodyListens:
+            "is it running? Start one with 'tenure serve', or say where it is with --data,"
+                + " --socket or --tcp"
+        case .forbidden:
+            "ask as its user, as root, or as a member of the group given to 'tenure serve"
+                + " --socket-group'"
+        case .unknownHost: "correct --tcp"
+        case .full: "try again"
+        case .other: "look at the daemon's log, and whether --socket or --tcp is right"
         }
     }
 }

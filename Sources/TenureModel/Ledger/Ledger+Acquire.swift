@@ -161,9 +161,7 @@ extension LedgerState {
         now: LedgerTime
     ) throws(RowFault) -> Result<Terms, Refusal> {
         guard let pool = pools[request.pool]?.pool else {
-            return .failure(
-                Refusal(.notFound, "no pool \(request.pool); create it with POOL SET")
-            )
+            return .failure(noPool(request.pool))
         }
         let settings = pool.settings
         if let id = request.session {
@@ -270,6 +268,10 @@ extension LedgerState {
             for wanted in claim.amounts {
                 let largest = index.largestPlace(of: wanted.kind)
                 let text = { Quantity.text($0, kind: wanted.kind) }
+                if largest == 0 {
+                    return "pool \(request.pool) has no \(wanted.kind.name); see RESOURCE LIST, "
+                        + "or declare it with RESOURCE SET"
+                }
                 if wanted.amount > largest {
                     return "\(wanted.kind.name)=\(text(wanted.amount)) in one place is more than "
                         + "any place of pool \(request.pool) has; the largest has "

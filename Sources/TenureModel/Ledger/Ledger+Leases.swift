@@ -212,7 +212,7 @@ extension LedgerState {
         guard wasGiven(id) else {
             return Decision(
                 refused: .notFound,
-                "lease \(id.rawValue) was never granted by this ledger"
+                "lease \(id.rawValue) was never granted by this ledger; check the id"
             )
         }
         return Decision(

@@ -106,7 +106,10 @@ extension LedgerState {
             let token = Token(rawValue: id.rawValue)
             guard wasGiven(token) else {
                 return .refused(
-                    Refusal(.notFound, "session \(id.rawValue) was never opened by this ledger")
+                    Refusal(
+                        .notFound,
+                        "session \(id.rawValue) was never opened by this ledger; check the id"
+                    )
                 )
             }
             return reference.token == token

@@ -139,7 +139,7 @@ extension LedgerState {
     }
 
     func noPool(_ name: String) -> Refusal {
-        Refusal(.notFound, "no pool \(name.printable); create it with POOL SET")
+        Refusal(.notFound, "no pool \(name.printable); see POOL LIST, or create it with POOL SET")
     }
 
     func noResource(_ name: String) -> Refusal {

@@ -156,7 +156,8 @@ package final class DataDirectory: Sendable {
             Trouble(
                 "ledger.json is missing although the directory is not empty",
                 at: path,
-                "restore ledger.json from a backup; nothing is started anew by itself"
+                "name a directory that is missing or empty for a new ledger, or restore"
+                    + " ledger.json from a backup; nothing is started anew by itself"
             )
         )
     }

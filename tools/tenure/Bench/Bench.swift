@@ -87,13 +87,13 @@ struct BenchLoad: AsyncParsableCommand {
     @OptionGroup var clients: BenchClients
 
     @Option(
-        help: ArgumentHelp("How long it is measured.", valueName: "duration"),
+        help: ArgumentHelp("How long it is measured; default: 10s.", valueName: "duration"),
         transform: Durations.parse
     )
     var duration: UInt64 = 10_000
 
     @Option(
-        help: ArgumentHelp("How long it runs before that.", valueName: "duration"),
+        help: ArgumentHelp("How long it runs before that; default: 1s.", valueName: "duration"),
         transform: Durations.parse
     )
     var warmUp: UInt64 = 1_000
@@ -136,7 +136,7 @@ struct BenchFill: AsyncParsableCommand {
     var leases: Int
 
     @Option(
-        help: ArgumentHelp("How long they last.", valueName: "duration"),
+        help: ArgumentHelp("How long they last; default: 7d.", valueName: "duration"),
         transform: Durations.parse
     )
     var ttl: UInt64 = 7 * 86_400_000

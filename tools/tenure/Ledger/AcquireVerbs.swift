@@ -16,14 +16,17 @@ struct AcquireOptions: ParsableArguments {
     )
     var claim: [String]
 
-    @Option(help: ArgumentHelp("Who pays; a path.", valueName: "path"))
+    @Option(help: ArgumentHelp("Who pays; a path; default: 'default'.", valueName: "path"))
     var tenant: String?
 
     @Option(help: ArgumentHelp("Who holds it; made up when absent.", valueName: "name"))
     var holder: String?
 
     @Option(
-        help: ArgumentHelp("How long without renewal, as 30s.", valueName: "duration"),
+        help: ArgumentHelp(
+            "How long without renewal, as 30s; default: the pool's.",
+            valueName: "duration"
+        ),
         transform: Durations.parse
     )
     var ttl: UInt64?
@@ -38,7 +41,10 @@ struct AcquireOptions: ParsableArguments {
     var maxLifetime: UInt64?
 
     @Option(
-        help: ArgumentHelp("One of low, normal, high, critical.", valueName: "class"),
+        help: ArgumentHelp(
+            "One of low, normal, high, critical; kept, decides nothing yet.",
+            valueName: "class"
+        ),
         transform: AcquireOptions.priority
     )
     var priority: Priority?

@@ -5,10 +5,10 @@ internal import TenureModel
 
 /// A lease, reservation or session with the token of its holder.
 struct HeldArguments: ParsableArguments {
-    @Argument(help: "Its id, as the answer to the grant named it.")
+    @Argument(help: "Its id, the number in the answer to the grant.")
     var id: UInt64
 
-    @Argument(help: "Its token.")
+    @Argument(help: "Its token, the number beside it.")
     var token: UInt64
 
     /// The command as the protocol has it.

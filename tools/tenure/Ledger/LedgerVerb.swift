@@ -1,11 +1,12 @@
 // A verb that is one command of the daemon's protocol: options in, arguments out, answer shown.
 //
-// What can be refused without the daemon is refused here, before anything is sent. Everything
-// else is the daemon's to judge, in its words.
+// What is no command of the protocol is refused here, by the daemon's own parser and in its words,
+// before anything is sent. Everything else is the daemon's to judge.
 
 package import ArgumentParser
 internal import TenureClient
 package import TenureModel
+internal import TenureWire
 
 /// Where the daemon is, and how the answer is shown.
 package struct GlobalOptions: ParsableArguments {
@@ -26,6 +27,10 @@ package struct GlobalOptions: ParsableArguments {
     var json = false
 
     package init() {}
+
+    package func validate() throws {
+        if let tcp { _ = try HostPort(tcp) }
+    }
 
     /// Connects, runs `body` and closes the connection whatever happens.
     func withClient<Result>(
@@ -102,6 +107,16 @@ package protocol LedgerVerb: AsyncParsableCommand {
 }
 
 extension LedgerVerb {
+    /// Refuses what the daemon could not even read.
+    package func validate() throws { try checkSyntax() }
+
+    /// Refuses what the daemon could not even read; for verbs that check more.
+    func checkSyntax() throws {
+        if case .refused(let refusal) = CommandParser.parse(RequestArguments(try request())) {
+            throw ValidationError(refusal.message)
+        }
+    }
+
     /// Sends the command and shows the answer.
     package mutating func run() async throws {
         let arguments = try request()

@@ -16,8 +16,18 @@ struct PoolSet: LedgerVerb {
         commandName: "set",
         abstract: "Create a pool or change settings of it.",
         discussion: """
-            Keys: \(PoolSettings.keys.joined(separator: ", ")). What is not named stays as it is, \
-            or as its default in a new pool. Times are durations; maxLifetime=0s means no limit.
+            What is not named stays as it is, or has its default in a new pool. Times are \
+            durations.
+
+            KEYS
+              strategy      first-fit or best-fit: which places are looked at first
+              ttlDefault    TTL of a request that states none; 1m
+              ttlMin        the shortest TTL; 1ms
+              ttlMax        the longest TTL; 30d
+              maxLifetime   end of a life, renewals included; 0s for none
+              lockDelay     quarantine after an unclean end; 0s
+              restartGrace  the longest grace after a restart or stall; 10s
+              tier          kept and shown, decides nothing yet; 0
 
             EXAMPLES
               tenure pool set gpus
@@ -37,10 +47,6 @@ struct PoolSet: LedgerVerb {
     var settings: [String] = []
 
     @OptionGroup var options: GlobalOptions
-
-    func validate() throws {
-        _ = try request()
-    }
 
     func request() throws -> [String] {
         var words = ["POOL", "SET", name]

@@ -18,13 +18,6 @@ struct QuotaArguments: ParsableArguments {
 
     @Argument(help: "Kind, such as gpu.")
     var kind: String
-
-    func validate() throws {
-        guard Names.isValidTenant(tenant) else {
-            throw ValidationError("'\(tenant)' is no tenant; say a path such as research/vision")
-        }
-        guard Kind(kind) != nil else { throw ValidationError("'\(kind)' is no kind") }
-    }
 }
 
 struct QuotaSet: LedgerVerb {

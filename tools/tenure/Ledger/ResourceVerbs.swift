@@ -57,22 +57,6 @@ struct ResourceSet: LedgerVerb {
 
     @OptionGroup var options: GlobalOptions
 
-    func validate() throws {
-        guard let known = Kind(kind) else {
-            throw ValidationError("'\(kind)' is no kind; say cpu, memory, disk, network, gpu …")
-        }
-        do {
-            _ = try Quantity.parse(capacity, kind: known)
-        } catch {
-            // Zero is a capacity, though no claim.
-            guard error != .zero else { return }
-            throw ValidationError(
-                "'\(capacity)' is no capacity of \(kind), which is counted in"
-                    + " \(known.baseUnit.rawValue): \(error)"
-            )
-        }
-    }
-
     func request() -> [String] {
         var words = Words("RESOURCE", "SET", name, "POOL", pool, "KIND", kind)
         words.add("CAPACITY", capacity)

@@ -45,7 +45,7 @@ struct SessionOpen: LedgerVerb {
         if ttl == nil, process == nil {
             throw ValidationError("a session needs --ttl, --process, or both")
         }
-        if let process, process <= 0 { throw ValidationError("--process is a process id") }
+        try checkSyntax()
     }
 
     func request() -> [String] {

@@ -50,7 +50,9 @@ struct ReplayOpenb: ParsableCommand {
     var seed: UInt64 = 1
 
     @Option(
-        help: ArgumentHelp("What so much of the trace's time does is one group of commits."),
+        help: ArgumentHelp(
+            "What so much of the trace's time does is one group of commits; default: 1s."
+        ),
         transform: Durations.parse
     )
     var step: UInt64 = 1_000
