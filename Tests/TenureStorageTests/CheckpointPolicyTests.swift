@@ -56,8 +56,6 @@ struct CheckpointPolicyTests {
         meter.freeze(storage.log)
         try write()
         #expect(meter.load(storage.log, rows: 0).records == 2)
-        meter.abandon()
-        #expect(meter.load(storage.log, rows: 0).records == 2)
         meter.freeze(storage.log)
         try write()
         meter.finish()

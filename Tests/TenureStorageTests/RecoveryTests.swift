@@ -70,7 +70,7 @@ struct RecoveryTests {
         var changes = model.freeze()
         changes.facts.position = storage.log.durablePosition
         try storage.store.commit(changes, seal: seal ?? storage.log.seal)
-        storage.cache.absorb(changes)
+        storage.cache.absorbAll(changes)
         return changes
     }
 

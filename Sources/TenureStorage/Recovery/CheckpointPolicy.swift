@@ -106,11 +106,6 @@ package struct CheckpointMeter: Sendable {
         frozen = nil
     }
 
-    /// Notes that they are not, and have to be written again.
-    package mutating func abandon() {
-        frozen = nil
-    }
-
     /// What has gathered since the last finished checkpoint; `rows` counts the overlay's.
     package func load(_ log: some Log, rows: Int) -> CheckpointLoad {
         var load = CheckpointLoad()

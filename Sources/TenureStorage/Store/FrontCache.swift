@@ -67,12 +67,6 @@ package final class FrontCache: RowSource {
         )
     }
 
-    /// Takes over the rows that a checkpoint has made clean.
-    package func absorb(_ changes: FrozenChanges) {
-        var absorption = FrozenAbsorption(changes)
-        while absorb(next: changes.count, of: &absorption) {}
-    }
-
     func keep(_ key: CacheKey, _ row: CachedRow?, _ bytes: Int?) {
         if let row, let bytes {
             list.set(key, row, bytes: bytes)
