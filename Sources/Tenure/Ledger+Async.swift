@@ -116,7 +116,7 @@ extension Ledger {
     public func notices() -> AsyncStream<Notice> {
         let (stream, continuation) = AsyncStream.makeStream(
             of: Notice.self,
-            bufferingPolicy: .bufferingNewest(4_096)
+            bufferingPolicy: .bufferingNewest(EngineLimits.waitingNotices)
         )
         let id = subscribe(StreamSink(continuation), to: .all)
         continuation.onTermination = { [weak self] _ in self?.unsubscribe(id) }

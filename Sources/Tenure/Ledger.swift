@@ -83,7 +83,10 @@ public final class Ledger: Sendable {
         let refusal =
             rest.isClosed
             ? Refusal(.unknown, "the ledger is closed; open it again")
-            : Refusal(.busy, "\(Inbox.commandsMax) commands wait already; retry after a pause")
+            : Refusal(
+                .busy,
+                "\(EngineLimits.waitingCommands) commands wait already; retry after a pause"
+            )
         for submission in rest.submissions {
             submission.sink.deliver([
                 Delivery(ticket: submission.ticket, answer: .refused(refusal))

@@ -262,13 +262,19 @@ extension Connection {
         case .lingering(let until) where now > until:
             abort()
         case .open where isStranger && now > since + ServerLimits.strangerTime:
+            let limit = ServerLimits.seconds(ServerLimits.strangerTime)
             reply {
-                $0.writeError(code: "NOAUTH", "not authenticated within 10 s; send AUTH first")
+                $0.writeError(
+                    code: "NOAUTH",
+                    "not authenticated within \(limit) s; send AUTH first"
+                )
             }
             drain()
         case .open:
             guard let began = requestBegan, now > began + ServerLimits.requestTime else { return }
-            reply(Refusal(.malformed, "Protocol error: half a request, and nothing for 30 s"))
+            let limit = ServerLimits.seconds(ServerLimits.requestTime)
+            let sentence = "Protocol error: half a request, and nothing for \(limit) s"
+            reply(Refusal(.malformed, sentence))
             drain()
         case .new, .finishing, .lingering, .closed: break
         }

@@ -79,9 +79,10 @@ extension ServerConfiguration {
                 exitCode: ServerError.configuration
             )
         }
-        guard (1...64).contains(threads) else {
+        guard ServerLimits.threads.contains(threads) else {
             throw ServerError(
-                "\(threads) threads are not between 1 and 64",
+                "\(threads) threads are not between \(ServerLimits.threads.lowerBound) and "
+                    + "\(ServerLimits.threads.upperBound)",
                 exitCode: ServerError.configuration
             )
         }

@@ -7,6 +7,8 @@ internal import NIOCore
 
 /// The bounds of listeners and connections.
 package enum ServerLimits {
+    /// How many event loops there may be; the writer, not they, is what a ledger's speed ends at.
+    static let threads = 1...64
     /// The most connections in all: each costs a descriptor and about 4 KiB.
     package static let connections = 4_096
     /// The most connections of one user.
@@ -55,4 +57,9 @@ package enum ServerLimits {
     package static let passwordBytesMin = 16
     /// The longest password for TCP, in bytes.
     package static let passwordBytesMax = 1_024
+
+    /// A time as a sentence names it.
+    static func seconds(_ time: TimeAmount) -> Int64 {
+        time.nanoseconds / TimeAmount.seconds(1).nanoseconds
+    }
 }

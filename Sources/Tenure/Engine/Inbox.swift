@@ -8,9 +8,6 @@ internal import Synchronization
 ///
 /// Bounded: past the limit commands are turned away.
 final class Inbox: Sendable {
-    /// The most commands that wait.
-    static let commandsMax = 65_536
-
     /// What the writer takes at once.
     struct Load {
         var submissions: [Submission] = []
@@ -38,7 +35,7 @@ final class Inbox: Sendable {
         let (rest, wakes) = load.withLock { load in
             if load.isClosed { return (Rest(submissions: batch[...], isClosed: true), false) }
             let wakes = load.isEmpty
-            let room = max(0, Self.commandsMax - load.submissions.count)
+            let room = max(0, EngineLimits.waitingCommands - load.submissions.count)
             load.submissions.append(contentsOf: batch.prefix(room))
             return (Rest(submissions: batch.dropFirst(room), isClosed: false), wakes)
         }

@@ -62,7 +62,9 @@ extension LedgerCore {
         case .absorbing(var absorption):
             // Out of the enum first, or every slice would copy what is left.
             checkpoint.phase = .idle
-            if cache.absorb(next: 512 + 16 * commands, of: &absorption) {
+            let rows =
+                EngineLimits.absorbedRows + EngineLimits.absorbedRowsPerCommand * commands
+            if cache.absorb(next: rows, of: &absorption) {
                 checkpoint.phase = .absorbing(absorption)
             } else {
                 state.thaw()
@@ -109,7 +111,7 @@ extension LedgerCore {
         case .failure(.full):
             // The log keeps the truth meanwhile.
             checkpoint.postponed += 1
-            checkpoint.notBefore = clock.bootNanoseconds + 1_000_000_000
+            checkpoint.notBefore = clock.bootNanoseconds + EngineLimits.checkpointPauseNanoseconds
             checkpoint.phase = .waiting(changes, seal)
         case .failure(let error):
             throw LedgerFailure(error)
@@ -147,7 +149,7 @@ extension LedgerCore {
             if case .idle = checkpoint.phase { return }
             if case .waiting = checkpoint.phase { return }
             runner.finish()
-            try advanceCheckpoint(commands: Self.groupCommandsMax)
+            try advanceCheckpoint(commands: EngineLimits.groupCommands)
         }
     }
 }

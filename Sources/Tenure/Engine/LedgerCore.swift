@@ -21,13 +21,6 @@ internal import TenureStorage
 ///
 /// It belongs to one thread.
 package final class LedgerCore {
-    /// How many commands one group takes before it is committed.
-    static let groupCommandsMax = 1_024
-    /// How many frames of reclaim one group takes when nobody else asks: 1,024 leases.
-    static let groupReclaimsMax = 8
-    /// How many it takes beside commands, so that these stay fast.
-    static let groupReclaimsBeside = 1
-
     var state: LedgerState
     let log: any Log
     let store: any StateStore
@@ -85,7 +78,7 @@ package final class LedgerCore {
         do throws(LedgerFailure) {
             try noteGap()
             for submission in batch {
-                if admitted > 0, admitted % Self.groupCommandsMax == 0 { try publish() }
+                if admitted > 0, admitted % EngineLimits.groupCommands == 0 { try publish() }
                 try admit(submission)
                 admitted += 1
             }
@@ -250,7 +243,8 @@ package final class LedgerCore {
     /// Small steps as long as commands come: those that wait for an answer come right after it.
     private var reclaimsPerGroup: Int {
         let quiet = clock.bootNanoseconds &- pulse.lastCommand
-        return quiet < Pulse.quietNanoseconds ? Self.groupReclaimsBeside : Self.groupReclaimsMax
+        return quiet < Pulse.quietNanoseconds
+            ? EngineLimits.groupReclaimsBesideCommands : EngineLimits.groupReclaims
     }
 
     /// Takes back what is due, at most one group of it, and decides anew what waited for that.

@@ -18,9 +18,6 @@ struct RefusalMeter {
         }
     }
 
-    /// The most sorts that are told apart in one second; past it they are neither recorded nor
-    /// counted apart.
-    private static let sortsMax = 1_000
     private var second: UInt64 = 0
     private var counts: [Sort: UInt64] = [:]
 
@@ -32,7 +29,7 @@ struct RefusalMeter {
             counts[sort] = count + 1
             return nil
         }
-        guard counts.count < Self.sortsMax else { return nil }
+        guard counts.count < EngineLimits.refusalSorts else { return nil }
         counts[sort] = 0
         return RefusalRecord(
             tenant: tenant,

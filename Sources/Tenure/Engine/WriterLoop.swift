@@ -6,8 +6,6 @@ internal import TenureModel
 
 /// Runs the engine until it is told to stop or fails.
 final class WriterLoop {
-    /// How many sessions are looked at in one step for processes to watch.
-    private static let sessionsPerStep = 256
     private var core: LedgerCore?
     private let inbox: Inbox
     private let watcher: ProcessWatcher
@@ -63,7 +61,11 @@ final class WriterLoop {
     /// Sessions from before the opening, a page at a time, after serving has begun.
     private func watchOldSessions(_ core: LedgerCore) {
         guard !knowsAllSessions else { return }
-        guard let page = core.sessions(after: lastSession, limit: Self.sessionsPerStep),
+        guard
+            let page = core.sessions(
+                after: lastSession,
+                limit: EngineLimits.watchedSessionsPerStep
+            ),
             let last = page.last
         else {
             knowsAllSessions = true

@@ -1,0 +1,35 @@
+// Every bound of the engine, each with its unit and its reason.
+//
+// What a ledger may hold is bounded in TenureModel's Limits, when a checkpoint is due in
+// TenureStorage's CheckpointLimits. How the writer tells a stall from quiet is Pulse's, and what it
+// keeps free on the disk Headroom's.
+
+/// The bounds of the writer and of what waits for it.
+enum EngineLimits {
+    /// The most commands that wait for the writer: about 16 MiB; past it they are turned away.
+    static let waitingCommands = 65_536
+    /// How many commands one group takes before it is committed: none waits long for the others.
+    static let groupCommands = 1_024
+    /// How many frames of reclaim one group takes when nobody else asks: 1,024 leases.
+    static let groupReclaims = 8
+    /// How many it takes beside commands, so that these stay fast.
+    static let groupReclaimsBesideCommands = 1
+
+    /// How many rows of a finished checkpoint one step hands to the front cache: about 0.1 ms.
+    static let absorbedRows = 512
+    /// How many more it hands over for each command of the step.
+    ///
+    /// A command changes fewer rows than this, so that the overlay shrinks under any load.
+    static let absorbedRowsPerCommand = 16
+    /// Nanoseconds after which a checkpoint that found the disk full is tried again: one second.
+    static let checkpointPauseNanoseconds: UInt64 = 1_000_000_000
+
+    /// How many sessions one step looks at for processes to watch, after the opening.
+    static let watchedSessionsPerStep = 256
+    /// The most sorts of refusal that are told apart in one second, for the record of them.
+    ///
+    /// Past it they are neither recorded nor counted apart: refusals can not fill log or memory.
+    static let refusalSorts = 1_000
+    /// The most notices that wait for a reader in this process; past it the oldest are dropped.
+    static let waitingNotices = 4_096
+}
