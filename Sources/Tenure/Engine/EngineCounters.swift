@@ -89,6 +89,7 @@ extension LedgerCore {
             .init("logExtentBytes", .count(log.writtenExtentBytes)),
             .init("logReserveBytes", .count(log.reserveBytes)),
             .init("cacheHits", .count(cached.hits)), .init("cacheMisses", .count(cached.misses)),
+            .init("cacheAbsences", .count(cached.absences)),
             .init("overlayHits", .count(state.overlayHits)),
             .init(
                 "cacheHitPermille",

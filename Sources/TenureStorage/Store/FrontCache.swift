@@ -3,6 +3,8 @@
 //   C1  Results are the same with room for no row, one row, or all: only the cost differs.
 //   C2  Every row was verified when it came from the store (I10).
 //   C3  `absorb` follows a checkpoint before the overlay lets go of its rows.
+//   C4  A row is called absent without asking the store only where that is proved: a request id
+//       by K2, a lease or session because its id is above that of every stored one.
 //
 // It belongs to the writer's thread. Rows newer than the checkpoint are the overlay's, which is
 // asked first. Ordered scans go to the store: they are read ahead by whoever needs them.
@@ -26,13 +28,15 @@ package struct FrontCacheBudget: Equatable, Sendable {
 
 /// What the front cache has done so far.
 package struct FrontCacheFigures: Equatable, Sendable {
-    /// Lookups that were answered from memory.
+    /// Lookups that were answered from memory, with a row or with its absence.
     package var hits: UInt64 = 0
+    /// Those of them whose row was proved to be absent although none was kept for its key.
+    package var absences: UInt64 = 0
     /// Lookups that went to the store.
     package var misses: UInt64 = 0
     /// Rows that had to make room.
     package var evictions: UInt64 = 0
-    /// Bytes held, by estimate.
+    /// Bytes held, hashes of answers included, by estimate.
     package var bytes = 0
     /// Rows held.
     package var rows = 0
@@ -40,10 +44,16 @@ package struct FrontCacheFigures: Equatable, Sendable {
 
 /// The rows of a state store with the most recently used ones in memory.
 package final class FrontCache: RowSource {
+    private let store: any StateStore
     private let reader: any RowReading
+    private let bytesMax: Int
     private var codec: RowCodec
-    var list: RowList
+    private var list: RowList
+    private var answers: KnownAnswers
+    private var newestLease: UInt64
+    private var newestSession: UInt64
     private var hits: UInt64 = 0
+    private var absences: UInt64 = 0
     private var misses: UInt64 = 0
 
     /// A cache in front of `store`, for the calling thread.
@@ -51,23 +61,67 @@ package final class FrontCache: RowSource {
         _ store: any StateStore,
         budget: FrontCacheBudget = FrontCacheBudget()
     ) throws(StorageError) {
+        self.store = store
         reader = try store.makeReader()
+        bytesMax = budget.bytes
         codec = RowCodec(ledger: store.ledger)
         list = RowList(bytes: budget.bytes, rows: budget.rows)
+        // Half of the room at the most: rows are worth more than that some ids are new.
+        answers = KnownAnswers(bytes: budget.bytes / 2)
+        answers.finish(stored: store.checkpoint.counts[.storedAnswers])
+        newestLease = try Self.newest(.leases, reader)
+        newestSession = try Self.newest(.sessions, reader)
+    }
+
+    /// The highest id of a stored row; 0 without one.
+    private static func newest(
+        _ table: RowTable,
+        _ reader: any RowReading
+    ) throws(StorageError) -> UInt64 {
+        do throws(RowFault) {
+            // One byte longer than any key, so that the highest possible one is before it too.
+            let behindAll = [UInt8](repeating: .max, count: 9)
+            let last = try reader.neighbours(table, of: behindAll).before
+            return (last ?? []).reduce(0) { $0 << 8 | UInt64($1) }
+        } catch {
+            throw StorageError(error, in: "the state")
+        }
     }
 
     /// What it has done so far.
     package var figures: FrontCacheFigures {
         FrontCacheFigures(
             hits: hits,
+            absences: absences,
             misses: misses,
             evictions: list.evictions,
-            bytes: list.bytes,
+            bytes: list.bytes + answers.bytes,
             rows: list.count
         )
     }
 
-    func keep(_ key: CacheKey, _ row: CachedRow?, _ bytes: Int?) {
+    /// Takes over at most `count` more rows of a checkpoint; false when none is left.
+    package func absorb(next count: Int, of absorption: inout FrozenAbsorption) -> Bool {
+        answers.begin()
+        for _ in 0..<max(count, 1) {
+            guard let (key, row, bytes) = absorption.next() else {
+                answers.finish(stored: store.checkpoint.counts[.storedAnswers])
+                return false
+            }
+            keep(key, row, bytes)
+        }
+        return true
+    }
+
+    private func keep(_ key: CacheKey, _ row: CachedRow?, _ bytes: Int?) {
+        switch key {
+        case .storedAnswer(let key):
+            answers.learn(key, isStored: row != nil)
+            list.limit(bytes: bytesMax - answers.bytes)
+        case .lease(let id) where row != nil: newestLease = max(newestLease, id.rawValue)
+        case .session(let id) where row != nil: newestSession = max(newestSession, id.rawValue)
+        case .lease, .session, .usage: break
+        }
         if let row, let bytes {
             list.set(key, row, bytes: bytes)
         } else {
@@ -76,6 +130,7 @@ package final class FrontCache: RowSource {
     }
 
     package func lease(_ id: LeaseID) throws(RowFault) -> Lease? {
+        if isProvedAbsent(id.rawValue > newestLease) { return nil }
         switch look(.lease(id)) {
         case .lease(let lease)?: return lease
         case .absent?: return nil
@@ -87,6 +142,7 @@ package final class FrontCache: RowSource {
     }
 
     package func session(_ id: SessionID) throws(RowFault) -> Session? {
+        if isProvedAbsent(id.rawValue > newestSession) { return nil }
         switch look(.session(id)) {
         case .session(let session)?: return session
         case .absent?: return nil
@@ -98,6 +154,7 @@ package final class FrontCache: RowSource {
     }
 
     package func storedAnswer(_ key: RequestKey) throws(RowFault) -> StoredAnswer? {
+        if isProvedAbsent(answers.provesAbsence(of: key)) { return nil }
         switch look(.storedAnswer(key)) {
         case .storedAnswer(let answer)?: return answer
         case .absent?: return nil
@@ -145,6 +202,14 @@ package final class FrontCache: RowSource {
 
     package func sessions(after id: SessionID?, limit: Int) throws(RowFault) -> [Session] {
         try scan(Session.self, after: id, limit: limit)
+    }
+
+    /// Counts a proof of absence as a lookup that memory has answered.
+    private func isProvedAbsent(_ isProved: Bool) -> Bool {
+        guard isProved else { return false }
+        hits += 1
+        absences += 1
+        return true
     }
 
     private func look(_ key: CacheKey) -> CachedRow? {

@@ -23,7 +23,7 @@ package struct FrozenAbsorption: Sendable {
     }
 
     /// The next row, until there is none.
-    fileprivate mutating func next() -> (CacheKey, CachedRow?, Int?)? {
+    mutating func next() -> (CacheKey, CachedRow?, Int?)? {
         while true {
             switch stage {
             case .leases(let index):
@@ -63,17 +63,5 @@ package struct FrozenAbsorption: Sendable {
             case .done: return nil
             }
         }
-    }
-}
-
-extension FrontCache {
-    /// Takes over at most `count` more rows; false when none is left.
-    package func absorb(next count: Int, of absorption: inout FrozenAbsorption) -> Bool {
-        guard !list.keepsNothing else { return false }
-        for _ in 0..<max(count, 1) {
-            guard let (key, row, bytes) = absorption.next() else { return false }
-            keep(key, row, bytes)
-        }
-        return true
     }
 }

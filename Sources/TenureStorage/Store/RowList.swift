@@ -38,7 +38,7 @@ struct RowList {
     private var index: [CacheKey: Int32] = [:]
     private var slots: [Slot]
     private var free: [Int32] = []
-    private let bytesMax: Int
+    private var bytesMax: Int
     private let rowsMax: Int
     /// Bytes of all rows, by estimate.
     private(set) var bytes = 0
@@ -83,7 +83,17 @@ struct RowList {
             bytes += cost
             linkAsNewest(slot)
         }
-        while bytes > bytesMax || count > rowsMax { evictOldest() }
+        evictBeyondBudget()
+    }
+
+    /// Changes how many bytes there may be; rows go when it is less.
+    mutating func limit(bytes limit: Int) {
+        bytesMax = limit
+        evictBeyondBudget()
+    }
+
+    private mutating func evictBeyondBudget() {
+        while count > 0, bytes > bytesMax || count > rowsMax { evictOldest() }
     }
 
     /// Forgets a row.

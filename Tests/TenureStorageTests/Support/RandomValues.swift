@@ -161,7 +161,7 @@ struct RandomValues {
         )
     }
 
-    mutating func storedAnswer() -> StoredAnswer {
+    mutating func storedAnswer(_ key: RequestKey? = nil) -> StoredAnswer {
         let outcome: StoredAnswer.Outcome =
             if bool() {
                 .granted(
@@ -175,7 +175,7 @@ struct RandomValues {
                 .refused(code: name(), message: text(300))
             }
         return StoredAnswer(
-            key: requestKey(),
+            key: key ?? requestKey(),
             body: generator.bytes(count(200)),
             outcome: outcome,
             position: u64(),
