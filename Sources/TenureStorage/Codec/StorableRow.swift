@@ -41,12 +41,39 @@ extension StorableRow {
     }
 }
 
-/// The bytes of keys.
-enum KeyBytes {
-    static func u64(_ bytes: [UInt8]) throws(DecodeError) -> UInt64 {
-        try u64(bytes, at: 0, of: 8)
+// Tables whose key is a name.
+extension StorableRow where Key == String {
+    package static func write(_ key: String, to writer: inout FieldWriter) { writer.rawText(key) }
+
+    package static func readKey(_ bytes: [UInt8]) throws(DecodeError) -> String {
+        try KeyBytes.text(bytes)
+    }
+}
+
+/// A key that is an integer of 64 bits.
+package protocol NumberKey: Sendable {
+    /// The integer.
+    var rawValue: UInt64 { get }
+    /// The key with this number.
+    init(rawValue: UInt64)
+}
+
+extension LeaseID: NumberKey {}
+extension SessionID: NumberKey {}
+
+// Tables whose key is such an integer.
+extension StorableRow where Key: NumberKey {
+    package static func write(_ key: Key, to writer: inout FieldWriter) {
+        writer.u64BigEndian(key.rawValue)
     }
 
+    package static func readKey(_ bytes: [UInt8]) throws(DecodeError) -> Key {
+        Key(rawValue: try KeyBytes.u64(bytes, at: 0, of: 8))
+    }
+}
+
+/// The bytes of keys.
+enum KeyBytes {
     /// The integer at `offset` of a key that has exactly `count` bytes.
     static func u64(_ bytes: [UInt8], at offset: Int, of count: Int) throws(DecodeError) -> UInt64 {
         guard bytes.count == count else { throw .invalid(offset: 0, field: "key length") }
@@ -71,12 +98,6 @@ enum KeyBytes {
 
 extension Pool: StorableRow {
     package static var table: RowTable { .pools }
-
-    package static func write(_ key: String, to writer: inout FieldWriter) { writer.rawText(key) }
-
-    package static func readKey(_ bytes: [UInt8]) throws(DecodeError) -> String {
-        try KeyBytes.text(bytes)
-    }
 
     package func writePayload(to writer: inout FieldWriter) { writer.settings(settings) }
 
@@ -171,14 +192,6 @@ extension Quota: StorableRow {
 extension Lease: StorableRow {
     package static var table: RowTable { .leases }
 
-    package static func write(_ key: LeaseID, to writer: inout FieldWriter) {
-        writer.u64BigEndian(key.rawValue)
-    }
-
-    package static func readKey(_ bytes: [UInt8]) throws(DecodeError) -> LeaseID {
-        LeaseID(rawValue: try KeyBytes.u64(bytes))
-    }
-
     package func writePayload(to writer: inout FieldWriter) { writer.lease(self) }
 
     package static func read(
@@ -191,14 +204,6 @@ extension Lease: StorableRow {
 
 extension Session: StorableRow {
     package static var table: RowTable { .sessions }
-
-    package static func write(_ key: SessionID, to writer: inout FieldWriter) {
-        writer.u64BigEndian(key.rawValue)
-    }
-
-    package static func readKey(_ bytes: [UInt8]) throws(DecodeError) -> SessionID {
-        SessionID(rawValue: try KeyBytes.u64(bytes))
-    }
 
     package func writePayload(to writer: inout FieldWriter) { writer.session(self) }
 
@@ -236,12 +241,6 @@ extension StoredAnswer: StorableRow {
 
 extension TenantUsage: StorableRow {
     package static var table: RowTable { .usage }
-
-    package static func write(_ key: String, to writer: inout FieldWriter) { writer.rawText(key) }
-
-    package static func readKey(_ bytes: [UInt8]) throws(DecodeError) -> String {
-        try KeyBytes.text(bytes)
-    }
 
     package func writePayload(to writer: inout FieldWriter) {
         writer.count(entries.count)
