@@ -24,6 +24,9 @@ public enum Limits {
     public static let requestIDBytes = 64
     /// The longest time that can be asked for, in milliseconds: ten years.
     public static let millisecondsMax: UInt64 = 10 * 366 * 86_400_000
+    /// The most pools of one ledger: the record of a gap names each whose grace is not the default,
+    /// and a frame is at most 1 MiB.
+    public static let pools = 4_096
     /// The most resources of one ledger; a resource is in memory, at about 300 bytes.
     public static let resources = 1_000_000
     /// The most leases that one frame of reclaim ends, so that it can not hurt latency.

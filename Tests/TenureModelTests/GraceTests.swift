@@ -9,7 +9,7 @@ struct GraceTests {
     private static func gap(
         ttl: UInt64,
         of milliseconds: UInt64,
-        _ settings: PoolSetting...
+        _ settings: [PoolSetting] = []
     ) throws -> (World, Grant) {
         var world = World()
         try world.ask(.setPool(name: "pool", settings: settings))
@@ -42,10 +42,7 @@ struct GraceTests {
     ])
     func `I5: the effective deadline is the later of deadline and grace`(row: Row) throws {
         let settings = row.setting.map { [$0] } ?? []
-        var (world, lease) = try Self.gap(ttl: row.ttl, of: row.gap, .tier(0))
-        if let setting = settings.first {
-            try world.ask(.setPool(name: "pool", settings: [setting]))
-        }
+        var (world, lease) = try Self.gap(ttl: row.ttl, of: row.gap, settings)
         // Give or take the nanoseconds that frames take.
         if row.allowance > 1 {
             world.pass(milliseconds: row.allowance - 1)
@@ -89,7 +86,7 @@ struct GraceTests {
 
     @Test
     func `grace never goes beyond the longest life`() throws {
-        var (world, lease) = try Self.gap(ttl: 5_000, of: 4_000, .maxLifetime(6_000))
+        var (world, lease) = try Self.gap(ttl: 5_000, of: 4_000, [.maxLifetime(6_000)])
         world.pass(milliseconds: 1_999)
         #expect(try world.ask(.check(lease.reference)).code == nil)
         world.pass(milliseconds: 1)
@@ -143,16 +140,46 @@ struct GraceTests {
         }
     }
 
-    @Test
-    func `what grace postponed comes up when grace is made shorter`() throws {
-        var (world, lease) = try Self.gap(ttl: 60_000, of: 90_000)
+    @Test(arguments: [0, 100, 60_000] as [UInt64])
+    func `a pool that changes its grace changes none that was given`(later: UInt64) throws {
+        var (world, lease) = try Self.gap(ttl: 60_000, of: 90_000, [.restartGrace(5_000)])
         try world.reclaim()
+        try world.ask(.setPool(name: "pool", settings: [.restartGrace(later)]))
+        world.pass(milliseconds: 4_999)
         #expect(try world.ask(.check(lease.reference)).code == nil)
-        try world.ask(.setPool(name: "pool", settings: [.restartGrace(100)]))
-        world.pass(milliseconds: 100)
+        try world.reclaim()
+        world.pass(milliseconds: 1)
         #expect(try world.ask(.check(lease.reference)).code == .expired)
         try world.reclaim()
         #expect(try world.count("free") == 4)
+    }
+
+    @Test
+    func `every pool has the grace that it had when the gap ended`() throws {
+        var world = World()
+        var leases: [(Grant, UInt64)] = []
+        // Names are not in the order of the bounds.
+        let bounds: [UInt64] = [10_000, 0, 7_000, 40_000, 30_000, 1, 2_000]
+        for (index, bound) in bounds.enumerated() {
+            try world.declarePool("p\(index)", .restartGrace(bound))
+            try world.declare("s\(index)", .slot, 1, pool: "p\(index)")
+            let request = AcquireRequest.of(1, pool: "p\(index)") { $0.ttlMilliseconds = 60_000 }
+            leases.append((try world.granted(request), bound))
+        }
+        let from = world.now.nanoseconds
+        world.pass(milliseconds: 70_000)
+        let end = world.now
+        try world.ask(.housekeeping(.grace(fromNanoseconds: from)))
+        world.checkpoint()
+        for (lease, bound) in leases.sorted(by: { $0.1 < $1.1 }) {
+            let last = end.advanced(byMilliseconds: bound)
+            if bound > 0 {
+                world.reach(LedgerTime(nanoseconds: last.nanoseconds - 1))
+                #expect(try world.ask(.check(lease.reference)).code == nil)
+                world.pass(nanoseconds: 1)
+            }
+            #expect(try world.ask(.check(lease.reference)).code == .expired)
+        }
     }
 
     @Test

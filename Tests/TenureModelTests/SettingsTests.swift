@@ -155,6 +155,16 @@ struct SettingsTests {
         #expect(try world.read(.pools).items.map { $0["name"]?.asString } == ["a", "pool"])
     }
 
+    @Test
+    func `there are at most 4,096 pools, and each of them can still be changed`() throws {
+        var world = World()
+        for index in 0..<Limits.pools { try world.declarePool("p\(index)", .restartGrace(7)) }
+        #expect(try world.ask(.setPool(name: "more", settings: [])).code == .busy)
+        #expect(try world.ask(.setPool(name: "p9", settings: [.tier(1)])).code == nil)
+        try world.ask(.deletePool(name: "p9"))
+        #expect(try world.ask(.setPool(name: "more", settings: [])).code == nil)
+    }
+
     /// How a lease ended, and whether its amounts wait out the lock-delay.
     @Test(arguments: [("release", false), ("revoke", true), ("expire", true)])
     func `an unclean end quarantines, a clean one does not`(end: String, waits: Bool) throws {

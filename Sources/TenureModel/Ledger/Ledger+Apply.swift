@@ -222,7 +222,6 @@ extension LedgerState {
                 pools[pool.name] = PoolState(pool: pool)
             } else {
                 pools[pool.name]?.pool = pool
-                dueQueue.reconsider()
             }
             changedPools[pool.name] = facts.position
         case .poolDeleted(let name):

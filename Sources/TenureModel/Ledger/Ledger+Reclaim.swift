@@ -11,8 +11,8 @@ extension LedgerState {
         switch task {
         case .opened(let opening): return Decision(.opened(opening), done)
         case .grace(let from):
-            let grace = Grace(from: LedgerTime(nanoseconds: from), end: now)
-            return Decision(grace.from < grace.end ? [.grace(grace)] : [], done)
+            let from = LedgerTime(nanoseconds: from)
+            return Decision(from < now ? [.grace(grace(from: from, to: now))] : [], done)
         case .raiseEpoch(let reason):
             invariant(facts.epoch < 0x7fff, "I4: the highest bit of a token is never set")
             return Decision(.epochRaised(to: facts.epoch + 1, reason: reason), done)

@@ -13,6 +13,9 @@ extension LedgerState {
         guard Names.isValid(name) else {
             return Decision(refused: .malformed, "POOL '\(name.printable)' is no name")
         }
+        guard pools[name] != nil || pools.count < Limits.pools else {
+            return Decision(refused: .busy, "the ledger has \(Limits.pools) pools, its limit")
+        }
         var pool = pools[name]?.pool ?? Pool(name: name, settings: PoolSettings())
         for setting in settings { pool.settings.set(setting) }
         if let fault = pool.settings.fault { return Decision(refused: .malformed, fault) }

@@ -12,17 +12,33 @@ extension LedgerState {
         heldSince: LedgerTime,
         ttlMilliseconds: UInt64,
         lifetimeEnd: LedgerTime,
-        graceMilliseconds: UInt64
+        bound: (Grace) -> UInt64
     ) -> LedgerTime {
         var end = deadline
         for grace in facts.graces
         where heldSince < grace.end && end > grace.from && end < .never {
-            let gap = grace.end.milliseconds(since: grace.from)
-            let allowance = min(ttlMilliseconds, gap, graceMilliseconds)
+            let allowance = min(ttlMilliseconds, bound(grace))
             let until = grace.end.advanced(byMilliseconds: allowance)
             end = max(end, min(until, lifetimeEnd))
         }
         return end
+    }
+
+    /// A gap with what the pools give after it, as their settings are now.
+    func grace(from: LedgerTime, to end: LedgerTime) -> Grace {
+        let gap = end.milliseconds(since: from)
+        let usual = min(gap, PoolSettings().restartGrace)
+        let others = pools.values.compactMap { state -> Grace.PoolBound? in
+            let bound = min(gap, state.pool.settings.restartGrace)
+            if bound == usual { return nil }
+            return Grace.PoolBound(pool: state.pool.name, milliseconds: bound)
+        }
+        return Grace(
+            from: from,
+            end: end,
+            milliseconds: usual,
+            others: others.sorted { $0.pool < $1.pool }
+        )
     }
 
     /// Remembers a gap, and forgets those before it when nothing can live by them any more.
@@ -37,14 +53,12 @@ extension LedgerState {
     /// When a lease falls due by its own deadline, grace included.
     func dueTime(of lease: Lease) -> LedgerTime {
         guard lease.state != .quarantined else { return lease.deadline }
-        let settings = pools[lease.terms.pool]?.pool.settings ?? PoolSettings()
         return effective(
             lease.deadline,
             heldSince: lease.terms.granted,
             ttlMilliseconds: lease.terms.ttlMilliseconds,
-            lifetimeEnd: lease.terms.lifetimeEnd,
-            graceMilliseconds: settings.restartGrace
-        )
+            lifetimeEnd: lease.terms.lifetimeEnd
+        ) { $0.bound(of: lease.terms.pool) }
     }
 
     /// When a session falls due, grace included.
@@ -54,9 +68,8 @@ extension LedgerState {
             session.deadline,
             heldSince: .zero,
             ttlMilliseconds: session.ttlMilliseconds,
-            lifetimeEnd: .never,
-            graceMilliseconds: PoolSettings().restartGrace
-        )
+            lifetimeEnd: .never
+        ) { $0.milliseconds }
     }
 
     /// When the lease ends without renewal: its own deadline or its session's.
@@ -126,13 +139,5 @@ extension LedgerState {
             .fenced,
             "token \(token.rawValue) is not the current token of \(subject); stop using it"
         )
-    }
-}
-
-extension Grace {
-    /// Until when something may live by this gap: no longer than it was, and at most an hour.
-    fileprivate var reach: LedgerTime {
-        let gap = end.milliseconds(since: from)
-        return end.advanced(byMilliseconds: min(gap, PoolSettings.restartGraceMax))
     }
 }

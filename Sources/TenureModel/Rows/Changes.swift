@@ -49,15 +49,54 @@ package struct LedgerFacts: Hashable, Sendable {
 }
 
 /// A gap in which holders could not renew, and how long they have after it.
+///
+/// The bounds are those at the end of the gap. A pool that changes its mind later changes nothing
+/// for what lived through the gap: what has ended stays ended.
 package struct Grace: Hashable, Sendable {
+    /// The longest grace of the leases of one pool.
+    package struct PoolBound: Hashable, Sendable {
+        package let pool: String
+        /// In milliseconds.
+        package let milliseconds: UInt64
+
+        package init(pool: String, milliseconds: UInt64) {
+            self.pool = pool
+            self.milliseconds = milliseconds
+        }
+    }
+
     /// When the gap began: what was due before it stays due.
     package let from: LedgerTime
     /// When the gap ended.
     package let end: LedgerTime
+    /// The longest grace of sessions, and of leases of pools that are not in `others`, in
+    /// milliseconds; not longer than the gap.
+    package let milliseconds: UInt64
+    /// The pools that had another bound, by name.
+    package let others: [PoolBound]
 
-    package init(from: LedgerTime, end: LedgerTime) {
+    package init(from: LedgerTime, end: LedgerTime, milliseconds: UInt64, others: [PoolBound]) {
         self.from = from
         self.end = end
+        self.milliseconds = milliseconds
+        self.others = others
+    }
+
+    /// The longest grace of leases of `pool`, in milliseconds; O(log n).
+    func bound(of pool: String) -> UInt64 {
+        var range = others.indices
+        while !range.isEmpty {
+            let middle = range.lowerBound + range.count / 2
+            let other = others[middle]
+            if other.pool == pool { return other.milliseconds }
+            range = other.pool < pool ? middle + 1..<range.upperBound : range.lowerBound..<middle
+        }
+        return milliseconds
+    }
+
+    /// Until when something may live by this gap at the latest.
+    var reach: LedgerTime {
+        end.advanced(byMilliseconds: others.reduce(milliseconds) { max($0, $1.milliseconds) })
     }
 }
 

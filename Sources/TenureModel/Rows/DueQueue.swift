@@ -55,13 +55,6 @@ struct DueQueue {
         postponed.insert(Postponed(time: time, entry: entry))
     }
 
-    /// Lets what is postponed come up again under its own time: grace may have become shorter.
-    mutating func reconsider() {
-        postponed = Heap(
-            postponed.unordered.map { Postponed(time: $0.entry.key.time, entry: $0.entry) }
-        )
-    }
-
     /// Starts a new generation.
     mutating func freeze() {
         while let waiting = frozen.popMin() { recent.insert(waiting) }

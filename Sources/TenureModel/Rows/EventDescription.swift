@@ -52,6 +52,8 @@ extension Event {
             [
                 .init("from", .count(grace.from.nanoseconds)),
                 .init("end", .count(grace.end.nanoseconds)),
+                .init("milliseconds", .count(grace.milliseconds)),
+                .init("others", .list(grace.others.map(\.document))),
             ]
         case .epochRaised(let epoch, let reason):
             [.init("epoch", .count(UInt64(epoch))), .init("reason", .string(reason))]
@@ -153,6 +155,12 @@ extension [Placement] {
                 ])
             }
         )
+    }
+}
+
+extension Grace.PoolBound {
+    fileprivate var document: Document {
+        .map([.init("pool", .string(pool)), .init("milliseconds", .count(milliseconds))])
     }
 }
 

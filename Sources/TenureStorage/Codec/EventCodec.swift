@@ -8,7 +8,7 @@
 //   tag  event             fields
 //     1  opened            boot text · boot ns u64 · wall ns u64 · namespace u64 · recovery text
 //                          · version text · estimate u8
-//     2  grace             from u64 · end u64
+//     2  grace             from u64 · end u64 · ms u64 · count · each: pool text · ms u64
 //     3  pool set          name text · strategy u8 · 7 settings u64, in the order of their keys
 //     4  pool deleted      name text
 //     5  resource set      id u32 · name text · pool text · kind text · capacity u64

@@ -72,6 +72,12 @@ extension FieldWriter {
     mutating func grace(_ grace: Grace) {
         time(grace.from)
         time(grace.end)
+        u64(grace.milliseconds)
+        count(grace.others.count)
+        for other in grace.others {
+            text(other.pool)
+            u64(other.milliseconds)
+        }
     }
 
     mutating func settings(_ settings: PoolSettings) {
@@ -184,7 +190,14 @@ extension ByteReader {
 
     mutating func grace() throws(DecodeError) -> Grace {
         let from = try time()
-        return Grace(from: from, end: try time())
+        let end = try time()
+        let milliseconds: UInt64 = try read()
+        var others: [Grace.PoolBound] = []
+        for _ in 0..<(try readCount()) {
+            let pool = try readString()
+            others.append(Grace.PoolBound(pool: pool, milliseconds: try read()))
+        }
+        return Grace(from: from, end: end, milliseconds: milliseconds, others: others)
     }
 
     mutating func settings() throws(DecodeError) -> PoolSettings {

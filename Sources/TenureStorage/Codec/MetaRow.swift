@@ -5,7 +5,7 @@
 //   payload   format u16 = 1 · ledger id 16 bytes · seal 32 bytes · digest low u64 · high u64
 //             · 9 counts u64 (pools to members) · ledger time u64 · epoch u16
 //             · next resource u32 · leases u64 · sessions u64 · answers u64 · opened at u64
-//             · opening optional · count of gaps, each: from u64 · end u64
+//             · opening optional · count of gaps, each with the fields of event 2
 //
 // The position is the checkpoint's own. The row is not part of the digest, which it holds.
 

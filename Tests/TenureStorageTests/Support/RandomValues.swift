@@ -220,7 +220,14 @@ struct RandomValues {
         )
     }
 
-    mutating func grace() -> Grace { Grace(from: time(), end: time()) }
+    mutating func grace() -> Grace {
+        Grace(
+            from: time(),
+            end: time(),
+            milliseconds: u64(),
+            others: list { Grace.PoolBound(pool: $0.name(), milliseconds: $0.u64()) }
+        )
+    }
 
     mutating func facts() -> LedgerFacts {
         var facts = LedgerFacts()

@@ -82,7 +82,14 @@ enum SampleEvents {
                 isEstimate: true
             )
         ),
-        .grace(Grace(from: LedgerTime(nanoseconds: 4), end: LedgerTime(nanoseconds: 5))),
+        .grace(
+            Grace(
+                from: LedgerTime(nanoseconds: 4),
+                end: LedgerTime(nanoseconds: 5),
+                milliseconds: 6,
+                others: [Grace.PoolBound(pool: "gpus", milliseconds: 7)]
+            )
+        ),
         .poolSet(Pool(name: "gpus", settings: PoolSettings())),
         .poolDeleted(name: "gpus"),
         .resourceSet(declaration),
