@@ -120,6 +120,28 @@ struct LeaseTests {
         #expect(try world.ask(.revoke(lease.lease, reason: "x")).ending?.status == .alreadyEnded)
     }
 
+    /// Whatever has become of the ledger meanwhile, whose token it is decides.
+    @Test(arguments: [false, true])
+    func `what ended stays known as ended, in later epochs and after a restart`(
+        isRaised: Bool
+    ) throws {
+        var world = try World.slots(3)
+        let lease = try world.granted(.of(1))
+        try world.ask(.release(lease.reference, parts: nil))
+        if isRaised { try world.ask(.housekeeping(.raiseEpoch(reason: "cut"))) }
+        world.checkpoint()
+        try world.restart()
+        let later = try world.granted(.of(1))
+        #expect(later.token.epoch == (isRaised ? 2 : 1))
+        #expect(try world.ask(.check(lease.reference)).code == .expired)
+        #expect(
+            try world.ask(.release(lease.reference, parts: nil)).ending?.status == .alreadyEnded
+        )
+        let mixed = LeaseReference(lease: lease.lease, token: later.token)
+        #expect(try world.ask(.release(mixed, parts: nil)).code == .fenced)
+        #expect(try world.ask(.check(later.reference)).code == nil)
+    }
+
     @Test
     func `a part is given back and never more than is held`() throws {
         var world = try World.hosts(1)

@@ -205,6 +205,50 @@ enum RefusalRows {
             try $0.ask(.release(lease, parts: nil))
             return try $0.ask(.release(token(lease, 9 << 48 | 1), parts: nil))
         },
+        RefusalRow("release of an ended lease with a later lease's token", .fenced, ["token"]) {
+            let first = try lease(&$0)
+            try $0.ask(.release(first, parts: nil))
+            let second = try lease(&$0)
+            return try $0.ask(.release(token(first, second.token.rawValue), parts: nil))
+        },
+        RefusalRow("check of an ended lease with a later position's token", .fenced, ["token"]) {
+            let first = try lease(&$0)
+            try $0.ask(.release(first, parts: nil))
+            return try $0.ask(.check(token(first, first.token.rawValue + 1)))
+        },
+        RefusalRow("release a session as a lease", .notFound, ["never granted"]) {
+            let session = try $0.opened(ttl: 10).session.rawValue
+            let reference = LeaseReference(
+                lease: LeaseID(rawValue: session),
+                token: Token(rawValue: session)
+            )
+            return try $0.ask(.release(reference, parts: nil))
+        },
+        RefusalRow("revoke a session as a lease", .notFound, ["never granted"]) {
+            let session = try $0.opened(ttl: 10).session.rawValue
+            return try $0.ask(.revoke(LeaseID(rawValue: session), reason: "why"))
+        },
+        RefusalRow("close a lease as a session", .notFound, ["never opened"]) {
+            let lease = try lease(&$0)
+            let session = SessionID(rawValue: lease.lease.rawValue)
+            return try $0.ask(.closeSession(.init(session: session, token: lease.token)))
+        },
+        RefusalRow("check a lease of an epoch before its position", .notFound, ["never granted"]) {
+            _ = try lease(&$0)
+            try $0.ask(.housekeeping(.raiseEpoch(reason: "cut")))
+            let later = try lease(&$0)
+            let id = later.token.rawValue - (1 << 48)
+            let other = LeaseReference(lease: LeaseID(rawValue: id), token: Token(rawValue: id))
+            return try $0.ask(.check(other))
+        },
+        RefusalRow("check a lease of an epoch behind its position", .notFound, ["never granted"]) {
+            let first = try lease(&$0)
+            try $0.ask(.release(first, parts: nil))
+            try $0.ask(.housekeeping(.raiseEpoch(reason: "cut")))
+            let id = first.token.rawValue + (1 << 48)
+            let other = LeaseReference(lease: LeaseID(rawValue: id), token: Token(rawValue: id))
+            return try $0.ask(.check(other))
+        },
         RefusalRow("close a session with another token", .fenced, ["token"]) {
             let session = try $0.opened(ttl: 10)
             let other = Token(rawValue: session.token.rawValue - 1)

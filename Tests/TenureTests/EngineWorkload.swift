@@ -196,10 +196,10 @@ extension EngineWorkload {
             guard let limit else { return .deleteQuota(tenant: tenant, kind: kind) }
             return .setQuota(tenant: tenant, kind: kind, limit: limit)
         case .stale(let id):
-            // The token before the first of this ledger can not be anyone's.
+            // Another's token, or nobody's: not this lease's in any case.
             let reference = LeaseReference(
                 lease: LeaseID(rawValue: id),
-                token: Token(rawValue: id - 1)
+                token: Token(rawValue: id % 2 == 0 ? id - 1 : id + 1)
             )
             return .release(reference, parts: nil)
         }

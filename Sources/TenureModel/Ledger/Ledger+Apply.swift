@@ -29,6 +29,7 @@ extension LedgerState {
         case .epochRaised(let epoch, _):
             invariant(epoch > facts.epoch, "I4: the epoch only rises")
             facts.epoch = epoch
+            facts.epochSince = facts.position
         case .grace(let grace): note(grace)
         case .granted(let record): try applyGrant(record)
         case .committed(let id, let deadline, let kept): try applyCommit(id, deadline, kept)

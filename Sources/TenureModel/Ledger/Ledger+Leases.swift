@@ -163,9 +163,14 @@ extension LedgerState {
                 "a reason is 1 to \(Limits.textBytes) bytes without control characters"
             )
         }
-        guard let lease = try lease(id), lease.state != .quarantined else {
-            return alreadyEnded(LeaseReference(lease: id, token: Token(rawValue: id.rawValue)))
+        let reference = LeaseReference(lease: id, token: Token(rawValue: id.rawValue))
+        guard let lease = try lease(id) else {
+            if case .refused(let refusal) = try absent(reference) {
+                return Decision(.refused(refusal))
+            }
+            return alreadyEnded(reference)
         }
+        if lease.state == .quarantined { return alreadyEnded(reference) }
         let event = Event.reclaimed(
             [reclaimed(lease, cause: .revoked, now: now)],
             cause: .revoked,
@@ -208,18 +213,11 @@ extension LedgerState {
 
     /// Ending what has ended is a success: a client that lost the answer may ask again.
     private func alreadyEnded(_ reference: LeaseReference) -> Decision {
-        let id = Token(rawValue: reference.lease.rawValue)
-        guard wasGiven(id) else {
-            return Decision(
-                refused: .notFound,
-                "lease \(id.rawValue) was never granted by this ledger; check the id"
-            )
-        }
-        return Decision(
+        Decision(
             .ended(
                 Ending(
                     status: .alreadyEnded,
-                    id: id.rawValue,
+                    id: reference.lease.rawValue,
                     placements: [],
                     position: facts.position
                 )

@@ -104,7 +104,7 @@ extension LedgerState {
         let id = reference.session
         guard let session = try session(id) else {
             let token = Token(rawValue: id.rawValue)
-            guard wasGiven(token) else {
+            guard wasGiven(token), try lease(LeaseID(rawValue: id.rawValue)) == nil else {
                 return .refused(
                     Refusal(
                         .notFound,

@@ -99,7 +99,7 @@ extension LedgerState {
 
     /// Finds a lease and checks its token.
     func locate(_ reference: LeaseReference, now: LedgerTime) throws(RowFault) -> Located {
-        guard let lease = try lease(reference.lease) else { return absent(reference) }
+        guard let lease = try lease(reference.lease) else { return try absent(reference) }
         guard reference.token == lease.token else {
             return .refused(staleToken(reference.token, of: "lease \(reference.lease.rawValue)"))
         }
@@ -107,23 +107,32 @@ extension LedgerState {
         return end > now ? .valid(lease, end: end) : .ended
     }
 
-    /// A lease without a row has ended when its id says that it was granted.
-    private func absent(_ reference: LeaseReference) -> Located {
+    /// What is known of a lease without a row.
+    ///
+    /// It has ended when its id can be one that was granted, which is its only token: who has that
+    /// token has had the lease.
+    func absent(_ reference: LeaseReference) throws(RowFault) -> Located {
         let id = Token(rawValue: reference.lease.rawValue)
-        guard wasGiven(id) else {
-            let sentence = "lease \(reference.lease.rawValue) was never granted by this ledger"
+        // One position gives one token: what is a session has never been a lease.
+        guard wasGiven(id), try session(SessionID(rawValue: id.rawValue)) == nil else {
+            let sentence = "lease \(id.rawValue) was never granted by this ledger"
             return .refused(Refusal(.notFound, sentence + "; check the id"))
         }
-        guard reference.token >= id, wasGiven(reference.token) else {
-            return .refused(staleToken(reference.token, of: "lease \(reference.lease.rawValue)"))
+        guard reference.token == id else {
+            return .refused(staleToken(reference.token, of: "lease \(id.rawValue)"))
         }
         return .ended
     }
 
     /// Whether this ledger may have given the token out, as far as its bits tell.
+    ///
+    /// A position belongs to one epoch: a token of another one at the same position is none.
     func wasGiven(_ token: Token) -> Bool {
-        token.position > 0 && token.position <= facts.position && token.epoch > 0
-            && token.epoch <= facts.epoch
+        guard token.position > 0, token.position <= facts.position, token.epoch > 0 else {
+            return false
+        }
+        return token.position > facts.epochSince
+            ? token.epoch == facts.epoch : token.epoch < facts.epoch
     }
 
     /// The refusal of a token that is not the current one.

@@ -30,6 +30,8 @@ package struct LedgerFacts: Hashable, Sendable {
     package var time = LedgerTime.zero
     /// From 1; raised only when acknowledged history may be missing.
     package var epoch: UInt16 = 1
+    /// The position at which the epoch began; 0 for the first.
+    package var epochSince: Position = 0
     /// The number that the next resource gets.
     package var nextResource: UInt32 = 1
     /// The latest gaps in which holders could not renew, oldest first.

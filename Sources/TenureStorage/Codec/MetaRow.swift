@@ -4,8 +4,8 @@
 //   value     checksum u64 · position u64 · payload, as of every row
 //   payload   format u16 = 1 · ledger id 16 bytes · seal 32 bytes · digest low u64 · high u64
 //             · 9 counts u64 (pools to members) · ledger time u64 · epoch u16
-//             · next resource u32 · leases u64 · sessions u64 · answers u64 · opened at u64
-//             · opening optional · count of gaps, each with the fields of event 2
+//             · epoch since u64 · next resource u32 · leases u64 · sessions u64 · answers u64
+//             · opened at u64 · opening optional · count of gaps, each with the fields of event 2
 //
 // The position is the checkpoint's own. The row is not part of the digest, which it holds.
 
@@ -63,6 +63,7 @@ extension StoredCheckpoint: StorableRow {
         for table in RowTable.counted { writer.u64(counts[table]) }
         writer.time(facts.time)
         writer.u16(facts.epoch)
+        writer.u64(facts.epochSince)
         writer.u32(facts.nextResource)
         writer.u64(facts.leases)
         writer.u64(facts.sessions)
@@ -101,6 +102,7 @@ extension ByteReader {
         facts.position = position
         facts.time = try time()
         facts.epoch = try read()
+        facts.epochSince = try read()
         facts.nextResource = try read()
         facts.leases = try read()
         facts.sessions = try read()

@@ -234,6 +234,7 @@ struct RandomValues {
         facts.position = u64()
         facts.time = time()
         facts.epoch = UInt16(truncatingIfNeeded: u64())
+        facts.epochSince = u64()
         facts.nextResource = u32()
         facts.graces = list { $0.grace() }
         facts.opening = maybe { $0.opening() }
