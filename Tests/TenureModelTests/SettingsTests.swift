@@ -191,4 +191,38 @@ struct SettingsTests {
         try world.reclaim()
         #expect(try world.count("free") == 2)
     }
+
+    /// Whether a lease that ends uncleanly waits out the lock-delay, by what it holds.
+    @Test(arguments: [
+        ("cpu", false), ("memory", false), ("disk", false), ("network", false),
+        ("gpu", true), ("licence", true),
+    ])
+    func `only what is exclusive is quarantined`(name: String, waits: Bool) throws {
+        let kind = try #require(Kind(name))
+        var world = World()
+        try world.declarePool("pool", .lockDelay(500))
+        try world.declare("it", kind, 2)
+        let lease = try world.granted(.of(1, kind))
+        try world.ask(.revoke(lease.lease, reason: "test"))
+        #expect(try world.count("quarantined", of: "it") == (waits ? 1 : 0))
+        #expect(try world.count("free", of: "it") == (waits ? 1 : 2))
+    }
+
+    @Test
+    func `what is held beside a device waits with it, and comes back with it`() throws {
+        var world = try World.hosts(1, gpus: 1, .lockDelay(500))
+        let claim = Claim.of((.gpu, 500), (.memory, 4 << 30), (.cpu, 1000))
+        let lease = try world.granted(AcquireRequest(pool: "pool", claims: [claim]))
+        // Given back before the end, so nobody uses it.
+        let part = [Part(resource: "n0-mem", quantity: "1Gi")]
+        try world.ask(.release(lease.reference, parts: part))
+        try world.ask(.revoke(lease.lease, reason: "test"))
+        #expect(try world.count("quarantined", of: "n0-g0") == 500)
+        #expect(try world.count("quarantined", of: "n0-mem") == 3 << 30)
+        #expect(try world.count("quarantined", of: "n0-cpu") == 1000)
+        world.pass(milliseconds: 500)
+        try world.reclaim()
+        #expect(try world.count("free", of: "n0-cpu") == 8000)
+        #expect(try world.count("free", of: "n0-mem") == 64 << 30)
+    }
 }

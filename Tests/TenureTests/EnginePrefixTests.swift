@@ -20,7 +20,7 @@ struct EnginePrefixTests {
         stoppingAfter count: Int?
     ) throws -> (world: EngineWorld, operations: Int) {
         var work = EngineWorkload(seed: seed)
-        var world = try EngineSimulation.makeWorld(quarantining: seed % 2 == 0 ? ["slow"] : [])
+        var world = try EngineSimulation.makeWorld(quarantining: seed % 2 == 0 ? ["main"] : [])
         world.checkpointRows = 8
         let start = world.disk.operationCount
         if let count { world.disk.stop(after: count) }

@@ -39,9 +39,14 @@ extension LedgerState {
     }
 
     /// A lease as it is taken back: at once, or quarantined for the pool's lock-delay.
+    ///
+    /// Quarantined when it holds something exclusive that whoever lost it may still be using. What
+    /// it holds beside that stays with it.
     func reclaimed(_ lease: Lease, cause: ReclaimCause, now: LedgerTime) -> Reclaimed {
         let delay = pools[lease.terms.pool]?.pool.settings.lockDelay ?? 0
-        let waits = delay > 0 && cause.isUnclean && lease.state == .held
+        let waits =
+            delay > 0 && cause.isUnclean && lease.state == .held
+            && lease.placements.contains { resource($0.resource)?.kind.isExclusive ?? true }
         return Reclaimed(
             lease: lease.id,
             quarantinedUntil: waits ? now.advanced(byMilliseconds: delay) : nil

@@ -28,6 +28,17 @@ public struct Kind: Hashable, Comparable, Sendable {
     /// Graphics processors, in thousandths of a device.
     public static let gpu = Kind(known: "gpu")
 
+    /// Whether an amount of it is a thing of its own, such as a device or a licence.
+    ///
+    /// What a lost holder may still be using must not be granted anew at once. The others are
+    /// shares of what a host divides among all its processes.
+    package var isExclusive: Bool {
+        switch self {
+        case .cpu, .memory, .disk, .network: false
+        default: true
+        }
+    }
+
     /// The unit in which amounts of this kind are counted.
     public var baseUnit: BaseUnit {
         switch name {

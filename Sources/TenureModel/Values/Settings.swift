@@ -12,7 +12,7 @@ public enum PoolSetting: Hashable, Sendable {
     case ttlMax(UInt64)
     /// The longest life of a lease, renewals included, in milliseconds; 0 for none.
     case maxLifetime(UInt64)
-    /// How long amounts stay quarantined after an unclean end, in milliseconds.
+    /// How long what holds devices stays quarantined after an unclean end, in milliseconds.
     case lockDelay(UInt64)
     /// The longest grace after a gap, in milliseconds.
     case restartGrace(UInt64)
@@ -32,7 +32,7 @@ public struct PoolSettings: Hashable, Sendable {
     public var ttlMax: UInt64 = 30 * 86_400_000
     /// The longest life of a lease, renewals included; 0 for none.
     public var maxLifetime: UInt64 = 0
-    /// How long amounts stay quarantined after an unclean end: not at all.
+    /// How long what holds devices stays quarantined after an unclean end: not at all.
     public var lockDelay: UInt64 = 0
     /// The longest grace after a gap: 10 s.
     public var restartGrace: UInt64 = 10_000
