@@ -66,7 +66,15 @@ struct TimelineTests {
         ("quota a", .quotaSet(Quota(tenant: "a", kind: .gpu, limit: 1))),
         (
             "refused ab",
-            .refused(RefusalRecord(tenant: "ab", pool: "p", code: .exhausted, message: ""))
+            .refused(
+                RefusalRecord(
+                    tenant: "ab",
+                    pool: "p",
+                    code: .exhausted,
+                    limit: "",
+                    message: ""
+                )
+            )
         ),
     ]
 

@@ -5,7 +5,7 @@
 // keeps free on the disk Headroom's.
 
 /// The bounds of the writer and of what waits for it.
-enum EngineLimits {
+package enum EngineLimits {
     /// The most commands that wait for the writer: about 16 MiB; past it they are turned away.
     static let waitingCommands = 65_536
     /// How many commands one group takes before it is committed: none waits long for the others.
@@ -28,8 +28,10 @@ enum EngineLimits {
     static let watchedSessionsPerStep = 256
     /// The most sorts of refusal that are told apart in one second, for the record of them.
     ///
-    /// Past it they are neither recorded nor counted apart: refusals can not fill log or memory.
-    static let refusalSorts = 1_000
+    /// Past it they are counted by code alone: refusals can not fill log or memory.
+    package static let refusalSorts = 1_000
+    /// The most bytes of those sorts: a quarter of what one frame can hold.
+    static let refusalSortBytes = 256 << 10
     /// The most notices that wait for a reader in this process; past it the oldest are dropped.
     static let waitingNotices = 4_096
 }

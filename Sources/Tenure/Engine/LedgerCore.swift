@@ -132,9 +132,12 @@ package final class LedgerCore {
 
     private func refuse(_ submission: Submission, _ refusal: Refusal) throws(LedgerFailure) {
         counters.refused += 1
-        if let record = refusals.record(submission.command, refusal) {
-            try perform(.refused(record))
-        }
+        let record = refusals.record(
+            submission.command,
+            refusal,
+            isCountingOnly: isReadOnly
+        )
+        if let record { try perform(.refused(record)) }
         outbox.add(.refused(refusal), to: submission)
     }
 
@@ -271,6 +274,7 @@ package final class LedgerCore {
     }
 
     private func recordCountedRefusals() throws(LedgerFailure) {
+        guard !isReadOnly else { return }
         let counts = refusals.turn(now: now)
         if !counts.isEmpty { try perform(.refusalsCounted(counts)) }
     }

@@ -47,10 +47,14 @@ public struct Refusal: Error, Hashable, Sendable {
     public let code: RefusalCode
     /// Why, for people: names the limiting thing and the remedy.
     public let message: String
+    /// The limit that stands in the way, for those who count: a quota as `tenant kind`, a kind, or
+    /// nothing where there is only one limit of the code.
+    public let limit: String
 
     /// A refusal with its reason and remedy.
-    public init(_ code: RefusalCode, _ message: String) {
+    public init(_ code: RefusalCode, _ message: String, limit: String = "") {
         self.code = code
         self.message = message
+        self.limit = limit
     }
 }

@@ -24,8 +24,8 @@ package struct Decision: Sendable {
     }
 
     /// A refusal.
-    init(refused code: RefusalCode, _ message: String) {
-        self.init([], .refused(Refusal(code, message)))
+    init(refused code: RefusalCode, _ message: String, limit: String = "") {
+        self.init([], .refused(Refusal(code, message, limit: limit)))
     }
 }
 

@@ -58,7 +58,7 @@ extension LedgerState {
             if let infeasible = infeasible(request) {
                 return refuseForGood(request, infeasible, body: body, now: now)
             }
-            return Decision(refused: .exhausted, exhaustion(of: request))
+            return Decision(.refused(exhaustion(of: request)))
         }
         guard placer.placements.count <= Limits.partsPerLease else {
             return Decision(
@@ -224,7 +224,8 @@ extension LedgerState {
                 return Refusal(
                     .quota,
                     "tenant \(level) uses \(text(before)) of its \(total.kind.name) quota of "
-                        + "\(text(quota.limit)); \(text(total.amount)) more does not fit"
+                        + "\(text(quota.limit)); \(text(total.amount)) more does not fit",
+                    limit: "\(level) \(total.kind.name)"
                 )
             }
         }
@@ -260,10 +261,10 @@ extension LedgerState {
             in: &pools.values[slot].index
         )
         if fits { return nil }
-        return Refusal(.unsatisfiable, infeasibility(of: request, pools.values[slot].index))
+        return infeasibility(of: request, pools.values[slot].index)
     }
 
-    private func infeasibility(of request: AcquireRequest, _ index: PlaceIndex) -> String {
+    private func infeasibility(of request: AcquireRequest, _ index: PlaceIndex) -> Refusal {
         for claim in request.claims {
             for wanted in claim.amounts {
                 let largest = index.largestPlace(of: wanted.kind)
@@ -273,25 +274,52 @@ extension LedgerState {
                         + "or declare it with RESOURCE SET"
                 }
                 if wanted.amount > largest {
-                    return "\(wanted.kind.name)=\(text(wanted.amount)) in one place is more than "
-                        + "any place of pool \(request.pool) has; the largest has "
-                        + "\(wanted.kind.name)=\(text(largest)); ask for less, or for more places"
+                    return Refusal(
+                        .unsatisfiable,
+                        "\(wanted.kind.name)=\(text(wanted.amount)) in one place is more than "
+                            + "any place of pool \(request.pool) has; the largest has "
+                            + "\(wanted.kind.name)=\(text(largest)); ask for less, or for more "
+                            + "places",
+                        limit: wanted.kind.name
+                    )
                 }
             }
         }
         for wanted in request.claims.flatMap(\.amounts)
         where wanted.kind == .gpu && wanted.amount > 1000 && wanted.amount % 1000 != 0 {
-            return "gpu=\(Quantity.text(wanted.amount, kind: .gpu)) is more than one device and "
-                + "no sum of whole ones; ask for gpu=\(wanted.amount / 1000) and, as a claim of "
-                + "its own, gpu=\(wanted.amount % 1000)m"
+            return Refusal(
+                .unsatisfiable,
+                "gpu=\(Quantity.text(wanted.amount, kind: .gpu)) is more than one device and "
+                    + "no sum of whole ones; ask for gpu=\(wanted.amount / 1000) and, as a claim "
+                    + "of its own, gpu=\(wanted.amount % 1000)m",
+                limit: wanted.kind.name
+            )
         }
-        return "the claims do not fit pool \(request.pool) even when it is empty; ask for less, "
-            + "or widen SELECT"
+        return Refusal(
+            .unsatisfiable,
+            "the claims do not fit pool \(request.pool) even when it is empty; ask for less, "
+                + "or widen SELECT"
+        )
     }
 
-    private func exhaustion(of request: AcquireRequest) -> String {
-        "pool \(request.pool) has not enough free in one place for what was asked; "
-            + "retry when leases end"
+    /// Names the first kind of which no place has enough; often only together is too much asked.
+    private func exhaustion(of request: AcquireRequest) -> Refusal {
+        for wanted in request.claims.flatMap(\.amounts) {
+            let most = pools[request.pool]?.index.largestFree(of: wanted.kind) ?? 0
+            guard wanted.amount > most else { continue }
+            let text = { Quantity.text($0, kind: wanted.kind) }
+            return Refusal(
+                .exhausted,
+                "no place of pool \(request.pool) has \(wanted.kind.name)=\(text(wanted.amount)) "
+                    + "free; the most is \(wanted.kind.name)=\(text(most)); retry when leases end",
+                limit: wanted.kind.name
+            )
+        }
+        return Refusal(
+            .exhausted,
+            "pool \(request.pool) has not enough free in one place for what was asked; "
+                + "retry when leases end"
+        )
     }
 
     /// The refusal that repeating can not change; it uses up the request id.

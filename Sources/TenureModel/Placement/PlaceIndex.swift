@@ -118,6 +118,12 @@ struct PlaceIndex {
         return max(tree.singleCapacity.nodes[1], tree.wholeCapacity.nodes[1])
     }
 
+    /// No place can give more of `kind` now; one that can give this much may not be usable.
+    func largestFree(of kind: Kind) -> UInt64 {
+        guard let tree = trees.first(where: { $0.kind == kind }) else { return 0 }
+        return max(tree.single.nodes[1], tree.whole.nodes[1])
+    }
+
     private mutating func addPlace(_ name: String) -> Int {
         let slot = places.count
         places.append(Place(name: name))

@@ -103,14 +103,17 @@ public struct RefusalRecord: Hashable, Sendable {
     public let pool: String
     /// Why.
     public let code: RefusalCode
+    /// The limit that stood in the way; see `Refusal.limit`.
+    public let limit: String
     /// Why, in full.
     public let message: String
 
     /// A refusal with its facts.
-    public init(tenant: String, pool: String, code: RefusalCode, message: String) {
+    public init(tenant: String, pool: String, code: RefusalCode, limit: String, message: String) {
         self.tenant = tenant
         self.pool = pool
         self.code = code
+        self.limit = limit
         self.message = message
     }
 }
@@ -123,14 +126,17 @@ public struct RefusalCount: Hashable, Sendable {
     public let pool: String
     /// Why.
     public let code: RefusalCode
+    /// The limit that stood in the way; see `Refusal.limit`.
+    public let limit: String
     /// How many.
     public let count: UInt64
 
     /// A count with its facts.
-    public init(tenant: String, pool: String, code: RefusalCode, count: UInt64) {
+    public init(tenant: String, pool: String, code: RefusalCode, limit: String, count: UInt64) {
         self.tenant = tenant
         self.pool = pool
         self.code = code
+        self.limit = limit
         self.count = count
     }
 }

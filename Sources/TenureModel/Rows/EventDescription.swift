@@ -132,6 +132,7 @@ extension Event {
             [
                 .init("tenant", .string(record.tenant)), .init("pool", .string(record.pool)),
                 .init("code", .string(record.code.rawValue)),
+                .init("limit", .string(record.limit)),
                 .init("message", .string(record.message)),
             ]
         case .refusalsCounted(let counts):
@@ -177,7 +178,8 @@ extension RefusalCount {
     fileprivate var document: Document {
         .map([
             .init("tenant", .string(tenant)), .init("pool", .string(pool)),
-            .init("code", .string(code.rawValue)), .init("count", .count(count)),
+            .init("code", .string(code.rawValue)), .init("limit", .string(limit)),
+            .init("count", .count(count)),
         ])
     }
 }

@@ -70,9 +70,16 @@ extension ByteReader {
             let tenant = try readString()
             let pool = try readString()
             let code = try refusalCode()
+            let limit = try readString()
             let message = try readString()
             return .refused(
-                RefusalRecord(tenant: tenant, pool: pool, code: code, message: message)
+                RefusalRecord(
+                    tenant: tenant,
+                    pool: pool,
+                    code: code,
+                    limit: limit,
+                    message: message
+                )
             )
         default: return .refusalsCounted(try refusalCounts())
         }
@@ -157,8 +164,10 @@ extension ByteReader {
             let tenant = try readString()
             let pool = try readString()
             let code = try refusalCode()
+            let limit = try readString()
+            let count: UInt64 = try read()
             counts.append(
-                RefusalCount(tenant: tenant, pool: pool, code: code, count: try read())
+                RefusalCount(tenant: tenant, pool: pool, code: code, limit: limit, count: count)
             )
         }
         return counts

@@ -87,6 +87,7 @@ extension FieldWriter {
             text(record.tenant)
             text(record.pool)
             text(record.code.rawValue)
+            text(record.limit)
             text(record.message)
         case .refusalsCounted(let counts): refusals(counts)
         default: violated("E1: \(event.tag) has no fields")
@@ -147,6 +148,7 @@ extension FieldWriter {
             text(entry.tenant)
             text(entry.pool)
             text(entry.code.rawValue)
+            text(entry.limit)
             u64(entry.count)
         }
     }

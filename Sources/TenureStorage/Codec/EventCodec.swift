@@ -33,8 +33,9 @@
 //    21  answered          tenant text · id text · answer
 //    22  answers forgotten count · each: due time u64 · class u8 · id u64 · request optional
 //    23  epoch raised      epoch u16 · reason text
-//   128  refused           tenant text · pool text · code text · message text
-//   129  refusals counted  count · each: tenant text · pool text · code text · count u64
+//   128  refused           tenant text · pool text · code text · limit text · message text
+//   129  refusals counted  count · each: tenant text · pool text · code text · limit text
+//                          · count u64
 //
 // A later version appends fields at the end of an event: a reader passes over fields that it does
 // not know. It passes over whole events with a tag of 128 or more, which change no row; an unknown

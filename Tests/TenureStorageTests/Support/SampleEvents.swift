@@ -52,6 +52,7 @@ extension RandomValues {
             tenant: name(),
             pool: name(),
             code: pick(RefusalCode.allCases),
+            limit: text(),
             message: text(200)
         )
     }
@@ -61,6 +62,7 @@ extension RandomValues {
             tenant: name(),
             pool: name(),
             code: pick(RefusalCode.allCases),
+            limit: text(),
             count: u64()
         )
     }
@@ -161,8 +163,12 @@ enum SampleEvents {
             )
         ]),
         .epochRaised(to: 2, reason: "cut"),
-        .refused(RefusalRecord(tenant: "t", pool: "p", code: .quota, message: "full")),
-        .refusalsCounted([RefusalCount(tenant: "t", pool: "p", code: .quota, count: 16)]),
+        .refused(
+            RefusalRecord(tenant: "t", pool: "p", code: .quota, limit: "t gpu", message: "full")
+        ),
+        .refusalsCounted([
+            RefusalCount(tenant: "t", pool: "p", code: .quota, limit: "t gpu", count: 16)
+        ]),
     ]
 
     static var declaration: ResourceDeclaration {
