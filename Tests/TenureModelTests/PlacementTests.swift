@@ -233,4 +233,76 @@ struct PlacementTests {
         #expect(try world.ask(.acquire(gang)).code == .exhausted)
         #expect(try world.state.invariantFault() == nil)
     }
+
+    /// Two ledgers get the same commands; one of them is opened again all the time.
+    @Test(arguments: 1...60 as ClosedRange<UInt64>)
+    func `I6: the order of places is the same before and after a restart`(seed: UInt64) throws {
+        var dice = Dice(seed: seed)
+        var staying = World()
+        var reopened = World()
+        for index in 0..<200 {
+            var command = Command.setPool(name: "pool", settings: [])
+            let node = "n\(dice.pick(0...7))"
+            let kind = dice.chance(50) ? Kind.slot : .cpu
+            let name = "\(node)-\(kind.name)-\(dice.pick(0...2))"
+            switch index == 0 ? 0 : dice.pick(1...10) {
+            case 0: break
+            case 1...4:
+                let request = ResourceRequest(
+                    name: name,
+                    pool: "pool",
+                    kind: kind,
+                    capacity: dice.pick(1...3),
+                    node: node
+                )
+                command = .setResource(request)
+            case 5...7: command = .deleteResource(name: name)
+            default:
+                var request = AcquireRequest.of(dice.pick(1...4), kind)
+                request.ttlMilliseconds = 20
+                request.strategy = dice.pick(Strategy.allCases, or: .firstFit)
+                command = .acquire(request)
+            }
+            let answer = try staying.ask(command)
+            #expect(try reopened.ask(command) == answer, "step \(index)")
+            let (delay, isReclaiming) = (dice.pick(0...9), dice.chance(30))
+            staying.pass(milliseconds: delay)
+            reopened.pass(milliseconds: delay)
+            if isReclaiming {
+                try staying.reclaim()
+                try reopened.reclaim()
+            }
+            if dice.chance(30) {
+                reopened.checkpoint()
+                try reopened.restart()
+            }
+        }
+        #expect(staying.log == reopened.log)
+    }
+
+    @Test
+    func `a place that loses its first resource comes behind older ones`() throws {
+        var world = World()
+        try world.declarePool()
+        for name in ["a-1", "b-1", "a-2"] {
+            try world.declare(name, .slot, 1, node: String(name.prefix(1)))
+        }
+        try world.ask(.deleteResource(name: "a-1"))
+        #expect(try world.granted(.of(1)).parts == ["b-1=1"])
+        #expect(try world.granted(.of(1)).parts == ["a-2=1"])
+    }
+
+    @Test
+    func `places that come and go leave nothing behind`() throws {
+        var world = World()
+        world.checksEveryStep = false
+        try world.declarePool()
+        try world.declare("kept", .slot, 1)
+        for index in 0..<1_000 {
+            try world.declare("n\(index)", .slot, 2)
+            try world.ask(.deleteResource(name: "n\(index)"))
+        }
+        #expect(try world.granted(.of(1)).parts == ["kept=1"])
+        #expect(try world.ask(.acquire(.of(2))).code == .unsatisfiable)
+    }
 }

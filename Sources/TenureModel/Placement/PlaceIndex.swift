@@ -6,6 +6,8 @@
 // who asks it checks the place itself.
 //
 //   X1  The index holds exactly what the resources of the pool say.
+//   X2  Places are in the order of their first resource that is there: the same after a restart,
+//       which knows nothing of resources that were deleted.
 
 internal import TenureBase
 
@@ -45,6 +47,10 @@ struct PlaceIndex {
     private var slotsOfResources: [ResourceID: Int] = [:]
     private var trees: [KindTrees] = []
     private var capacity = 16
+    /// How many of `places` have no resource any more.
+    private var emptyPlaces = 0
+    /// So many places without resources are never worth the work of removing them.
+    private static let emptyPlacesMin = 64
 
     /// Whether the pool has no resource.
     var isEmpty: Bool { places.allSatisfy(\.resources.isEmpty) }
@@ -77,13 +83,34 @@ struct PlaceIndex {
     }
 
     /// Takes a resource out.
+    ///
+    /// O(log n), and O(n) when the place changes its rank among the others, or when about half of
+    /// the places have become empty.
     mutating func remove(_ resource: Resource, in resources: [Resource?]) {
         guard let slot = slots[resource.place] else { return }
+        let isFirst = places[slot].resources.first == resource.id
         places[slot].resources.removeAll { $0 == resource.id }
         slotsOfResources[resource.id] = nil
-        // Declared again it comes last, as it does after a restart.
-        if places[slot].resources.isEmpty { slots[resource.place] = nil }
+        guard let first = places[slot].resources.first else {
+            slots[resource.place] = nil
+            emptyPlaces += 1
+            refresh(slot, kind: resource.kind, in: resources)
+            if emptyPlaces > max(Self.emptyPlacesMin, places.count / 2) { rebuild(in: resources) }
+            return
+        }
         refresh(slot, kind: resource.kind, in: resources)
+        guard isFirst else { return }
+        let next = places[(slot + 1)...].first { !$0.resources.isEmpty }?.resources.first
+        if let next, next < first { rebuild(in: resources) }
+    }
+
+    /// Makes the index anew from the resources that it holds, as a restart does.
+    private mutating func rebuild(in resources: [Resource?]) {
+        let ids = places.flatMap(\.resources).sorted()
+        self = PlaceIndex()
+        for id in ids {
+            if let resource = resources[Int(id.rawValue)] { set(resource, in: resources) }
+        }
     }
 
     /// The first slot from `start` on that might fit the amounts; `nil` when none can.
