@@ -159,6 +159,29 @@ struct LedgerTests {
         ledger.shutdown()
     }
 
+    @Test
+    func `Notices name resources, also those that they say are deleted`() async throws {
+        let ledger = try await opened()
+        defer { ledger.shutdown() }
+        var notices = ledger.notices().makeAsyncIterator()
+        let grant = try await ledger.acquire(LedgerScratch.request())
+        let granted = try #require(await notices.next())
+        let placement = Document.map([
+            .init("resource", .string("cpus")), .init("kind", .string("cpu")),
+            .init("amount", .integer(1000)),
+        ])
+        #expect(granted.document["placements"] == .list([placement]))
+        _ = try await ledger.release(grant.reference)
+        _ = await notices.next()
+        _ = try await ledger.set(.setResourceState(name: "cpus", state: .cordoned))
+        let cordoned = try #require(await notices.next())
+        #expect(cordoned.document["resource"] == .string("cpus"))
+        _ = try await ledger.set(.deleteResource(name: "cpus"))
+        let deleted = try #require(await notices.next())
+        #expect(deleted.name == "resource-deleted")
+        #expect(deleted.document["resource"] == .string("cpus"))
+    }
+
     /// Without a TTL: only the proof of death can end the session.
     @Test
     func `A session ends with its process, and the record says that its pidfd told`() async throws {

@@ -175,7 +175,7 @@ package final class LedgerCore {
         let position = log.append(time: time.nanoseconds, payload: payload)
         do throws(RowFault) {
             // Before the events are applied, because they may end the lease.
-            let subjects = outbox.isWatched ? try state.subjects(of: events) : [:]
+            let subjects = outbox.isWatched ? try state.subjects(of: events) : EventSubjects()
             try state.apply(events, at: position, time: time)
             outbox.add(events, about: subjects, at: position, time: time)
         } catch {

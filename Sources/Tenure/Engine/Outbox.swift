@@ -31,10 +31,10 @@ struct Outbox {
 
     /// Adds the notices of one frame, if anyone listens.
     ///
-    /// `subjects` tells whose the leases are that the events only number.
+    /// `subjects` tells what the numbers in the events stand for.
     mutating func add(
         _ events: [Event],
-        about subjects: [LeaseID: LeaseTerms],
+        about subjects: EventSubjects,
         at position: Position,
         time: LedgerTime
     ) {
@@ -93,7 +93,7 @@ extension Event {
     }
 
     fileprivate func notices(
-        about subjects: [LeaseID: LeaseTerms],
+        about subjects: EventSubjects,
         at position: Position,
         time: LedgerTime
     ) -> [Notice] {
@@ -102,7 +102,7 @@ extension Event {
             .init("time", .count(time.nanoseconds)),
         ]
         guard case .reclaimed(let leases, let cause, let evidence) = self else {
-            let terms = leases.first.flatMap { subjects[$0] }
+            let terms = leases.first.flatMap { subjects.leases[$0] }
             return [
                 Notice(
                     position: position,
@@ -111,7 +111,7 @@ extension Event {
                     lease: leases.first,
                     pool: terms?.pool,
                     tenant: terms?.tenant,
-                    document: .map(common + fields)
+                    document: .map(common + fields { subjects.resources[$0] })
                 )
             ]
         }
@@ -121,8 +121,8 @@ extension Event {
                 time: time,
                 name: name,
                 lease: reclaimed.lease,
-                pool: subjects[reclaimed.lease]?.pool,
-                tenant: subjects[reclaimed.lease]?.tenant,
+                pool: subjects.leases[reclaimed.lease]?.pool,
+                tenant: subjects.leases[reclaimed.lease]?.tenant,
                 document: .map(
                     common + [
                         .init("lease", .id(reclaimed.lease.rawValue)),

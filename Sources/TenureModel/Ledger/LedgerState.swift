@@ -144,15 +144,20 @@ package struct LedgerState {
         return found.keys.sorted().prefix(limit).compactMap { found[$0] }
     }
 
-    /// Whose the leases are that `events` are about, before the events are applied.
-    package func subjects(of events: [Event]) throws(RowFault) -> [LeaseID: LeaseTerms] {
-        var subjects: [LeaseID: LeaseTerms] = [:]
+    /// What the numbers in `events` stand for, to be asked before the events are applied: they may
+    /// end what they are about.
+    package func subjects(of events: [Event]) throws(RowFault) -> EventSubjects {
+        var subjects = EventSubjects()
         for event in events {
+            for id in event.resources {
+                guard let resource = resource(id) else { continue }
+                subjects.resources[id] = ResourceName(name: resource.name, kind: resource.kind)
+            }
             if case .granted(let record) = event {
-                subjects[record.lease.id] = record.lease.terms
+                subjects.leases[record.lease.id] = record.lease.terms
                 continue
             }
-            for id in event.leases { subjects[id] = try lease(id)?.terms }
+            for id in event.leases { subjects.leases[id] = try lease(id)?.terms }
         }
         return subjects
     }

@@ -44,6 +44,25 @@ extension Event {
         }
     }
 
+    /// The resources that the event has by their number.
+    var resources: [ResourceID] {
+        switch self {
+        case .resourceStateSet(let id, _), .resourceDeleted(let id): [id]
+        case .granted(let record): record.lease.placements.map(\.resource)
+        case .committed(_, _, let placements), .reduced(_, let placements):
+            placements.map(\.resource)
+        default: []
+        }
+    }
+
+    /// The facts as fields, with the names and kinds of resources in place of their numbers.
+    ///
+    /// What `names` does not know keeps its number. What declares a resource says both.
+    package func fields(naming names: (ResourceID) -> ResourceName?) -> [Document.Field] {
+        if case .resourceSet = self { return fields }
+        return fields.naming(names)
+    }
+
     /// The facts as fields; resources by their number, because names are the state's to know.
     package var fields: [Document.Field] {
         switch self {
@@ -138,6 +157,50 @@ extension Event {
         case .refusalsCounted(let counts):
             [.init("counts", .list(counts.map(\.document)))]
         default: []
+        }
+    }
+}
+
+/// What the numbers in events stand for.
+package struct EventSubjects: Sendable {
+    /// Whose the leases are.
+    package var leases: [LeaseID: LeaseTerms] = [:]
+    /// How the resources are called.
+    package var resources: [ResourceID: ResourceName] = [:]
+
+    package init() {}
+}
+
+/// How a resource is called, where an event has its number only.
+package struct ResourceName: Hashable, Sendable {
+    package let name: String
+    package let kind: Kind
+
+    package init(name: String, kind: Kind) {
+        self.name = name
+        self.kind = kind
+    }
+}
+
+extension [Document.Field] {
+    fileprivate func naming(_ names: (ResourceID) -> ResourceName?) -> [Document.Field] {
+        flatMap { field -> [Document.Field] in
+            switch field.value {
+            case .integer(let number) where field.name == "resource":
+                guard let id = UInt32(exactly: number),
+                    let resource = names(ResourceID(rawValue: id))
+                else { return [field] }
+                return [
+                    .init("resource", .string(resource.name)),
+                    .init("kind", .string(resource.kind.name)),
+                ]
+            case .list(let items):
+                let named = items.map { item -> Document in
+                    if case .map(let fields) = item { .map(fields.naming(names)) } else { item }
+                }
+                return [.init(field.name, .list(named))]
+            default: return [field]
+            }
         }
     }
 }

@@ -36,7 +36,7 @@ package struct HistoryEntry {
 
 /// The names of resources as the history gives them; events have their numbers only.
 package struct ResourceNames {
-    private var known: [Int64: (name: String, kind: Kind)] = [:]
+    private var known: [ResourceID: ResourceName] = [:]
 
     /// No resource has been declared yet.
     package init() {}
@@ -45,35 +45,12 @@ package struct ResourceNames {
     package mutating func learn(_ event: Event) {
         guard case .resourceSet(let declaration) = event else { return }
         let request = declaration.request
-        known[Int64(declaration.id.rawValue)] = (request.name, request.kind)
+        known[declaration.id] = ResourceName(name: request.name, kind: request.kind)
     }
 
     /// The fields of an event, a name in place of each number that is known.
     package func fields(of event: Event) -> [Document.Field] {
-        // What declares a resource says both.
-        if case .resourceSet = event { return event.fields }
-        return named(event.fields)
-    }
-
-    private func named(_ fields: [Document.Field]) -> [Document.Field] {
-        fields.flatMap { field -> [Document.Field] in
-            switch field.value {
-            case .integer(let number) where field.name == "resource":
-                guard let resource = known[number] else { return [field] }
-                return [
-                    .init("resource", .string(resource.name)),
-                    .init("kind", .string(resource.kind.name)),
-                ]
-            case .list(let items):
-                return [.init(field.name, .list(items.map(named)))]
-            default: return [field]
-            }
-        }
-    }
-
-    private func named(_ document: Document) -> Document {
-        guard case .map(let fields) = document else { return document }
-        return .map(named(fields))
+        event.fields { known[$0] }
     }
 }
 
