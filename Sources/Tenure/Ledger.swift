@@ -27,10 +27,16 @@ public final class Ledger: Sendable {
     private let writer: WorkThread
     private let runner: ThreadedCheckpointRunner
     private let watcher: ProcessWatcher
-    private let failureHandler = Mutex<(@Sendable (LedgerFailure) -> Void)?>(nil)
+    private let failures = Mutex(Failures())
     private let isClosed = Mutex(false)
     /// What an operator should know of the opening, a sentence each.
     public let openingSentences: [String]
+
+    /// Why the ledger stopped serving, and who wants to know.
+    private struct Failures {
+        var failure: LedgerFailure?
+        var handler: (@Sendable (LedgerFailure) -> Void)?
+    }
 
     /// Opens the ledger at a path.
     ///
@@ -71,7 +77,13 @@ public final class Ledger: Sendable {
         // SAFETY: the loop is handed to the writer's thread and touched by no other from here on.
         nonisolated(unsafe) let handed = loop
         writer.run { [self] in
-            unsafe handed.run { failure in failureHandler.withLock { $0 }?(failure) }
+            unsafe handed.run { failure in
+                let handler = failures.withLock { failures in
+                    failures.failure = failure
+                    return failures.handler
+                }
+                handler?(failure)
+            }
         }
     }
 
@@ -109,9 +121,16 @@ public final class Ledger: Sendable {
         onWriter { $0.figures() } ?? .map([])
     }
 
-    /// Calls `body` when the ledger stops serving because of a failure.
+    /// Calls `body` once when the ledger stops serving because of a failure.
+    ///
+    /// At once when it has stopped already; otherwise on the writer's thread. A later call replaces
+    /// an earlier one.
     package func onFailure(_ body: @escaping @Sendable (LedgerFailure) -> Void) {
-        failureHandler.withLock { $0 = body }
+        let past = failures.withLock { failures in
+            failures.handler = body
+            return failures.failure
+        }
+        if let past { body(past) }
     }
 
     /// A local process as sessions are bound to it; nothing when there is none of that number.

@@ -105,6 +105,10 @@ struct LedgerTests {
             #expect(!failure.sentence.isEmpty)
             break
         }
+        // Who asks too late is told as well, at once.
+        let late = Mutex<[LedgerFailure]>([])
+        ledger.onFailure { failure in late.withLock { $0.append(failure) } }
+        #expect(late.withLock { $0.map(\.exitCode) } == [74])
         for _ in 0..<3 {
             let again = await #expect(throws: Refusal.self) {
                 try await ledger.acquire(LedgerScratch.request())
@@ -209,6 +213,45 @@ struct LedgerTests {
         #expect(text.contains("pidfd"))
         #expect(text.contains("\(child.pid)"))
         await #expect(throws: Refusal.self) { try await ledger.check(grant.reference) }
+    }
+
+    /// How many pidfds of this process stand for `pid`.
+    private func pidfds(of pid: Int32) -> Int {
+        let place = "/proc/self/fdinfo/"
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: place)) ?? []
+        return names.count { name in
+            let text = (try? String(contentsOfFile: place + name, encoding: .utf8)) ?? ""
+            return text.split(separator: "\n").contains("Pid:\t\(pid)")
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `A process is watched by one pidfd, from its first session to the end of its last`()
+        async throws
+    {
+        let ledger = try await opened()
+        defer { ledger.shutdown() }
+        let child = try ChildProcess(sleepingSeconds: 600)
+        let process = try #require(Ledger.identifyProcess(pid: child.pid))
+        for _ in 0..<2 {
+            var sessions: [SessionReference] = []
+            for _ in 0..<3 {
+                let view = try await ledger.openSession(SessionRequest(process: process))
+                sessions.append(SessionReference(session: view.session, token: view.token))
+            }
+            // The watcher hears of a session after its opening was answered.
+            while pidfds(of: child.pid) == 0 { await Task.yield() }
+            for session in sessions {
+                #expect(pidfds(of: child.pid) == 1)
+                _ = try await ledger.closeSession(session)
+            }
+            while pidfds(of: child.pid) > 0 { await Task.yield() }
+        }
+        // Watched again, a death is still seen.
+        let last = try await ledger.openSession(SessionRequest(process: process))
+        child.kill()
+        while try await ledger.read(.status)["sessions"] != .integer(0) { await Task.yield() }
+        await #expect(throws: Refusal.self) { try await ledger.read(.session(last.session)) }
     }
 
     @Test

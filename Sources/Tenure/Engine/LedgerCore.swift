@@ -37,6 +37,10 @@ package final class LedgerCore {
     var pulse = Pulse()
     /// Sessions bound to a process whose opening became durable, for the watcher.
     var openedSessions: [Session] = []
+    /// Sessions that ended, for the watcher.
+    var endedSessions: [SessionID] = []
+    /// Whether someone takes these two; without a watcher they would only grow.
+    var isWatchingProcesses = false
     /// Whether the disk is so full that only what frees is admitted.
     var isReadOnly = false
     var headroom = Headroom()
@@ -182,8 +186,13 @@ package final class LedgerCore {
             throw LedgerFailure(error)
         }
         counters.count(events)
-        for case .sessionOpened(let session) in events where session.process != nil {
-            openedSessions.append(session)
+        for event in events where isWatchingProcesses {
+            switch event {
+            case .sessionOpened(let session) where session.process != nil:
+                openedSessions.append(session)
+            case .sessionEnded(let id, _, _): endedSessions.append(id)
+            default: break
+            }
         }
     }
 

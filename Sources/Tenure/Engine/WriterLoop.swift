@@ -16,6 +16,7 @@ final class WriterLoop {
         self.core = core
         self.inbox = inbox
         self.watcher = watcher
+        core.isWatchingProcesses = true
     }
 
     /// Returns when the ledger is closed.
@@ -36,6 +37,7 @@ final class WriterLoop {
             }
             watchNewSessions(core)
             watchOldSessions(core)
+            forgetEndedSessions(core)
             if let failure = core.failure, !hasReported {
                 hasReported = true
                 onFailure(failure)
@@ -56,6 +58,13 @@ final class WriterLoop {
         guard !core.openedSessions.isEmpty else { return }
         for session in core.openedSessions { watcher.watch(session) }
         core.openedSessions.removeAll()
+    }
+
+    /// After the others, because what has just been opened may have ended as well.
+    private func forgetEndedSessions(_ core: LedgerCore) {
+        guard !core.endedSessions.isEmpty else { return }
+        watcher.forget(core.endedSessions)
+        core.endedSessions.removeAll()
     }
 
     /// Sessions from before the opening, a page at a time, after serving has begun.
