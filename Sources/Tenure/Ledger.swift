@@ -68,10 +68,8 @@ public final class Ledger: Sendable {
         self.runner = runner
         openingSentences = core.openingSentences
         writer = WorkThread(name: "tenure-writer")
-        watcher = ProcessWatcher { session, treeIsGone, evidence in
-            inbox.add { core in
-                core.reportDeath(of: session, treeIsGone: treeIsGone, evidence: evidence)
-            }
+        watcher = ProcessWatcher { finding in
+            inbox.add { core in core.take(finding) }
         }
         let loop = WriterLoop(core: core, inbox: inbox, watcher: watcher)
         // SAFETY: the loop is handed to the writer's thread and touched by no other from here on.

@@ -37,6 +37,9 @@ public enum Limits {
     public static let requestWindowMilliseconds: UInt64 = 3_600_000
     /// The most gaps that are remembered: what lived through so many without renewal ends.
     public static let graces = 64
+    /// How long a session lives on whose process can not be seen any more and that has no TTL, in
+    /// milliseconds, from then on and from every keep-alive: as long as the usual grace.
+    public static let unseenProcessMilliseconds: UInt64 = 10_000
     /// The most items of one page of a list.
     public static let pageItems = 1_000
     /// The most rows that one page of a filtered list looks at.

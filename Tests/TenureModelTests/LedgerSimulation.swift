@@ -303,6 +303,7 @@ extension LedgerSimulation {
         case 7...8: return .closeSession(session)
         default:
             let gone = dice.chance(50)
+            if dice.chance(60) { return .housekeeping(.processSeen(session.session, seen: gone)) }
             return .housekeeping(
                 .processDied(session.session, treeIsGone: gone, evidence: "pidfd")
             )

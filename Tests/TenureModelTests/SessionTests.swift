@@ -90,6 +90,77 @@ struct SessionTests {
         #expect(world.state.position == before)
     }
 
+    /// A session that only its process ends, which can not be seen from now on.
+    private static func unseen() throws -> (World, SessionReference, Grant) {
+        var world = try World.slots(1)
+        let process = ProcessIdentity(pid: 7, startTicks: 9, bootID: "b", pidNamespace: 41)
+        let session = try world.opened(process: process)
+        let lease = try world.granted(member(session))
+        world.pass(milliseconds: 50_000)
+        try world.ask(.housekeeping(.processSeen(session.session, seen: false)))
+        return (world, session, lease)
+    }
+
+    @Test
+    func `a session whose process can not be seen ends, and says why`() throws {
+        var (world, session, lease) = try Self.unseen()
+        // Said again, at the next opening: it does not count anew.
+        world.pass(milliseconds: 9_000)
+        let position = world.state.position
+        try world.ask(.housekeeping(.processSeen(session.session, seen: false)))
+        #expect(world.state.position == position)
+        world.checkpoint()
+        try world.restart()
+        world.pass(milliseconds: 999)
+        #expect(try world.ask(.check(lease.reference)).code == nil)
+        world.pass(milliseconds: 1)
+        #expect(try world.ask(.check(lease.reference)).code == .expired)
+        try world.ask(.housekeeping(.reclaim))
+        guard case .sessionEnded(_, .expired, let evidence)? = world.log.last?.events.first else {
+            Issue.record("\(world.log.last?.events ?? [])")
+            return
+        }
+        #expect(evidence.contains("pid namespace changed from 41"))
+        try world.reclaim()
+        #expect(try world.count("free") == 1)
+        // What has ended is not revived by a process that is seen again.
+        try world.ask(.housekeeping(.processSeen(session.session, seen: true)))
+        #expect(try world.ask(.check(lease.reference)).code == .expired)
+    }
+
+    @Test
+    func `keep-alives keep a session whose process can not be seen`() throws {
+        var (world, session, lease) = try Self.unseen()
+        for _ in 0..<5 {
+            world.pass(milliseconds: 9_999)
+            #expect(try world.ask(.keepSession(session)).code == nil)
+            #expect(try world.ask(.check(lease.reference)).code == nil)
+        }
+        let from = world.now.nanoseconds
+        world.pass(milliseconds: 20_000)
+        try world.ask(.housekeeping(.grace(fromNanoseconds: from)))
+        world.pass(milliseconds: 9_999)
+        #expect(try world.ask(.check(lease.reference)).code == nil)
+        world.pass(milliseconds: 1)
+        #expect(try world.ask(.keepSession(session)).code == .expired)
+    }
+
+    @Test
+    func `a session whose process is seen again lives by its process`() throws {
+        var (world, session, lease) = try Self.unseen()
+        world.pass(milliseconds: 9_999)
+        try world.ask(.housekeeping(.processSeen(session.session, seen: true)))
+        world.pass(milliseconds: 1_000_000)
+        try world.reclaim()
+        #expect(try world.ask(.check(lease.reference)).code == nil)
+        let timed = try world.opened(ttl: 5_000)
+        for seen in [false, true] {
+            let position = world.state.position
+            try world.ask(.housekeeping(.processSeen(timed.session, seen: seen)))
+            #expect(world.state.position == position)
+        }
+    }
+
     @Test
     func `a lease released from its session is not reclaimed with it`() throws {
         var world = try World.slots(2)

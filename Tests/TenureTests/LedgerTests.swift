@@ -215,6 +215,29 @@ struct LedgerTests {
         await #expect(throws: Refusal.self) { try await ledger.check(grant.reference) }
     }
 
+    @Test(.timeLimit(.minutes(1)))
+    func `A session of a process in another pid namespace lives by keep-alives`() async throws {
+        let ledger = try await opened()
+        defer { ledger.shutdown() }
+        let here = try #require(Ledger.identifyProcess(pid: getpid()))
+        let elsewhere = ProcessIdentity(
+            pid: here.pid,
+            startTicks: here.startTicks,
+            bootID: here.bootID,
+            pidNamespace: here.pidNamespace + 1
+        )
+        let session = try await ledger.openSession(SessionRequest(process: elsewhere))
+        #expect(session.ttlMilliseconds == nil)
+        let reference = SessionReference(session: session.session, token: session.token)
+        // Found out right after the opening was answered.
+        while true {
+            let kept = try await ledger.keepSession(reference)
+            guard let left = kept.ttlMilliseconds else { continue }
+            #expect(left == Limits.unseenProcessMilliseconds)
+            break
+        }
+    }
+
     /// How many pidfds of this process stand for `pid`.
     private func pidfds(of pid: Int32) -> Int {
         let place = "/proc/self/fdinfo/"

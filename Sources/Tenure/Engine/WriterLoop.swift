@@ -103,11 +103,11 @@ final class ResultCell<Value: Sendable>: Sendable {
 }
 
 extension LedgerCore {
-    /// Reports the death of a session's process, with its evidence.
-    func reportDeath(of session: SessionID, treeIsGone: Bool, evidence: String) {
+    /// Takes in what was found out about a session's process.
+    func take(_ finding: Housekeeping) {
         guard failure == nil else { return }
         do throws(LedgerFailure) {
-            try perform(.processDied(session, treeIsGone: treeIsGone, evidence: evidence))
+            try perform(finding)
         } catch {
             fail(error)
         }

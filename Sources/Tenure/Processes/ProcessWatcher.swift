@@ -4,7 +4,8 @@
 // compared afterwards, so that a reused number can not stand for the process that is meant.
 //
 //   P1  A death is reported only with proof: the pidfd's word, another start time under the
-//       number, or another boot. Without proof the session's TTL decides.
+//       number, or another boot. Without proof the session's TTL decides, or what stands for
+//       one when the pid namespace changed.
 //   P2  There is one pidfd for each process, from its first session to the end of its last.
 //   P3  Only the watcher's own thread closes a pidfd, because it may be waiting on it.
 
@@ -41,12 +42,10 @@ final class ProcessWatcher: Sendable {
     private let state = Mutex(State())
     private let thread = WorkThread(name: "tenure-watch")
     private let wakeDescriptor: Int32
-    private let report: @Sendable (SessionID, Bool, String) -> Void
+    private let report: @Sendable (Housekeeping) -> Void
 
-    /// Calls `report` with the session, whether its whole process tree is gone, and the evidence.
-    ///
-    /// On the watcher's thread or on that of `watch`.
-    init(report: @escaping @Sendable (SessionID, Bool, String) -> Void) {
+    /// Calls `report` with what was found out, on the watcher's thread or on that of `watch`.
+    init(report: @escaping @Sendable (Housekeeping) -> Void) {
         self.report = report
         wakeDescriptor = tenure_event_open()
         thread.run { [self] in loop() }
@@ -57,10 +56,16 @@ final class ProcessWatcher: Sendable {
         guard let process = session.process else { return }
         guard process.bootID == HostFacts.bootID else {
             let evidence = "the host was booted since: boot \(HostFacts.bootID)"
-            return report(session.id, true, evidence)
+            return report(.processDied(session.id, treeIsGone: true, evidence: evidence))
         }
         // In another pid namespace the number means nothing here.
-        guard process.pidNamespace == HostFacts.pidNamespace else { return }
+        guard process.pidNamespace == HostFacts.pidNamespace else {
+            return report(.processSeen(session.id, seen: false))
+        }
+        // It could not be seen for a while, by a ledger in another namespace.
+        if session.ttlMilliseconds == 0, session.deadline < .never {
+            report(.processSeen(session.id, seen: true))
+        }
         if state.withLock({ $0.add(session, process) }) { return }
         let descriptor = tenure_pidfd_open(process.pid)
         let found = HostFacts.startTicks(of: process.pid)
@@ -72,7 +77,7 @@ final class ProcessWatcher: Sendable {
             }
             let what = found.map { "process \(process.pid) started at tick \($0)" }
             let evidence = (what ?? "no process \(process.pid)") + ", not the one that was recorded"
-            return report(session.id, false, evidence)
+            return report(.processDied(session.id, treeIsGone: false, evidence: evidence))
         }
         let isSecond = state.withLock { state in
             // Someone else may have been faster.
@@ -152,13 +157,11 @@ final class ProcessWatcher: Sendable {
         }
         guard let item else { return }
         close(item.descriptor)
+        let evidence =
+            "its pidfd reported the end of process \(process.pid), started at tick "
+            + "\(process.startTicks)"
         for session in item.sessions.sorted() {
-            report(
-                session,
-                false,
-                "its pidfd reported the end of process \(process.pid), started at tick "
-                    + "\(process.startTicks)"
-            )
+            report(.processDied(session, treeIsGone: false, evidence: evidence))
         }
     }
 

@@ -158,6 +158,9 @@ public enum Housekeeping: Equatable, Sendable {
     case reclaim
     /// The process of a session is dead; with `treeIsGone`, all that it started is too.
     case processDied(SessionID, treeIsGone: Bool, evidence: String)
+    /// Whether the process of a session can be seen: nothing proves that it lives, or is dead, from
+    /// another pid namespace.
+    case processSeen(SessionID, seen: Bool)
     /// Refusals that were not recorded one by one.
     case refusalsCounted([RefusalCount])
     /// A refusal worth a record of its own.

@@ -21,6 +21,8 @@ extension LedgerState {
             guard let session = try session(id), session.ended == nil else { return Decision(done) }
             let cause: ReclaimCause = treeIsGone ? .gone : .dead
             return Decision(.sessionEnded(id, cause: cause, evidence: evidence), done)
+        case .processSeen(let id, let seen):
+            return Decision(try processSeen(id, seen, now: now), done)
         case .refusalsCounted(let counts):
             return Decision(counts.isEmpty ? [] : [.refusalsCounted(counts)], done)
         case .refused(let record): return Decision(.refused(record), done)
@@ -128,7 +130,7 @@ extension LedgerState {
                 dueQueue.postpone(entry, until: time)
             } else if batch.sessions.insert(id).inserted {
                 batch.weight += 1
-                let evidence = "no keep-alive before ledger time \(time.nanoseconds)"
+                let evidence = evidence(against: session, at: time)
                 batch.others.append(.sessionEnded(id, cause: .expired, evidence: evidence))
             }
             return
@@ -153,6 +155,14 @@ extension LedgerState {
         }
         // The entry stays until the last lease is taken back.
         dueQueue.insert(entry)
+    }
+
+    /// Why a session ends for time.
+    private func evidence(against session: Session, at time: LedgerTime) -> String {
+        let silence = "no keep-alive before ledger time \(time.nanoseconds)"
+        guard session.ttlMilliseconds == 0, let process = session.process else { return silence }
+        return "process \(process.pid) can not be seen: the pid namespace changed from "
+            + "\(process.pidNamespace) to \(facts.opening?.pidNamespace ?? 0); \(silence)"
     }
 
     private func forget(_ entry: DueEntry, into batch: inout Batch) throws(RowFault) {

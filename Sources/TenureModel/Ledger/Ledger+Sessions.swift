@@ -49,12 +49,13 @@ extension LedgerState {
             )
         case .valid(let found): session = found
         }
-        guard session.ttlMilliseconds > 0 else {
+        // Only its process ends it.
+        guard session.deadline < .never else {
             return Decision(.session(view(session, now: now, position: facts.position)))
         }
         session.deadline = max(
             session.deadline,
-            now.advanced(byMilliseconds: session.ttlMilliseconds)
+            now.advanced(byMilliseconds: session.renewalMilliseconds)
         )
         return Decision(
             .sessionKept(session.id, deadline: session.deadline),
@@ -89,6 +90,21 @@ extension LedgerState {
                 )
             )
         }
+    }
+
+    /// What it means for a session without a TTL that its process can be seen, or can not.
+    ///
+    /// Unseen it lives by keep-alives, as if it had a TTL; seen again, by its process alone.
+    func processSeen(
+        _ id: SessionID,
+        _ isSeen: Bool,
+        now: LedgerTime
+    ) throws(RowFault) -> [Event] {
+        guard let session = try session(id), session.ttlMilliseconds == 0, session.ended == nil,
+            dueTime(of: session) > now, (session.deadline == .never) != isSeen
+        else { return [] }
+        let end = now.advanced(byMilliseconds: session.renewalMilliseconds)
+        return [.sessionKept(id, deadline: isSeen ? .never : end)]
     }
 
     private enum LocatedSession {
@@ -129,5 +145,12 @@ extension LedgerState {
             ttlMilliseconds: ttl(until: dueTime(of: session), now: now),
             position: position
         )
+    }
+}
+
+extension Session {
+    /// How far a keep-alive moves the deadline, if there is one, in milliseconds.
+    var renewalMilliseconds: UInt64 {
+        ttlMilliseconds > 0 ? ttlMilliseconds : Limits.unseenProcessMilliseconds
     }
 }

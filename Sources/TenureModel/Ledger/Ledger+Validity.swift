@@ -67,7 +67,7 @@ extension LedgerState {
         effective(
             session.deadline,
             heldSince: .zero,
-            ttlMilliseconds: session.ttlMilliseconds,
+            ttlMilliseconds: session.renewalMilliseconds,
             lifetimeEnd: .never
         ) { $0.milliseconds }
     }

@@ -263,7 +263,7 @@ package struct Session: Hashable, Sendable {
     package let uid: UInt32?
     /// 0 when only its process ends it.
     package let ttlMilliseconds: UInt64
-    /// `never` when only its process ends it.
+    /// `never` when only its process ends it, and that can be seen.
     package var deadline: LedgerTime
     package let process: ProcessIdentity?
     /// Set when it has ended and its leases are still being reclaimed.
