@@ -34,7 +34,12 @@ struct TimelineTests {
             ],
             terms: terms
         )
-        let why = GrantReason(policyVersion: 1, strategy: .firstFit, considered: 1)
+        let why = GrantReason(
+            policyVersion: 1,
+            strategy: .firstFit,
+            considered: 1,
+            passedOver: PassedOver()
+        )
         return .granted(GrantRecord(lease: lease, stored: nil, why: why))
     }
 

@@ -305,4 +305,56 @@ struct PlacementTests {
         #expect(try world.granted(.of(1)).parts == ["kept=1"])
         #expect(try world.ask(.acquire(.of(2))).code == .unsatisfiable)
     }
+
+    /// The reason that the last grant was recorded with.
+    private func lastReason(_ world: World) throws -> GrantReason {
+        guard case .granted(let record)? = world.log.last?.events.first else {
+            throw NoGrant()
+        }
+        return record.why
+    }
+
+    private struct NoGrant: Error {}
+
+    @Test(arguments: Strategy.allCases)
+    func `a grant tells which places were passed over, and why`(strategy: Strategy) throws {
+        var world = World()
+        try world.declarePool("pool", .strategy(strategy))
+        for node in 0..<5 {
+            let zone = [Label(name: "zone", value: node < 2 ? "x" : "y")]
+            try world.declare("n\(node)-a", .slot, 4, node: "n\(node)", labels: zone)
+        }
+        _ = try world.granted(.of(1) { $0.strategy = .firstFit })
+        #expect(try lastReason(world).passedOver == PassedOver())
+        #expect(try lastReason(world).considered == 1)
+        let grant = try world.granted(
+            .of(3) { $0.selector = [Label(name: "zone", value: "y")] }
+        )
+        let why = try lastReason(world)
+        #expect(grant.placements.map(\.node) == ["n2"])
+        let passed = why.passedOver
+        #expect(passed.labels + passed.room + 1 == why.considered)
+        #expect(passed.labels == 2)
+        #expect(passed.first.map(\.name) == ["n0", "n1"])
+        #expect(passed.first.allSatisfy { $0.reason == .labels })
+    }
+
+    @Test
+    func `of many places that were passed over three are named and all are counted`() throws {
+        var world = World()
+        try world.declarePool()
+        for node in 0..<50 {
+            // Wholly free they add up to more than is asked, but to no sum of it.
+            try world.declare("n\(node)-a", .slot, 4, node: "n\(node)")
+            try world.declare("n\(node)-b", .slot, 4, node: "n\(node)")
+        }
+        try world.declare("last", .slot, 6)
+        _ = try world.granted(.of(6))
+        let why = try lastReason(world)
+        #expect(why.considered == 51)
+        #expect(why.passedOver.room == 50)
+        #expect(why.passedOver.labels == 0)
+        #expect(why.passedOver.first.map(\.name) == ["n0", "n1", "n2"])
+        #expect(why.passedOver.first.allSatisfy { $0.reason == .room })
+    }
 }

@@ -93,7 +93,8 @@ extension LedgerState {
         let why = GrantReason(
             policyVersion: Placer.policyVersion,
             strategy: strategy,
-            considered: placer.considered
+            considered: placer.considered,
+            passedOver: placer.passedOver
         )
         let stored = newAnswer(request, outcome, body: body, now: now)
         return Decision(

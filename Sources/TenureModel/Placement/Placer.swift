@@ -18,6 +18,7 @@ struct Placer {
     private var taken: [ResourceID: UInt64] = [:]
     private(set) var placements: [Placement] = []
     private(set) var considered: UInt32 = 0
+    private(set) var passedOver = PassedOver()
 
     /// A search over `resources`, as they are or as if nothing were used.
     init(resources: [Resource?], selector: [Label], view: PlaceIndex.View = .now) {
@@ -130,10 +131,16 @@ struct Placer {
         tightest: Bool
     ) -> Int {
         considered &+= 1
-        guard selector.isEmpty || carriesSelector(place) else { return 0 }
+        guard selector.isEmpty || carriesSelector(place) else {
+            passedOver.add(place.name, .labels)
+            return 0
+        }
         var count = 0
         while count < limit {
-            guard let parts = fit(amounts, in: place, tightest: tightest) else { return count }
+            guard let parts = fit(amounts, in: place, tightest: tightest) else {
+                if count == 0 { passedOver.add(place.name, .room) }
+                return count
+            }
             for part in parts { taken[part.resource, default: 0] += part.amount }
             placements.append(contentsOf: parts)
             count += 1

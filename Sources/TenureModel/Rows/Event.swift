@@ -75,11 +75,69 @@ package struct GrantReason: Hashable, Sendable {
     package let strategy: Strategy
     /// How many places were looked at.
     package let considered: UInt32
+    /// Those of them that could not be used.
+    package let passedOver: PassedOver
 
-    package init(policyVersion: UInt16, strategy: Strategy, considered: UInt32) {
+    package init(
+        policyVersion: UInt16,
+        strategy: Strategy,
+        considered: UInt32,
+        passedOver: PassedOver
+    ) {
         self.policyVersion = policyVersion
         self.strategy = strategy
         self.considered = considered
+        self.passedOver = passedOver
+    }
+}
+
+/// The places that were looked at for a grant and could not be used, by the reason.
+package struct PassedOver: Hashable, Sendable {
+    /// Why a place could not be used.
+    package enum Reason: UInt8, CaseIterable, Sendable {
+        /// What is asked for in one place is not free in it.
+        case room = 0
+        /// It does not carry the labels.
+        case labels = 1
+
+        /// The name in answers.
+        package var name: String {
+            switch self {
+            case .room: "room"
+            case .labels: "labels"
+            }
+        }
+    }
+
+    /// One of the places.
+    package struct Place: Hashable, Sendable {
+        package let name: String
+        package let reason: Reason
+
+        package init(name: String, reason: Reason) {
+            self.name = name
+            self.reason = reason
+        }
+    }
+
+    /// How many places are named.
+    package static let namesMax = 3
+    /// How many had not enough room.
+    package var room: UInt32 = 0
+    /// How many did not carry the labels.
+    package var labels: UInt32 = 0
+    /// The first of both: those that the strategy preferred to all others.
+    package var first: [Place] = []
+
+    package init() {}
+
+    /// Takes in one more.
+    mutating func add(_ name: String, _ reason: Reason) {
+        switch reason {
+        case .room: room &+= 1
+        case .labels: labels &+= 1
+        }
+        if first.count < Self.namesMax { first.append(Place(name: name, reason: reason)) }
     }
 }
 

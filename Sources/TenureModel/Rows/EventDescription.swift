@@ -228,6 +228,12 @@ extension Grace.PoolBound {
     }
 }
 
+extension PassedOver.Place {
+    fileprivate var document: Document {
+        .map([.init("node", .string(name)), .init("reason", .string(reason.name))])
+    }
+}
+
 extension Reclaimed {
     fileprivate var document: Document {
         .map([
@@ -288,6 +294,9 @@ extension GrantRecord {
             .init("strategy", .string(why.strategy.rawValue)),
             .init("policyVersion", .count(UInt64(why.policyVersion))),
             .init("considered", .count(UInt64(why.considered))),
+            .init("withoutRoom", .count(UInt64(why.passedOver.room))),
+            .init("withoutLabels", .count(UInt64(why.passedOver.labels))),
+            .init("passedOver", .list(why.passedOver.first.map(\.document))),
         ]
     }
 }

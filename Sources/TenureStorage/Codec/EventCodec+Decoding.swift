@@ -108,11 +108,32 @@ extension ByteReader {
         let why = GrantReason(
             policyVersion: policyVersion,
             strategy: strategy,
-            considered: considered
+            considered: considered,
+            passedOver: try passedOver()
         )
         guard try bool() else { return GrantRecord(lease: lease, stored: nil, why: why) }
         let key = try requestKey()
         return GrantRecord(lease: lease, stored: try answer(key), why: why)
+    }
+
+    private mutating func passedOver() throws(DecodeError) -> PassedOver {
+        var passedOver = PassedOver()
+        passedOver.room = try number32()
+        passedOver.labels = try number32()
+        for _ in 0..<(try readCount()) {
+            let name = try readString()
+            let reason = try coded(PassedOver.Reason.init(rawValue:), "reason")
+            passedOver.first.append(PassedOver.Place(name: name, reason: reason))
+        }
+        return passedOver
+    }
+
+    private mutating func number32() throws(DecodeError) -> UInt32 {
+        let start = offset
+        guard let value = UInt32(exactly: try readVarint()) else {
+            throw .invalid(offset: start, field: "number")
+        }
+        return value
     }
 
     private mutating func reclaimed() throws(DecodeError) -> Event {

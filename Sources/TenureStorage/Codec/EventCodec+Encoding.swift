@@ -100,6 +100,13 @@ extension FieldWriter {
         u16(record.why.policyVersion)
         u8(record.why.strategy.code)
         u32(record.why.considered)
+        count(Int(record.why.passedOver.room))
+        count(Int(record.why.passedOver.labels))
+        count(record.why.passedOver.first.count)
+        for place in record.why.passedOver.first {
+            text(place.name)
+            u8(place.reason.rawValue)
+        }
         bool(record.stored != nil)
         guard let stored = record.stored else { return }
         requestKey(stored.key)

@@ -19,6 +19,8 @@
 //     8  quota set         tenant text · kind text · limit u64
 //     9  quota deleted     tenant text · kind text
 //    10  granted           id u64 · lease · policy u16 · strategy u8 · considered u32
+//                          · without room count · without labels count
+//                          · count · each: place text · reason u8
 //                          · answer optional (tenant text · id text · answer)
 //    11  committed         id u64 · deadline u64 · kept placements
 //    12  renewed           id u64 · deadline u64

@@ -245,11 +245,22 @@ struct RandomValues {
         return facts
     }
 
+    private mutating func passedOver() -> PassedOver {
+        var passedOver = PassedOver()
+        passedOver.room = u32()
+        passedOver.labels = u32()
+        passedOver.first = list { values in
+            PassedOver.Place(name: values.name(), reason: values.pick(PassedOver.Reason.allCases))
+        }
+        return passedOver
+    }
+
     mutating func grantRecord() -> GrantRecord {
         let why = GrantReason(
             policyVersion: UInt16(truncatingIfNeeded: u64()),
             strategy: pick(Strategy.allCases),
-            considered: u32()
+            considered: u32(),
+            passedOver: passedOver()
         )
         return GrantRecord(lease: lease(), stored: maybe { $0.storedAnswer() }, why: why)
     }

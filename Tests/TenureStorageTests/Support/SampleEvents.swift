@@ -106,7 +106,12 @@ enum SampleEvents {
             GrantRecord(
                 lease: lease,
                 stored: answer,
-                why: GrantReason(policyVersion: 1, strategy: .bestFit, considered: 9)
+                why: GrantReason(
+                    policyVersion: 1,
+                    strategy: .bestFit,
+                    considered: 9,
+                    passedOver: passedOver
+                )
             )
         ),
         .committed(lease.id, deadline: .never, kept: lease.placements),
@@ -183,6 +188,14 @@ enum SampleEvents {
         request.cost = 250
         request.detected = true
         return ResourceDeclaration(id: ResourceID(rawValue: 7), request: request)
+    }
+
+    static var passedOver: PassedOver {
+        var passedOver = PassedOver()
+        passedOver.room = 5
+        passedOver.labels = 300
+        passedOver.first = [PassedOver.Place(name: "n1", reason: .labels)]
+        return passedOver
     }
 
     static let lease = Lease(
