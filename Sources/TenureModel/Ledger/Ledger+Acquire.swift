@@ -271,8 +271,12 @@ extension LedgerState {
                 let largest = index.largestPlace(of: wanted.kind)
                 let text = { Quantity.text($0, kind: wanted.kind) }
                 if largest == 0 {
-                    return "pool \(request.pool) has no \(wanted.kind.name); see RESOURCE LIST, "
-                        + "or declare it with RESOURCE SET"
+                    return Refusal(
+                        .unsatisfiable,
+                        "pool \(request.pool) has no \(wanted.kind.name); see RESOURCE LIST, or "
+                            + "declare it with RESOURCE SET",
+                        limit: wanted.kind.name
+                    )
                 }
                 if wanted.amount > largest {
                     return Refusal(
