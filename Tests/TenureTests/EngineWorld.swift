@@ -37,6 +37,8 @@ struct EngineWorld {
     var cache = FrontCacheBudget()
     /// Rows that make a checkpoint due.
     var checkpointRows = 12
+    /// Who writes checkpoints, when it is not the engine itself.
+    var runner: (any CheckpointRunner)?
     /// Puts something between the engine and its log.
     var wrapLog: @Sendable (any Log) -> any Log = { $0 }
 
@@ -96,6 +98,7 @@ struct EngineWorld {
             return (wrapLog(log), report)
         }
         parts.cache = cache
+        if let runner { parts.runner = runner }
         parts.checkpoints.pages = checkpointRows / 2
         return parts
     }
@@ -115,6 +118,14 @@ struct EngineWorld {
             problem: { _ in }
         )
         return frames
+    }
+
+    /// The ledger time of every record that is on the disk.
+    func recordTimes() throws -> [UInt64] {
+        var times: [UInt64] = []
+        let reader = LogReader(disk: disk.processCrash(), ledgerID: Self.ledger)
+        _ = try reader.read(frame: { times.append($0.time) }, problem: { _ in })
+        return times
     }
 
     /// The openings that the log tells of.

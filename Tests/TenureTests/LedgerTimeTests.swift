@@ -67,6 +67,41 @@ struct LedgerTimeTests {
         #expect(try world.openings().map(\.isEstimate) == [false, true, true, false, true])
     }
 
+    /// Clocks step, machines boot, processes die, and holders ask: all by seed.
+    @Test(arguments: 1...12 as ClosedRange<UInt64>)
+    func `I5: ledger time rises from record to record, whatever clocks do`(seed: UInt64) throws {
+        var generator = SeededGenerator(seed: seed)
+        var world = try makeWorld()
+        var boots = 0
+        var last: UInt64 = 0
+        for step in 0..<60 {
+            switch generator.next() % 6 {
+            case 0: world.clock.stepWall(toNanoseconds: generator.next() % (1 << 62))
+            case 1: world.clock.stepWall(toNanoseconds: 0)
+            case 2:
+                boots += 1
+                // The same id and a lower boot time is another boot as well.
+                world.clock.reboot(bootID: "boot-\(boots / 2)")
+                _ = try restart(&world)
+            case 3: _ = try restart(&world)
+            case 4: world.clock.advance(byNanoseconds: generator.next() % (5 * Self.second))
+            default: break
+            }
+            let now = try #require(world.core)
+            // Some are granted, some refused, and some taken back when their second is over.
+            for _ in 0..<3 { _ = try now.ask(.acquire(LedgerScratch.request(ttl: 1_000))) }
+            now.tick()
+            let times = try world.recordTimes()
+            for (earlier, later) in zip(times, times.dropFirst()) {
+                try #require(earlier < later, "seed \(seed), step \(step)")
+            }
+            let newest = try #require(times.last)
+            #expect(newest >= last)
+            last = newest
+        }
+        #expect(boots > 0)
+    }
+
     /// Whether a lease of 4 s is valid 8 s later, when the writer pauses for `pause` ms at a time.
     private func survives(pausesOf pause: UInt64) throws -> Bool {
         let world = try makeWorld()

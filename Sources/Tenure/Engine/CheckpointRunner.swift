@@ -9,7 +9,8 @@ package import TenureStorage
 
 /// One checkpoint to be written, and what may leave the log once it is durable.
 package struct CheckpointJob: Sendable {
-    let changes: FrozenChanges
+    /// The rows to be written.
+    package let changes: FrozenChanges
     let seal: Seal
     let store: any StateStore
     let retirement: Retirement?
@@ -17,7 +18,7 @@ package struct CheckpointJob: Sendable {
     let retireThrough: Position
 
     /// Writes the checkpoint, then retires segments.
-    func run() -> Result<Void, StorageError> {
+    package func run() -> Result<Void, StorageError> {
         do throws(StorageError) {
             try store.commit(changes, seal: seal)
         } catch {
