@@ -31,20 +31,24 @@ package let sampleLedger = LedgerID(high: 0x0011_2233_4455_6677, low: 0x8899_aab
 package let sampleConfiguration = LogConfiguration(segmentBytes: 64 << 10, spare: .synchronous)
 
 /// Makes a log on an empty disk.
-package func createLog(on disk: any Disk) throws {
-    try FileLog.create(on: disk, ledgerID: sampleLedger, configuration: sampleConfiguration)
+package func createLog(
+    on disk: any Disk,
+    _ configuration: LogConfiguration = sampleConfiguration
+) throws {
+    try FileLog.create(on: disk, ledgerID: sampleLedger, configuration: configuration)
 }
 
 /// Opens a log and collects what it replays.
 package func openLog(
     on disk: any Disk,
-    after checkpoint: LogCheckpoint = .none
+    after checkpoint: LogCheckpoint = .none,
+    _ configuration: LogConfiguration = sampleConfiguration
 ) throws(LogError) -> (log: FileLog, report: LogRecoveryReport, records: [Record]) {
     var records: [Record] = []
     let (log, report) = try FileLog.open(
         on: disk,
         ledgerID: sampleLedger,
-        configuration: sampleConfiguration,
+        configuration: configuration,
         checkpoint: checkpoint
     ) { (frame) throws(LogError) in
         records.append(Record(frame))

@@ -89,6 +89,35 @@ struct PrefixTests {
         try explore(disk, from: start, usable: 0, history, crash)
     }
 
+    /// Segments of three pieces, so that a spare and a retired copy appear piece by piece.
+    private static let piecewise = LogConfiguration(
+        segmentBytes: 2 * LogLimits.piece + LogLimits.segmentMinimum,
+        spare: .synchronous
+    )
+
+    /// One rotation and one retirement, with a crash before, in and after every piece.
+    @Test(arguments: crashes.prefix(7).filter { !$0.isDeep || $0.policy == .torn })
+    func `I1: rotating and retiring in pieces`(crash: Crash) throws {
+        let disk = SimulatedDisk()
+        try createLog(on: disk, Self.piecewise)
+        let (log, _, _) = try openLog(on: disk, Self.piecewise)
+        var history = History()
+        let start = disk.operationCount
+        disk.keepPictures()
+        for bytes in [350_000, 200_000, 100_000] {
+            history.append(samplePayload(log.nextPosition, bytes), to: log)
+            try history.commit(log, on: disk)
+        }
+        try log.retire(through: log.durablePosition)
+        history.append(samplePayload(log.nextPosition, 200), to: log)
+        try history.commit(log, on: disk)
+        #expect(try disk.list("archive").count == 1)
+        // Three pieces of the first spare, and three of the copy, with a sync behind each.
+        let pieces = disk.pictures().count
+        #expect(pieces > 20, "\(pieces) operations")
+        try explore(disk, from: start, usable: 0, history, crash, Self.piecewise)
+    }
+
     /// The recovery from a torn tail, which keeps, cuts and zeroes.
     @Test(arguments: crashes)
     func `I1: recovering from a torn tail`(crash: Crash) throws {
@@ -121,7 +150,8 @@ struct PrefixTests {
         from start: Int,
         usable: Int,
         _ history: History,
-        _ crash: Crash
+        _ crash: Crash,
+        _ configuration: LogConfiguration = sampleConfiguration
     ) throws {
         for (index, picture) in disk.pictures().enumerated() {
             let operation = start + index
@@ -132,18 +162,20 @@ struct PrefixTests {
                 ? picture.processCrash() : picture.crash(using: &generator, crash.policy)
             if operation < usable {
                 // Nobody was told of this log; whatever is found, nothing traps.
-                _ = try? openLog(on: left)
+                _ = try? openLog(on: left, configuration)
                 continue
             }
             if crash.isDeep { left.keepPictures() }
-            let (log, report, found) = try openLog(on: left)
+            let (log, report, found) = try openLog(on: left, configuration)
             history.check(found, at: operation, place)
             let lines = try auditLog(on: left)
             // Garbage in the padding of the last group is legal after a crash, and noted.
             #expect(!lines.problems.contains { $0.affectsRecords }, "\(place)")
             #expect(lines.records == found, "\(place)")
-            if crash.isDeep { try exploreRecovery(left, found, report, &generator, place) }
-            try goOn(log, on: left, found, place)
+            if crash.isDeep {
+                try exploreRecovery(left, found, report, &generator, place, configuration)
+            }
+            try goOn(log, on: left, found, place, configuration)
         }
     }
 
@@ -153,15 +185,16 @@ struct PrefixTests {
         _ found: [Record],
         _ report: LogRecoveryReport,
         _ generator: inout SeededGenerator,
-        _ place: String
+        _ place: String,
+        _ configuration: LogConfiguration
     ) throws {
         for (index, picture) in disk.pictures().enumerated() {
             let left = picture.crash(using: &generator, .mixed)
-            let (log, second, again) = try openLog(on: left)
+            let (log, second, again) = try openLog(on: left, configuration)
             let comment = "\(place), then \(index) operations of recovery"
             #expect(again == found, "recovery is not idempotent: \(comment)")
             #expect(second.lastPosition == report.lastPosition, "\(comment)")
-            try goOn(log, on: left, found, comment)
+            try goOn(log, on: left, found, comment, configuration)
         }
     }
 
@@ -170,19 +203,23 @@ struct PrefixTests {
         _ log: FileLog,
         on disk: SimulatedDisk,
         _ found: [Record],
-        _ place: String
+        _ place: String,
+        _ configuration: LogConfiguration
     ) throws {
         let record = appendSample(to: log, bytes: 50)
         try log.commit()
         var generator = SeededGenerator(seed: 5)
         let early = disk.crash(using: &generator, .nothing)
-        #expect(try openLog(on: early).records == found + [record], "\(place), going on")
+        #expect(
+            try openLog(on: early, configuration).records == found + [record],
+            "\(place), going on"
+        )
         // Segments that a crash left in both directories must not be in the way.
         try log.retire(through: record.position)
         let names = Set(try disk.list("archive"))
         #expect(names.isDisjoint(with: try disk.list("log")), "\(place)")
         let after = disk.crash(using: &generator, .nothing)
-        let (_, report, records) = try openLog(on: after)
+        let (_, report, records) = try openLog(on: after, configuration)
         #expect(records == found + [record], "\(place), going on")
         #expect(report.verdict == .clean, "\(place), going on")
     }
