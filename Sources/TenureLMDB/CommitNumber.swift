@@ -12,7 +12,7 @@ internal import TenureBase
 enum CommitNumber {
     /// The table that holds nothing else.
     static let tableName = "commits"
-    private static let key: [UInt8] = [0]
+    static let key: [UInt8] = [0]
 
     /// Writes the transaction's own number, as the last of its changes.
     static func store(

@@ -24,6 +24,7 @@ struct MetaFault: Error {
 
 /// What a meta page says about one tree.
 struct TreeRecord {
+    static let byteCount = 48
     static let noRoot = UInt64.max
     /// The deepest tree that LMDB's cursors can walk.
     static let deepest: UInt16 = 32
@@ -72,6 +73,8 @@ struct TreeRecord {
 struct MetaPage {
     /// The only page size that is accepted: what LMDB chooses on the machines this runs on.
     static let pageBytes = 4096
+    /// Where the last field ends.
+    private static let bodyEnd = 152
     /// Larger than any map that a process can have.
     private static let largestMap = UInt64(1) << 47
 
@@ -106,6 +109,14 @@ struct MetaPage {
         mainTree = try TreeRecord(span, at: 88)
         lastPage = try span.integer(at: 136)
         transaction = try span.integer(at: 144)
+    }
+
+    /// Checks that what is unused in a meta page is zero, as it was when the page was made.
+    static func checkUnused(_ bytes: [UInt8], _ number: UInt64) throws(MetaFault) {
+        for unused in [8..<10, 12..<16, bodyEnd..<pageBytes] {
+            guard let place = bytes[unused].firstIndex(where: { $0 != 0 }) else { continue }
+            throw MetaFault("meta page \(number) is not zero at byte \(place), which is unused")
+        }
     }
 
     /// Checks the page's own statements against each other and against the file's length.

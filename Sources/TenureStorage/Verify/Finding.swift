@@ -31,6 +31,17 @@ package struct Finding: Equatable, Sendable, CustomStringConvertible {
     package var description: String { "\(severity.rawValue): \(place): \(sentence)" }
 }
 
+/// What the pages of a state are used for.
+package struct PageCoverage: Equatable, Sendable {
+    /// All pages in use by the newest transaction, free ones and the two metas included.
+    package let total: UInt64
+    /// Pages of trees and values, and the metas.
+    package let live: UInt64
+
+    /// Free pages, whose bytes nothing checks and nothing reads.
+    package var notCovered: UInt64 { total > live ? total - live : 0 }
+}
+
 /// What an audit has looked at and found.
 package struct VerifyReport: Equatable, Sendable {
     /// Which ledger, when ledger.json says so.
@@ -43,7 +54,7 @@ package struct VerifyReport: Equatable, Sendable {
     package var checkpoint: StoredCheckpoint?
     /// How many rows were checked.
     package var rows = RowCounts()
-    /// Pages of the state that belong to no live tree; nothing checks their bytes.
+    /// What the pages of the state are used for, when their walk came to its end.
     package var pages: PageCoverage?
     /// Whether replaying the whole log gave the stored rows; nothing when that was not compared.
     package var replayAgrees: Bool?

@@ -1,16 +1,20 @@
-// The scan of every row of a stored state, for a process that may die of it.
+// The scan of every page and every row of a stored state.
 //
-// LMDB follows page numbers that a damaged file gives it, out of its map if need be. So the scan
-// runs in a child process; what it finds comes back as lines of text, each flushed as it is
-// written, so that a child that was killed has said where it was:
+// LMDB follows page numbers that a damaged file gives it, out of its map if need be. So it has no
+// part in this: PageWalk.swift reads the file and believes nothing in it. The scan runs in a child
+// process all the same, because one that runs out of memory must not take the audit with it. What
+// it finds comes back as lines of text, each flushed as it is written, so that a child that was
+// killed has said where it was:
 //
 //   checkpoint <hexadecimal value of the checkpoint row>
 //   at <table> <rows so far> <hexadecimal key>
 //   damage <place> TAB <sentence>
 //   table <name> <rows> <digest>
+//   pages <all> <in use>
 //   end
 //
-//   V1  Every row is verified and decoded; keys ascend; counts and digest are the checkpoint's.
+//   V1  Every page has one place (P1 to P5); every row is verified and decoded; counts and digest
+//       are the checkpoint's.
 //   V2  Nothing is written, locked or created.
 
 internal import Glibc
@@ -67,23 +71,23 @@ package struct StateScan {
     ) {
         var scan = StateScan(ledger, emit)
         do throws(StoreError) {
-            let environment = try Environment.open(
-                path: "\(path)/state",
-                options: EnvironmentOptions(access: .audit)
+            let walk = try PageWalk(
+                directory: "\(path)/state",
+                tables: RowTable.allCases.map(\.name),
+                fault: { place, sentence in emit("damage \(place)\t\(sentence)") }
             )
-            try scan.scan(environment)
+            scan.scan(walk)
         } catch {
             emit("damage state\t\(error)")
         }
         emit("end")
     }
 
-    private mutating func scan(_ environment: Environment) throws(StoreError) {
-        let tables = try TableSet(environment)
-        let checkpoint = try readCheckpoint(environment, tables)
+    private mutating func scan(_ walk: PageWalk) {
+        let checkpoint = readCheckpoint(walk)
         var digest = StateDigest()
         for table in RowTable.counted {
-            let (rows, sum) = try scan(table, tables, environment, checkpoint)
+            let (rows, sum) = scan(table, walk, checkpoint)
             digest.add(RowHash(value: sum.sum))
             if let checkpoint, rows != checkpoint.counts[table] {
                 let counted = checkpoint.counts[table]
@@ -97,17 +101,17 @@ package struct StateScan {
                     + "rows are lost, stale or from another checkpoint"
             )
         }
+        let pages = walk.finish()
+        emit("pages \(pages.total) \(pages.live)")
     }
 
-    private mutating func readCheckpoint(
-        _ environment: Environment,
-        _ tables: TableSet
-    ) throws(StoreError) -> StoredCheckpoint? {
-        let value = try environment.read { (transaction) throws(StoreError) in
-            try transaction.get(tables[.meta], key: StoredCheckpoint.keyBytes)
-        }
-        guard let value else {
-            damage("meta", "the checkpoint row is missing")
+    private mutating func readCheckpoint(_ walk: PageWalk) -> StoredCheckpoint? {
+        var found: [RawRow] = []
+        walk.rows(of: RowTable.meta.name) { found.append(RawRow(key: $0, value: $1)) }
+        guard found.count == 1, let value = found.first?.value,
+            found.first?.key == StoredCheckpoint.keyBytes
+        else {
+            damage("meta", "has \(found.count) rows instead of the checkpoint row")
             return nil
         }
         do throws(RowFault) {
@@ -123,29 +127,20 @@ package struct StateScan {
     /// Scans one table; damage of one row does not end it.
     private mutating func scan(
         _ table: RowTable,
-        _ tables: TableSet,
-        _ environment: Environment,
+        _ walk: PageWalk,
         _ checkpoint: StoredCheckpoint?
-    ) throws(StoreError) -> (rows: UInt64, digest: StateDigest) {
+    ) -> (rows: UInt64, digest: StateDigest) {
         var rows: UInt64 = 0
         var damaged: UInt64 = 0
         var digest = StateDigest()
         emit("at \(table.name) 0")
-        do throws(StoreError) {
-            try environment.read { (transaction) throws(StoreError) in
-                try transaction.scan(tables[table]) { (keySpan, valueSpan) in
-                    let row = RawRow(key: keySpan.copied, value: valueSpan.copied)
-                    rows += 1
-                    if rows % Self.stepRows == 0 {
-                        emit("at \(table.name) \(rows) \(hexadecimal(row.key))")
-                    }
-                    if let hash = check(table, row, checkpoint, &damaged) { digest.add(hash) }
-                    return .next
-                }
+        walk.rows(of: table.name) { key, value in
+            let row = RawRow(key: key, value: value)
+            rows += 1
+            if rows % Self.stepRows == 0 {
+                emit("at \(table.name) \(rows) \(hexadecimal(row.key))")
             }
-        } catch {
-            guard case .damaged(let sentence) = error else { throw error }
-            damage("\(table.name) behind row \(rows)", sentence)
+            if let hash = check(table, row, checkpoint, &damaged) { digest.add(hash) }
         }
         if damaged > Self.damagedRowsMax {
             damage(table.name, "\(damaged) rows are damaged in all")

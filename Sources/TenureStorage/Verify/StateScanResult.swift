@@ -11,6 +11,8 @@ package struct StateScanResult: Equatable, Sendable {
     package var rows = RowCounts()
     /// The sum over the right rows of each table.
     package var digests: [RowTable: StateDigest] = [:]
+    /// What the pages are used for, when the walk over them came to its end.
+    package var pages: PageCoverage?
     /// What is damaged.
     package var findings: [Finding] = []
     /// Where the scan was last.
@@ -33,6 +35,7 @@ package struct StateScanResult: Equatable, Sendable {
         case "at": last = rest
         case "end": isComplete = true
         case "table": takeTable(rest)
+        case "pages": takePages(rest)
         case "damage":
             let fields = rest.split(separator: "\t", maxSplits: 1).map(String.init)
             let place = fields.first ?? "state"
@@ -60,6 +63,12 @@ package struct StateScanResult: Equatable, Sendable {
         else { return }
         rows[table] = count
         digests[table] = StateDigest(sum: sum)
+    }
+
+    private mutating func takePages(_ text: String) {
+        let counts = text.split(separator: " ").compactMap { UInt64($0) }
+        guard counts.count == 2 else { return }
+        pages = PageCoverage(total: counts[0], live: counts[1])
     }
 
     private func bytes(_ hexadecimal: String) -> [UInt8] {

@@ -1,13 +1,14 @@
 // The audit of a directory that nobody writes: a closed ledger, or a copy of one.
 //
 //   A1  ledger.json, owner, permissions: as for opening
-//   A2  every row of the state, in a child process that may die of it      StateScan.swift
+//   A2  every page and row of the state, in a child process                StateScan.swift
 //   A3  every byte of archive/ and log/, every record decoded              LogReader
 //   A4  the verdict that a start would come to: the log's end, and whether the state fits it
 //   A5  with a state to replay into: the whole log gives the stored rows, byte for byte (I6)
 //
-// Nothing is written. What can not be checked is said, as a note: pages that belong to no live
-// tree, and a history that does not go back to the first record.
+// Nothing is written. What can not be checked is said, as a note: the bytes of free pages, and a
+// history that does not go back to the first record. The table of what owns each byte, and what
+// finds a flipped bit in it, is in the documentation's page Invariants.
 
 internal import TenureBase
 internal import TenureLog
@@ -19,8 +20,7 @@ package enum Verify {
     ///
     /// - Parameters:
     ///   - path: The directory.
-    ///   - runner: The child process for the state; without one the state is scanned here, which
-    ///     a damaged state can end.
+    ///   - runner: The child process for the state; without one the state is scanned here.
     ///   - replayed: A state before the first record; it gets every record up to the checkpoint.
     /// - Returns: What was looked at and found.
     /// - Throws: `locked`, `notPermitted`, `unsupported` or `device` when there was no audit;
@@ -65,13 +65,13 @@ package enum Verify {
         report.findings += scan.findings
         report.checkpoint = scan.checkpoint
         report.rows = scan.rows
-        report.pages = PageCoverage.read(path: "\(directory.path)/state/data.mdb")
+        report.pages = scan.pages
         if let pages = report.pages, pages.notCovered > 0 {
             report.add(
                 .note,
                 at: "state/data.mdb",
-                "\(pages.notCovered) of \(pages.total) pages belong to no live row; "
-                    + "their bytes are not checked"
+                "\(pages.notCovered) of \(pages.total) pages are free; what is left in them is "
+                    + "not checked, and nothing reads it"
             )
         }
         return scan
