@@ -56,6 +56,13 @@ public final class Ledger: Sendable {
                 clock: HostClock(),
                 runner: runner
             )
+            if let pace = configuration.scrubPace {
+                runner.begin(
+                    BackgroundScrub(core.store, pace: pace, clock: core.clock) { error in
+                        inbox.add { core in core.fail(LedgerFailure(error)) }
+                    }
+                )
+            }
             return Ledger(inbox, runner, core)
         } catch {
             runner.stop()
@@ -146,6 +153,8 @@ public final class Ledger: Sendable {
         }
         guard isFirst else { return }
         watcher.stop()
+        // Its reader of the store must be gone before the engine is.
+        runner.endScrub()
         inbox.stop()
         writer.stop()
         runner.stop()

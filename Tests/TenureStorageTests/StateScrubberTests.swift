@@ -43,6 +43,45 @@ struct StateScrubberTests {
         #expect(try pass(scrubber).comparedDigest)
     }
 
+    /// Rows come, change and go on both sides of the place that a pass has come to.
+    @Test(arguments: [1, 3, 20, 100_000])
+    func `a pass follows the checkpoints that are told about it`(slice: Int) throws {
+        var model = model
+        let scrubber = try StateScrubber(store)
+        var (passes, steps, followed, scattered) = (0, 0, 0, 0)
+        while passes < 5 {
+            steps += 1
+            if let figures = try scrubber.step(slice) {
+                #expect(figures.comparedDigest)
+                passes += 1
+            }
+            // The pass must be faster than what comes.
+            guard steps.isMultiple(of: max(1, 40 / slice)) else { continue }
+            model.change(1)
+            let frontier = scrubber.frontier
+            let figures = try store.commit(model.freeze(), seal: .zero, frontier: frontier)
+            scrubber.follow(figures, to: store.checkpoint)
+            if frontier != nil { followed += 1 }
+            if figures.behindFrontier != StateDelta() { scattered += 1 }
+        }
+        #expect(followed > 0)
+        #expect(scattered > 0)
+    }
+
+    @Test
+    func `I10: a lost row is found although checkpoints were followed`() throws {
+        var model = model
+        let scrubber = try StateScrubber(store)
+        let key = try #require(store.rows[.leases]?.keys.first)
+        store.replace(.leases, key: key, by: nil)
+        for _ in RowTable.counted { #expect(try scrubber.step(100_000) == nil) }
+        model.change(1)
+        let changes = model.freeze()
+        let figures = try store.commit(changes, seal: .zero, frontier: scrubber.frontier)
+        scrubber.follow(figures, to: store.checkpoint)
+        #expect(throws: RowFault.self) { try pass(scrubber) }
+    }
+
     @Test(arguments: RowTable.counted)
     func `I10: a lost, a stale and a damaged row of any table are found`(
         table: RowTable

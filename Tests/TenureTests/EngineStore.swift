@@ -53,13 +53,14 @@ final class EngineStore: StateStore {
 
     func commit(
         _ changes: FrozenChanges,
-        seal: Seal
+        seal: Seal,
+        frontier: ScrubFrontier?
     ) throws(StorageError) -> CheckpointFigures {
         try passPoint()
         let result = content.withLock { content -> Result<CheckpointFigures, StorageError> in
             var draft = content
             do throws(StoreError) {
-                let figures = try Self.apply(changes, seal, to: &draft)
+                let figures = try Self.apply(changes, seal, frontier, to: &draft)
                 content = draft
                 return .success(figures)
             } catch {
@@ -83,9 +84,10 @@ final class EngineStore: StateStore {
     private static func apply(
         _ changes: FrozenChanges,
         _ seal: Seal,
+        _ frontier: ScrubFrontier?,
         to content: inout Content
     ) throws(StoreError) -> CheckpointFigures {
-        var writer = CheckpointWriter(from: content.checkpoint)
+        var writer = CheckpointWriter(from: content.checkpoint, frontier: frontier)
         var tables = content.tables
         try writer.forEachRow(of: changes) { (writer, change) throws(StoreError) in
             try writer.replace(tables[change.table]?[change.key], by: change)

@@ -17,10 +17,14 @@ package struct CheckpointJob: Sendable {
     /// Segments up to this position go to the archive: that of the checkpoint before.
     let retireThrough: Position
 
-    /// Writes the checkpoint, then retires segments.
-    package func run() -> Result<Void, StorageError> {
+    /// Writes the checkpoint, then retires segments; `scrub` is what looks at the store meanwhile.
+    package func run(beside scrub: BackgroundScrub? = nil) -> Result<Void, StorageError> {
         do throws(StorageError) {
-            try store.commit(changes, seal: seal)
+            if let scrub {
+                try scrub.commit(changes, seal: seal, to: store).get()
+            } else {
+                try store.commit(changes, seal: seal)
+            }
         } catch {
             return .failure(error)
         }
@@ -44,6 +48,8 @@ package protocol CheckpointRunner: AnyObject, Sendable {
     func finish()
     /// Drops rows that are not needed any more, off the writer's thread.
     func discard(_ changes: FrozenChanges)
+    /// What looks at the rows that nobody asks for, when something does.
+    var scrub: BackgroundScrub? { get }
 }
 
 /// Runs a checkpoint where it is started.
@@ -67,13 +73,18 @@ package final class InlineCheckpointRunner: CheckpointRunner {
     package func finish() {}
 
     package func discard(_ changes: FrozenChanges) {}
+
+    /// None: who drives an engine directly has one order of things.
+    package var scrub: BackgroundScrub? { nil }
 }
 
 /// Runs checkpoints on one thread of its own: LMDB's write transactions belong to a thread.
+///
+/// Between them the thread scrubs, when it was told to.
 package final class ThreadedCheckpointRunner: CheckpointRunner {
     private struct State {
         var result: Result<Void, StorageError>?
-        var isRunning = false
+        var scrub: BackgroundScrub?
     }
 
     private let state = Mutex(State())
@@ -90,7 +101,7 @@ package final class ThreadedCheckpointRunner: CheckpointRunner {
     package func start(_ job: CheckpointJob) {
         idle.wait()
         queue.run { [self] in
-            let result = job.run()
+            let result = job.run(beside: scrub)
             state.withLock { $0.result = result }
             idle.signal()
             wake()
@@ -111,6 +122,19 @@ package final class ThreadedCheckpointRunner: CheckpointRunner {
 
     package func discard(_ changes: FrozenChanges) {
         queue.run { _ = changes }
+    }
+
+    package var scrub: BackgroundScrub? { state.withLock { $0.scrub } }
+
+    /// Scrubs from now on; once, before the first checkpoint.
+    func begin(_ scrub: BackgroundScrub) {
+        state.withLock { $0.scrub = scrub }
+        queue.fillPauses { scrub.advance() }
+    }
+
+    /// Scrubs no more, so that the store can be closed.
+    func endScrub() {
+        scrub?.end()
     }
 
     /// Ends the thread after what it has to do.

@@ -56,6 +56,7 @@ extension LedgerCore {
         let cached = cache.figures
         let load = checkpoint.meter.load(log, rows: state.scatteredRows)
         let lookups = cached.hits + cached.misses
+        let scrubbed = runner.scrub?.figures ?? ScrubCounters()
         return .map([
             .init("ledger", .string(figuresAtOpening.ledger)),
             .init("recovery", .string(figuresAtOpening.label)),
@@ -106,6 +107,10 @@ extension LedgerCore {
             ),
             .init("cacheRows", .count(cached.rows)), .init("cacheBytes", .count(cached.bytes)),
             .init("cacheEvictions", .count(cached.evictions)),
+            .init("scrubPasses", .count(scrubbed.passes)),
+            .init("scrubRows", .count(scrubbed.rows)),
+            .init("scrubLastPassUnixSeconds", .count(scrubbed.lastPassUnixSeconds)),
+            .init("scrubLastPassMilliseconds", .count(scrubbed.lastPassMilliseconds)),
         ])
     }
 }

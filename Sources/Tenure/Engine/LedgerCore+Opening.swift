@@ -3,7 +3,7 @@
 internal import TenureBase
 internal import TenureLog
 internal import TenureModel
-internal import TenureStorage
+package import TenureStorage
 
 extension LedgerCore {
     /// Opens the ledger at `directory`, or makes one where there is none and that is allowed.
@@ -44,6 +44,7 @@ extension LedgerCore {
             )
             core.directory = opened.directory
             core.checkpoint.lastPosition = opened.report.checkpoint
+            core.checkpoint.policy = CheckpointPolicy(limits: configuration.checkpoints)
             try core.recordOpening()
             return core
         } catch {
@@ -99,6 +100,12 @@ public struct LedgerConfiguration: Sendable {
     public var createIfMissing = false
     /// Memory for clean rows, in bytes.
     public var cacheBytes = 8 << 20
+    /// From the end of one scrub of all stored rows to the begin of the next; `.zero` for none.
+    ///
+    /// A scrub finds what is damaged, lost or stale in rows that nobody asks for, and ends the
+    /// ledger when there is any. The first begins a minute after the opening, or after the
+    /// interval when that is shorter.
+    public var scrubInterval = Duration.seconds(86_400)
     /// Whether to use a file system that does not keep what it promises.
     public var allowUnsafeFileSystem = false
     /// Whether to make the state anew from a log that goes back to position 1.
@@ -107,9 +114,21 @@ public struct LedgerConfiguration: Sendable {
     package var cacheRows = Int.max
     /// Bytes of one segment of the log; for tests of rotation.
     package var segmentBytes: Int?
+    /// When a checkpoint is due; for tests of what goes on beside many.
+    package var checkpoints = CheckpointLimits()
 
     /// The defaults.
     public init() {}
+
+    /// How to scrub; nothing when not at all.
+    var scrubPace: ScrubPace? {
+        guard scrubInterval > .zero else { return nil }
+        let (seconds, attoseconds) = scrubInterval.components
+        let (nanoseconds, overflow) = UInt64(seconds).multipliedReportingOverflow(by: 1_000_000_000)
+        return ScrubPace(
+            interval: overflow ? .max / 2 : nanoseconds &+ UInt64(attoseconds / 1_000_000_000)
+        )
+    }
 
     var storage: StorageConfiguration {
         var storage = StorageConfiguration()

@@ -10,6 +10,7 @@ internal import TenureBase
 final class WorkThread: Sendable {
     private struct Queue {
         var work: [@Sendable () -> Void] = []
+        var pauseWork: (@Sendable () -> UInt64?)?
         var isStopping = false
     }
 
@@ -44,6 +45,13 @@ final class WorkThread: Sendable {
         available.signal()
     }
 
+    /// Calls `work` whenever nothing else is to be done, after as many nanoseconds as it answered
+    /// the time before; never again once it answers nothing.
+    func fillPauses(with work: @escaping @Sendable () -> UInt64?) {
+        queue.withLock { $0.pauseWork = work }
+        available.signal()
+    }
+
     /// Ends the thread after what it has to do, and waits for that.
     func stop() {
         queue.withLock { $0.isStopping = true }
@@ -58,7 +66,7 @@ final class WorkThread: Sendable {
     private func loop() {
         unsafe tenure_thread_describe(name, niceness)
         while true {
-            available.wait()
+            waitForWork()
             let (work, isStopping) = queue.withLock { queue in
                 defer { queue.work = [] }
                 return (queue.work, queue.isStopping)
@@ -67,5 +75,19 @@ final class WorkThread: Sendable {
             if isStopping, work.isEmpty { return }
             if isStopping { available.signal() }
         }
+    }
+
+    /// Returns when there may be something to do, and does meanwhile what pauses are for.
+    private func waitForWork() {
+        while let pauseWork = queue.withLock({ $0.pauseWork }) {
+            guard available.wait(timeout: .now()) == .timedOut else { return }
+            guard let pause = pauseWork() else {
+                queue.withLock { $0.pauseWork = nil }
+                break
+            }
+            let deadline = DispatchTime.now() + .nanoseconds(Int(clamping: pause))
+            if available.wait(timeout: deadline) == .success { return }
+        }
+        available.wait()
     }
 }

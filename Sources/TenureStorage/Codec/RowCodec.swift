@@ -38,6 +38,9 @@ package struct StateDigest: Hashable, Sendable, CustomStringConvertible {
     /// Adds a row.
     package mutating func add(_ hash: RowHash) { sum &+= hash.value }
 
+    /// Adds all rows of another digest.
+    package mutating func add(_ other: StateDigest) { sum &+= other.sum }
+
     /// Takes a row out that was added before.
     package mutating func remove(_ hash: RowHash) { sum &-= hash.value }
 

@@ -3,6 +3,7 @@
 //   K1  A checkpoint never goes back: its position is at or above the one before.
 //   K2  digest = sum of the hashes of all rows: the old row's goes out, the new one's comes in.
 //   K3  A replaced row is verified, so that damage is not carried into the digest.
+//   K4  What changes where a scrub has been already is told to it, so that it can go on.
 
 internal import TenureBase
 package import TenureLMDB
@@ -28,10 +29,12 @@ package struct CheckpointWriter: Sendable {
     private(set) var checkpoint: StoredCheckpoint
     /// What was written so far.
     package private(set) var figures = CheckpointFigures()
+    private let frontier: ScrubFrontier?
 
-    /// Goes on from `checkpoint`.
-    package init(from checkpoint: StoredCheckpoint) {
+    /// Goes on from `checkpoint`; `frontier` is that of a scrub that is under way.
+    package init(from checkpoint: StoredCheckpoint, frontier: ScrubFrontier? = nil) {
         self.checkpoint = checkpoint
+        self.frontier = frontier
         codec = RowCodec(ledger: checkpoint.ledger)
     }
 
@@ -53,6 +56,7 @@ package struct CheckpointWriter: Sendable {
 
     /// Counts a change, given the value that the store has under its key.
     package mutating func replace(_ old: [UInt8]?, by change: RowChange) throws(StoreError) {
+        let isSeen = frontier?.covers(change.table, change.key) ?? false
         if let old {
             guard let hash = codec.verify(change.table, key: change.key, value: old) else {
                 let key = hexadecimal(change.key)
@@ -63,10 +67,12 @@ package struct CheckpointWriter: Sendable {
             }
             checkpoint.digest.remove(hash)
             checkpoint.counts[change.table] -= 1
+            if isSeen { figures.behindFrontier.remove(hash, from: change.table) }
         }
         if let hash = change.hash {
             checkpoint.digest.add(hash)
             checkpoint.counts[change.table] += 1
+            if isSeen { figures.behindFrontier.add(hash, to: change.table) }
         }
         figures.rows += 1
         figures.bytes += change.key.count + (change.value?.count ?? 0)

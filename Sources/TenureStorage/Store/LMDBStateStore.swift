@@ -97,15 +97,16 @@ package final class LMDBStateStore: StateStore {
     @discardableResult
     package func commit(
         _ changes: FrozenChanges,
-        seal: Seal
+        seal: Seal,
+        frontier: ScrubFrontier?
     ) throws(StorageError) -> CheckpointFigures {
         do throws(StoreError) {
             do throws(StoreError) {
-                return try commitOnce(changes, seal)
+                return try commitOnce(changes, seal, frontier)
             } catch {
                 guard error == .mapFull else { throw error }
                 try environment.growMap()
-                return try commitOnce(changes, seal)
+                return try commitOnce(changes, seal, frontier)
             }
         } catch {
             throw StorageError(error, in: path, freeBytes: try? disk.freeBytes())
@@ -114,10 +115,11 @@ package final class LMDBStateStore: StateStore {
 
     private func commitOnce(
         _ changes: FrozenChanges,
-        _ seal: Seal
+        _ seal: Seal,
+        _ frontier: ScrubFrontier?
     ) throws(StoreError) -> CheckpointFigures {
         let before = checkpoint
-        var writer = CheckpointWriter(from: before)
+        var writer = CheckpointWriter(from: before, frontier: frontier)
         let after = try environment.write { (transaction) throws(StoreError) in
             try writer.forEachRow(of: changes) { (writer, change) throws(StoreError) in
                 let table = tables[change.table]

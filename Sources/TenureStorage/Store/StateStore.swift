@@ -47,6 +47,8 @@ package struct CheckpointFigures: Equatable, Sendable {
     package var rows = 0
     /// Bytes of keys and values written.
     package var bytes = 0
+    /// How the rows up to the frontier of a scrub were changed.
+    package var behindFrontier = StateDelta()
 
     package init() {}
 }
@@ -64,16 +66,28 @@ package protocol StateStore: AnyObject, Sendable {
 
     /// Makes `changes` durable, together with their position, seal, digest and counts.
     ///
+    /// `frontier` is that of a scrub under way, which is told what changed behind it.
+    ///
     /// - Throws: `full` when it may be tried again with the same changes; `damaged` when a row
     ///   that is replaced is not the one that was written; `device` when the writer must stop.
     @discardableResult
     func commit(
         _ changes: FrozenChanges,
-        seal: Seal
+        seal: Seal,
+        frontier: ScrubFrontier?
     ) throws(StorageError) -> CheckpointFigures
 }
 
 extension StateStore {
+    /// Makes `changes` durable while no scrub is under way.
+    @discardableResult
+    package func commit(
+        _ changes: FrozenChanges,
+        seal: Seal
+    ) throws(StorageError) -> CheckpointFigures {
+        try commit(changes, seal: seal, frontier: nil)
+    }
+
     /// The state's place in the history of the log.
     package var logCheckpoint: LogCheckpoint {
         let checkpoint = checkpoint

@@ -56,7 +56,8 @@ package final class SimulatedStateStore: StateStore {
     @discardableResult
     package func commit(
         _ changes: FrozenChanges,
-        seal: Seal
+        seal: Seal,
+        frontier: ScrubFrontier?
     ) throws(StorageError) -> CheckpointFigures {
         let result = content.withLock { content -> Result<CheckpointFigures, StorageError> in
             if let failure = content.failure {
@@ -65,7 +66,7 @@ package final class SimulatedStateStore: StateStore {
             }
             var draft = content
             do throws(StoreError) {
-                let figures = try Self.apply(changes, seal, to: &draft)
+                let figures = try Self.apply(changes, seal, frontier, to: &draft)
                 content = draft
                 return .success(figures)
             } catch {
@@ -78,9 +79,10 @@ package final class SimulatedStateStore: StateStore {
     private static func apply(
         _ changes: FrozenChanges,
         _ seal: Seal,
+        _ frontier: ScrubFrontier?,
         to content: inout Content
     ) throws(StoreError) -> CheckpointFigures {
-        var writer = CheckpointWriter(from: content.checkpoint)
+        var writer = CheckpointWriter(from: content.checkpoint, frontier: frontier)
         var tables = content.tables
         try writer.forEachRow(of: changes) { (writer, change) throws(StoreError) in
             try writer.replace(tables[change.table]?[change.key], by: change)

@@ -12,6 +12,7 @@ struct Daemon: Sendable {
     let data: String
     let server: ServerConfiguration
     let cacheBytes: Int?
+    let scrubInterval: Duration
     let detects: Bool
     let allowsUnsafeFileSystem: Bool
     let rebuildsState: Bool
@@ -53,6 +54,7 @@ struct Daemon: Sendable {
         configuration.createIfMissing = true
         configuration.allowUnsafeFileSystem = allowsUnsafeFileSystem
         configuration.rebuildState = rebuildsState
+        configuration.scrubInterval = scrubInterval
         if let cacheBytes { configuration.cacheBytes = cacheBytes }
         do {
             return try Ledger.open(at: data, configuration: configuration)

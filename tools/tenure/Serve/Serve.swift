@@ -42,6 +42,15 @@ struct Serve: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Byte budget of the front cache.", valueName: "n"))
     var cacheBytes: Int?
 
+    @Option(
+        help: ArgumentHelp(
+            "Pause between two scrubs of all stored rows, such as 12h; 0s for none.",
+            valueName: "duration"
+        ),
+        transform: Durations.parse
+    )
+    var scrubInterval: UInt64 = 86_400_000
+
     @Flag(help: "Do not declare what the host has.")
     var noDetect = false
 
@@ -88,6 +97,7 @@ struct Serve: AsyncParsableCommand {
             data: data,
             server: server,
             cacheBytes: cacheBytes,
+            scrubInterval: .milliseconds(scrubInterval),
             detects: !noDetect,
             allowsUnsafeFileSystem: allowUnsafeFileSystem,
             rebuildsState: rebuildState,
