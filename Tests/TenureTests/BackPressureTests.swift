@@ -25,6 +25,8 @@ private final class LateRunner: CheckpointRunner {
     /// How often the writer waited.
     var waits: Int { state.withLock { $0.waits } }
 
+    var scrub: BackgroundScrub? { nil }
+
     func start(_ job: CheckpointJob) {
         state.withLock {
             $0.job = job

@@ -53,11 +53,12 @@ struct EngineCounters {
 extension LedgerCore {
     /// Counts, sizes and positions, as fields.
     package func figures() -> Document {
-        let cached = cache.figures
+        .map(engineFigures + cacheFigures + scrubFigures)
+    }
+
+    private var engineFigures: [Document.Field] {
         let load = checkpoint.meter.load(log, rows: state.scatteredRows)
-        let lookups = cached.hits + cached.misses
-        let scrubbed = runner.scrub?.figures ?? ScrubCounters()
-        return .map([
+        return [
             .init("ledger", .string(figuresAtOpening.ledger)),
             .init("recovery", .string(figuresAtOpening.label)),
             .init("recoveryReplayedRecords", .count(figuresAtOpening.replayed)),
@@ -89,6 +90,13 @@ extension LedgerCore {
             .init("logContentBytes", .count(log.writtenContentBytes)),
             .init("logExtentBytes", .count(log.writtenExtentBytes)),
             .init("logReserveBytes", .count(log.reserveBytes)),
+        ]
+    }
+
+    private var cacheFigures: [Document.Field] {
+        let cached = cache.figures
+        let lookups = cached.hits + cached.misses
+        return [
             .init("cacheHits", .count(cached.hits)), .init("cacheMisses", .count(cached.misses)),
             .init("cacheAbsences", .count(cached.absences)),
             .init("overlayHits", .count(state.overlayHits)),
@@ -107,10 +115,16 @@ extension LedgerCore {
             ),
             .init("cacheRows", .count(cached.rows)), .init("cacheBytes", .count(cached.bytes)),
             .init("cacheEvictions", .count(cached.evictions)),
+        ]
+    }
+
+    private var scrubFigures: [Document.Field] {
+        let scrubbed = runner.scrub?.figures ?? ScrubCounters()
+        return [
             .init("scrubPasses", .count(scrubbed.passes)),
             .init("scrubRows", .count(scrubbed.rows)),
             .init("scrubLastPassUnixSeconds", .count(scrubbed.lastPassUnixSeconds)),
             .init("scrubLastPassMilliseconds", .count(scrubbed.lastPassMilliseconds)),
-        ])
+        ]
     }
 }
