@@ -115,20 +115,28 @@ int tenure_lock(int descriptor, int shared) {
     return result(value);
 }
 
+static int tell(const struct stat *status, struct tenure_file_facts *facts) {
+    memset(facts, 0, sizeof *facts);
+    facts->size = (uint64_t)status->st_size;
+    facts->links = status->st_nlink;
+    facts->device = status->st_dev;
+    facts->inode = status->st_ino;
+    facts->mode = status->st_mode & 07777;
+    facts->owner = status->st_uid;
+    facts->kind = S_ISREG(status->st_mode)   ? TENURE_KIND_REGULAR
+                  : S_ISDIR(status->st_mode) ? TENURE_KIND_DIRECTORY
+                                             : TENURE_KIND_OTHER;
+    return 0;
+}
+
 int tenure_facts(int descriptor, struct tenure_file_facts *facts) {
     struct stat status;
-    if (fstat(descriptor, &status) < 0) return -errno;
-    memset(facts, 0, sizeof *facts);
-    facts->size = (uint64_t)status.st_size;
-    facts->links = status.st_nlink;
-    facts->device = status.st_dev;
-    facts->inode = status.st_ino;
-    facts->mode = status.st_mode & 07777;
-    facts->owner = status.st_uid;
-    facts->kind = S_ISREG(status.st_mode)   ? TENURE_KIND_REGULAR
-                  : S_ISDIR(status.st_mode) ? TENURE_KIND_DIRECTORY
-                                            : TENURE_KIND_OTHER;
-    return 0;
+    return fstat(descriptor, &status) < 0 ? -errno : tell(&status, facts);
+}
+
+int tenure_facts_at(const char *path, struct tenure_file_facts *facts) {
+    struct stat status;
+    return lstat(path, &status) < 0 ? -errno : tell(&status, facts);
 }
 
 uint32_t tenure_effective_user(void) { return geteuid(); }

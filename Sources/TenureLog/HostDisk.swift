@@ -100,6 +100,21 @@ package final class HostDisk: Disk {
         return file
     }
 
+    /// Whether `path`, from the root of all paths, names `file` now; nothing when nobody can tell.
+    package static func names(_ path: String, _ file: any DiskFile) -> Bool? {
+        guard let file = file as? HostFile else { return nil }
+        var own = tenure_file_facts()
+        var found = tenure_file_facts()
+        // SAFETY: the kernel fills structures that live in this frame; the string is copied.
+        guard unsafe tenure_facts(file.descriptor, &own) == 0 else { return nil }
+        let result = unsafe tenure_facts_at(path, &found)
+        if result == -Errno.noSuchFileOrDirectory.rawValue || result == -Errno.notDirectory.rawValue
+        {
+            return false
+        }
+        return result < 0 ? nil : own.device == found.device && own.inode == found.inode
+    }
+
     package func rename(_ from: String, to: String, replacing: Bool) throws(DiskError) {
         let source = try Place.open(from, below: root)
         let target = try Place.open(to, below: root)

@@ -67,6 +67,39 @@ struct LedgerTests {
         #expect(try core.invariantFault() == nil)
     }
 
+    /// The mark is above what any disk has free.
+    @Test
+    func `row 66: below the low-water mark only what frees and what changes nothing is served`()
+        async throws
+    {
+        let first = try await opened()
+        let grant = try await first.acquire(LedgerScratch.request())
+        first.shutdown()
+        var configuration = LedgerScratch.configuration
+        configuration.lowWaterBytes = .max
+        let ledger = try Ledger.open(at: scratch.path, configuration: configuration)
+        defer { ledger.shutdown() }
+        let commands: [Command] = [
+            .acquire(LedgerScratch.request()), .setPool(name: "other", settings: []),
+            .openSession(SessionRequest(ttlMilliseconds: 60_000, holder: "me")),
+        ]
+        for command in commands {
+            guard case .refused(let refusal) = await ledger.perform(command, caller: .embedder)
+            else {
+                Issue.record("\(command) is served")
+                continue
+            }
+            #expect(refusal.code == .readOnly)
+        }
+        #expect(ledger.figures()["readOnly"] == .bool(true))
+        _ = try await ledger.renew(grant.reference, ttlMilliseconds: 90_000)
+        var plan = LedgerScratch.request()
+        plan.planOnly = true
+        let answer = await ledger.perform(.acquire(plan), caller: .embedder)
+        if case .refused(let refusal) = answer { Issue.record("PLAN: \(refusal)") }
+        #expect(try await ledger.release(grant.reference).status == .released)
+    }
+
     @Test
     func `Closing twice is closing once, and afterwards everything is answered`() async throws {
         let ledger = try await opened()

@@ -73,6 +73,9 @@ struct tenure_file_facts {
 };
 
 int tenure_facts(int descriptor, struct tenure_file_facts *facts);
+
+// The same of what `path` names now, which is not followed when it is a symbolic link.
+int tenure_facts_at(const char *path, struct tenure_file_facts *facts);
 uint32_t tenure_effective_user(void);
 
 // Calls `each` with the name of every entry but "." and "..", in no order.

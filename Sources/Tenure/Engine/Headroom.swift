@@ -7,10 +7,12 @@ internal import Glibc
 internal import TenureLog
 internal import TenureStorage
 
-/// Looks at the free bytes of the file system from time to time.
+/// Looks at the directory and its file system from time to time.
 struct Headroom {
     /// Below this many free bytes nothing new is granted: two segments and two large checkpoints.
     static let lowWaterBytes: UInt64 = 96 << 20
+    /// The mark of this ledger.
+    var lowWaterBytes = Self.lowWaterBytes
     /// How often a full disk is tried again before the writer gives up: for ten seconds.
     static let triesMax = 100
     /// The least time between two looks, in nanoseconds.
@@ -38,11 +40,15 @@ struct Headroom {
 
 extension LedgerCore {
     /// Refuses new grants below the low-water mark, and serves them again above it.
-    func lookAtHeadroom() {
-        guard headroom.isDue(at: clock.bootNanoseconds), let disk = directory?.disk else { return }
+    ///
+    /// - Throws: when the directory is gone from where it was opened. What is synced to files that
+    ///   nobody finds again is lost, and must not be acknowledged.
+    func lookAtDirectory() throws(LedgerFailure) {
+        guard headroom.isDue(at: clock.bootNanoseconds), let directory else { return }
+        if let error = directory.displacement { throw LedgerFailure(error) }
         // A file system that does not say how much is free is taken to have enough.
-        guard let free = try? disk.freeBytes() else { return }
-        let isLow = free < Headroom.lowWaterBytes
+        guard let free = try? directory.disk.freeBytes() else { return }
+        let isLow = free < headroom.lowWaterBytes
         if isReadOnly, !isLow { log.prepareReserve() }
         isReadOnly = isLow
     }

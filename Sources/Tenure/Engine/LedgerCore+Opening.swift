@@ -43,6 +43,7 @@ extension LedgerCore {
                 )
             )
             core.directory = opened.directory
+            core.headroom.lowWaterBytes = configuration.lowWaterBytes
             core.checkpoint.lastPosition = opened.report.checkpoint
             core.checkpoint.policy = CheckpointPolicy(limits: configuration.checkpoints)
             try core.recordOpening()
@@ -114,6 +115,8 @@ public struct LedgerConfiguration: Sendable {
     package var cacheRows = Int.max
     /// Bytes of one segment of the log; for tests of rotation.
     package var segmentBytes: Int?
+    /// Below this many free bytes nothing new is granted; for tests on any disk.
+    package var lowWaterBytes = Headroom.lowWaterBytes
     /// When a checkpoint is due; for tests of what goes on beside many.
     package var checkpoints = CheckpointLimits()
 

@@ -77,9 +77,9 @@ package final class LedgerCore {
     /// `UNKNOWN`, and `failure` says why.
     package func run(_ batch: [Submission]) {
         guard failure == nil else { return refuse(batch) }
-        lookAtHeadroom()
         var admitted = 0
         do throws(LedgerFailure) {
+            try lookAtDirectory()
             try noteGap()
             for submission in batch {
                 if admitted > 0, admitted % EngineLimits.groupCommands == 0 { try publish() }

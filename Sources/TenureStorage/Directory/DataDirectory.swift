@@ -8,6 +8,7 @@
 //   D1  Nothing is used through a symbolic link, or that others own or may write to.
 //   D2  While a writer has the directory, nobody else has it.
 //   D3  A ledger is there whole, with ledger.json, or not at all.
+//   D4  A writer stops when the directory is not where it was opened.
 //
 // Creation is in DataDirectory+Creation.swift.
 
@@ -47,6 +48,8 @@ package final class DataDirectory: Sendable {
     /// What an operator should know and need not act on now.
     package let warnings: [String]
     private let lock: LockHolder
+    /// Where LOCK was taken, from the root of all paths: a process may change its directory.
+    private let lockPath: String?
 
     init(
         _ path: String,
@@ -60,6 +63,27 @@ package final class DataDirectory: Sendable {
         self.ledger = ledger
         self.warnings = warnings
         self.lock = lock
+        // SAFETY: the system allocates the result, which is copied and freed here.
+        let resolved = unsafe realpath(path, nil)
+        lockPath = unsafe resolved.map { unsafe "\(String(cString: $0))/\(Name.lock)" }
+        unsafe free(resolved)
+    }
+
+    /// Why the directory is not the one any more that its path names; nothing while it is.
+    ///
+    /// It is while LOCK at its place is the one that was taken (D4): then it was not moved,
+    /// deleted, replaced or unmounted, and nobody else can take another LOCK.
+    package var displacement: StorageError? {
+        guard let lockPath, let file = lock.file, HostDisk.names(lockPath, file) == false else {
+            return nil
+        }
+        return .device(
+            Trouble(
+                "the directory was moved, deleted or replaced while it was in use",
+                at: path,
+                "bring it back, then start again"
+            )
+        )
     }
 
     /// Opens the directory of a ledger: lock, owner, permissions, file system, format.
@@ -227,8 +251,8 @@ package final class DataDirectory: Sendable {
 
 /// Keeps LOCK locked for as long as it lives.
 final class LockHolder: @unchecked Sendable {
-    // SAFETY: the file is only kept and closed, never used; closing happens once, in deinit.
-    private let file: (any DiskFile)?
+    // SAFETY: the file is only looked at, and closed once, in deinit.
+    let file: (any DiskFile)?
 
     init(_ file: (any DiskFile)?) {
         self.file = file
