@@ -7,18 +7,48 @@ final class Admission: Sendable {
     private struct Counts {
         var all = 0
         var strangers = 0
+        /// Turned away, and told why.
+        var leaving = 0
         var byUser: [UInt32: Int] = [:]
         var everAccepted: UInt64 = 0
         var everRefused: UInt64 = 0
     }
 
     private let counts = Mutex(Counts())
+    /// The most connections in all.
+    let limit: Int
+    /// How many are accepted before any of them is looked at, out of those descriptors, too.
+    let acceptsPerTurn: UInt
+
+    /// Lets in as many as `descriptors` allow, with enough of these left for the ledger's files.
+    init(descriptors: Int) {
+        let kept = min(
+            ServerLimits.descriptorsKept,
+            max(ServerLimits.descriptorsKeptMin, descriptors / 2)
+        )
+        limit = min(ServerLimits.connections, max(descriptors - kept, 1))
+        acceptsPerTurn = min(ServerLimits.acceptsPerTurn, UInt(kept / 6))
+    }
+
+    /// Whether one that is turned away may stay until it has read why; `depart` ends that.
+    func linger() -> Bool {
+        counts.withLock { counts in
+            guard counts.leaving < ServerLimits.refusedLingering else { return false }
+            counts.leaving += 1
+            return true
+        }
+    }
+
+    /// One that was turned away is gone.
+    func depart() {
+        counts.withLock { $0.leaving -= 1 }
+    }
 
     /// Lets a connection in; otherwise why not.
     func enter(user: UInt32?) -> String? {
         counts.withLock { counts in
             counts.everAccepted += 1
-            let why = Self.obstacle(counts, user: user)
+            let why = obstacle(counts, user: user)
             if why == nil {
                 counts.all += 1
                 if let user { counts.byUser[user, default: 0] += 1 } else { counts.strangers += 1 }
@@ -29,9 +59,9 @@ final class Admission: Sendable {
         }
     }
 
-    private static func obstacle(_ counts: Counts, user: UInt32?) -> String? {
-        if counts.all >= ServerLimits.connections {
-            return "there are \(ServerLimits.connections) connections, the limit; try again later"
+    private func obstacle(_ counts: Counts, user: UInt32?) -> String? {
+        if counts.all >= limit {
+            return "there are \(limit) connections, the limit; try again later"
         }
         guard let user else {
             return counts.strangers < ServerLimits.strangers

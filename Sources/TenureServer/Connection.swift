@@ -69,6 +69,7 @@ final class Connection: ChannelDuplexHandler {
     var isTurnScheduled = false
     var isInputEnded = false
     private var hasSaidFarewell = false
+    private var isTurnedAway = false
     var requestBegan: NIODeadline?
 
     init(hub: LoopHub, isLocal: Bool) {
@@ -95,8 +96,18 @@ final class Connection: ChannelDuplexHandler {
             decoder.limits = .unknown
         }
         if let why = hub.admission.enter(user: user) {
+            isTurnedAway = hub.admission.linger()
+            guard isTurnedAway else {
+                phase = .closed
+                context.close(promise: nil)
+                return
+            }
             output.writeError(code: RefusalCode.busy.rawValue, why)
             finish()
+            // It is not among those that are swept.
+            context.eventLoop.assumeIsolated().scheduleTask(in: ServerLimits.farewellTime) {
+                [weak self] in self?.abort()
+            }
         } else {
             isAdmitted = true
             phase = .open
@@ -186,6 +197,10 @@ final class Connection: ChannelDuplexHandler {
     }
 
     private func leaveAdmission() {
+        if isTurnedAway {
+            isTurnedAway = false
+            hub.admission.depart()
+        }
         guard isAdmitted else { return }
         isAdmitted = false
         hub.admission.leave(user: user, isStranger: isStranger)

@@ -86,7 +86,7 @@ struct Front: Sendable {
         _ configuration: ServerConfiguration,
         _ logger: Logger
     ) async -> [LoopHub] {
-        let admission = Admission()
+        let admission = Admission(descriptors: Descriptors.limit)
         let numbers = ConnectionNumbers()
         var hubs: [LoopHub] = []
         for loop in group.makeIterator() {
@@ -117,9 +117,15 @@ struct Front: Sendable {
             low: ServerLimits.pendingOutputLowBytes,
             high: ServerLimits.pendingOutputBytes
         )
+        let acceptsPerTurn = hubs.first?.admission.acceptsPerTurn ?? 1
         var bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: ServerLimits.backlog)
-            .serverChannelOption(.maxMessagesPerRead, value: ServerLimits.acceptsPerTurn)
+            .serverChannelOption(.maxMessagesPerRead, value: acceptsPerTurn)
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(AcceptPause())
+                }
+            }
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(.writeBufferWaterMark, value: watermark)
             .childChannelInitializer { channel in
@@ -208,6 +214,8 @@ struct Front: Sendable {
 /// How many files the process may have open.
 enum Descriptors {
     /// Raises the soft limit to what the limits of connections need, as far as it may.
+    ///
+    /// Where it may not, fewer connections are let in: `Admission`.
     static func raiseLimit() {
         let wanted = rlim_t(ServerLimits.connections + ServerLimits.descriptorsKept)
         var limit = rlimit()
@@ -216,7 +224,17 @@ enum Descriptors {
             limit.rlim_cur < wanted
         else { return }
         limit.rlim_cur = min(wanted, limit.rlim_max)
-        // When it may not, the kernel's own limit refuses connections: accept backs off.
+        // SAFETY: the kernel reads the structure during the call.
         _ = unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
+
+    /// The limit as it is now.
+    static var limit: Int {
+        var limit = rlimit()
+        // SAFETY: the kernel fills the structure during the call.
+        guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else {
+            return ServerLimits.connections + ServerLimits.descriptorsKept
+        }
+        return Int(clamping: limit.rlim_cur)
     }
 }

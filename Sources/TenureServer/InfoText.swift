@@ -41,7 +41,7 @@ enum InfoText {
                 "Clients",
                 [
                     .init("connected_clients", .count(now)),
-                    .init("maxclients", .count(ServerLimits.connections)),
+                    .init("maxclients", .count(hub.admission.limit)),
                 ]
             ),
             (

@@ -23,6 +23,14 @@ package enum ServerLimits {
     static let passwordAttempts = 3
     /// Descriptors that the daemon needs besides connections: log, state, listeners, pidfds.
     static let descriptorsKept = 512
+    /// How many it needs at the least, where it may have few in all.
+    static let descriptorsKeptMin = 48
+    /// The most connections that were turned away and are still being told why.
+    ///
+    /// Past it they are closed without a word: they take descriptors that the ledger's files need.
+    static let refusedLingering = 8
+    /// How long nothing is accepted after the kernel had no descriptor or no memory for it.
+    static let acceptPause = TimeAmount.seconds(1)
 
     /// The most commands of one connection that wait for their answers.
     package static let outstanding = 1_000
@@ -49,7 +57,7 @@ package enum ServerLimits {
 
     /// The most connections that wait to be accepted.
     static let backlog: Int32 = 1_024
-    /// How many connections are accepted in one turn of the event loop.
+    /// How many connections are accepted in one turn of the event loop, at the most.
     static let acceptsPerTurn: UInt = 64
     /// The longest path of a Unix socket, in bytes: `sun_path` and its zero byte.
     package static let socketPathBytes = 107
