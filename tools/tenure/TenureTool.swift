@@ -7,6 +7,7 @@ package import ArgumentParser
 internal import Glibc
 package import TenureClient
 package import TenureModel
+internal import TenureServer
 
 /// The root of all verbs.
 @main
@@ -61,6 +62,7 @@ package struct TenureTool: AsyncParsableCommand {
 
     /// Runs the verb and ends the process with its code.
     package static func main() async {
+        DaemonProcess.openMissingStreams()
         Terminal.ignoreBrokenPipes()
         do {
             var command = try parseAsRoot()

@@ -21,6 +21,7 @@ struct Daemon: Sendable {
     /// Serves until a signal says stop.
     func run() async throws {
         DaemonProcess.boundHeap()
+        DaemonProcess.ignoreSizeLimits()
         let logger = makeLogger()
         let ledger = try open()
         logger.info("ledger open", metadata: ["data": "\(data)"])
@@ -30,7 +31,7 @@ struct Daemon: Sendable {
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: [service],
-                gracefulShutdownSignals: [.sigterm, .sigint],
+                gracefulShutdownSignals: [.sigterm, .sigint, .sighup],
                 logger: logger
             )
         )

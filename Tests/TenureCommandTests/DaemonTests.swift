@@ -1,0 +1,271 @@
+// The shipped daemon in an environment that gives it less than it asks for, or takes it away.
+//
+// The rows are those of the table of bad inputs in Invariants.md.
+
+import Foundation
+import Glibc
+import TenureClient
+import TenureModel
+import Testing
+
+@Suite("Daemon process", .serialized, .timeLimit(.minutes(3)))
+struct DaemonTests {
+    private let daemon = TestDaemon()
+
+    // MARK: Start
+
+    @Test
+    func `row 42: a second daemon on the same directory ends with 75, the first goes on`()
+        async throws
+    {
+        try await daemon.start()
+        let other = daemon.home + "/other"
+        let around = "\(daemon.data)/../data"
+        try FileManager.default.createSymbolicLink(
+            atPath: daemon.home + "/link",
+            withDestinationPath: daemon.home
+        )
+        for data in [daemon.data, around, daemon.home + "/link/data"] {
+            let second = try await daemon.run(
+                ["serve", "--no-detect", "--data", data, "--socket", other]
+            )
+            #expect(second.status == 75)
+            #expect(second.words.contains("another process has the ledger open"))
+        }
+        try await daemon.declare()
+        #expect(try await daemon.stop() == 0)
+    }
+
+    @Test
+    func `row 39: a socket in use is 75, a path too long 78, and a dead socket is replaced`()
+        async throws
+    {
+        try await daemon.start()
+        let second = try await daemon.run(
+            ["serve", "--no-detect", "--data", daemon.home + "/b", "--socket", daemon.socket]
+        )
+        #expect(second.status == 75)
+        #expect(second.words.contains("another daemon listens at"))
+        let long = "/tmp/" + String(repeating: "x", count: 103)
+        let third = try await daemon.run(
+            ["serve", "--no-detect", "--data", daemon.home + "/b", "--socket", long]
+        )
+        #expect(third.status == 78)
+        #expect(third.words.contains("107 bytes"))
+        daemon.signal(SIGKILL)
+        #expect(try await daemon.end() == -SIGKILL)
+        #expect(FileManager.default.fileExists(atPath: daemon.socket))
+        try await daemon.start()
+        #expect(try await daemon.stop() == 0)
+        #expect(!FileManager.default.fileExists(atPath: daemon.socket))
+    }
+
+    @Test
+    func `row 47: closed standard streams are opened to nothing, not to files of the ledger`()
+        async throws
+    {
+        try await daemon.start(["--log-level", "trace"], limits: "exec 0<&- 1>&- 2>&-")
+        try await daemon.declare()
+        let lease = try await daemon.acquire()
+        let files = daemon.openFiles
+        #expect((0...2).map { files[$0] } == ["/dev/null", "/dev/null", "/dev/null"])
+        #expect(try await daemon.stop() == 0)
+        let audit = try await daemon.run(["audit", "verify", daemon.data])
+        #expect(audit.status == 0)
+        try await daemon.start()
+        #expect(try await daemon.holds(lease))
+    }
+
+    @Test
+    func `row 75: many starts consume no epoch, and what is held stays held`() async throws {
+        try await daemon.start()
+        try await daemon.declare()
+        let lease = try await daemon.acquire()
+        for _ in 0..<5 {
+            #expect(try await daemon.stop() == 0)
+            try await daemon.start()
+        }
+        #expect(try await daemon.figure("epoch") == 1)
+        #expect(try await daemon.holds(lease))
+    }
+
+    // MARK: What runs out
+
+    /// 64 descriptors: the ledger's own files come first, then as many clients as fit.
+    @Test
+    func `row 68: without descriptors new connections are shed, and those that are there served`()
+        async throws
+    {
+        try await daemon.start(limits: "ulimit -n 64")
+        try await daemon.declare()
+        let limit = try #require(try await daemon.figure("maxclients"))
+        #expect(limit == 16)
+        let endpoint = Endpoint.unixSocket(path: daemon.socket)
+        var clients: [TenureClient] = []
+        for _ in 0..<limit { clients.append(try await TenureClient.connect(to: endpoint)) }
+        // More than there are descriptors, of clients that never go away by themselves.
+        var silent: [Int32] = []
+        for _ in 0..<100 { silent.append(try daemon.connectSilently()) }
+        await #expect(throws: (any Error).self) { try await TenureClient.connect(to: endpoint) }
+        #expect(try await clients[0].send(["PING"]) == .string("PONG"))
+        #expect(daemon.openFiles.count < 60, "some are left for the ledger's own")
+        // Enough to need another segment of the log, and so descriptors.
+        for client in clients {
+            let grant = try await client.send(["ACQUIRE", "main", "cpu=100m", "TTL", "60000"])
+            #expect(grant["status"] != nil || grant["lease"] != nil)
+        }
+        for descriptor in silent { close(descriptor) }
+        for client in clients { await client.close() }
+        // The daemon may see the last end a moment later.
+        for attempt in 0..<500 {
+            do {
+                try await daemon.ask(["PING"])
+                break
+            } catch let refusal as Refusal where refusal.code == .busy && attempt < 499 {
+                try await Task.sleep(for: .milliseconds(10))
+            }
+        }
+        _ = try await daemon.acquire()
+        #expect(try await daemon.stop() == 0)
+    }
+
+    /// The limit is below the size of a segment, so that the ledger can not even be made.
+    @Test
+    func `row 71: a limit of file sizes is an error that is told, not a signal`() async throws {
+        try daemon.spawn(limits: "ulimit -f 8192")
+        #expect(try await daemon.end() == 74)
+        #expect(daemon.words.contains("File too large"))
+        try await daemon.start()
+        #expect(try await daemon.stop() == 0)
+    }
+
+    @Test(arguments: [SIGTERM, SIGINT, SIGHUP])
+    func `row 71: a signal to stop drains and ends with 0`(number: Int32) async throws {
+        try await daemon.start()
+        try await daemon.declare()
+        let lease = try await daemon.acquire()
+        daemon.signal(SIGPIPE)
+        daemon.signal(SIGXFSZ)
+        daemon.signal(number)
+        #expect(try await daemon.end() == 0)
+        try await daemon.start()
+        #expect(try await daemon.holds(lease))
+        #expect(try await daemon.figure("recoveryReplayedRecords") == 0, "a last checkpoint")
+    }
+
+    // MARK: Time
+
+    /// A stopped process can not be told from a suspended host: neither can renew.
+    @Test
+    func `row 70: holders get the time back in which the daemon was stopped`() async throws {
+        try await daemon.start()
+        try await daemon.declare()
+        let lease = try await daemon.acquire(ttl: 3_000)
+        let gaps = try #require(try await daemon.figure("gaps"))
+        daemon.signal(SIGSTOP)
+        try await Task.sleep(for: .milliseconds(3_500))
+        daemon.signal(SIGCONT)
+        #expect(try await daemon.holds(lease))
+        #expect(try await daemon.figure("gaps") == gaps + 1)
+        try await daemon.ask(["RENEW"] + lease + ["TTL", "3000"])
+        // Given back once: without renewal it ends.
+        for _ in 0..<400 where try await daemon.holds(lease) {
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        #expect(try await !daemon.holds(lease))
+        #expect(try await daemon.stop() == 0)
+        let log = try await daemon.run(["audit", "log", daemon.data])
+        #expect(log.words.contains("grace"))
+    }
+
+    // MARK: The directory
+
+    @Test(arguments: ["moved", "deleted", "replaced", "emptied"])
+    func `row 72: a directory that is not where it was ends the daemon with 74`(
+        how: String
+    )
+        async throws
+    {
+        try await daemon.start()
+        try await daemon.declare()
+        let files = FileManager.default
+        switch how {
+        case "deleted": try files.removeItem(atPath: daemon.data)
+        case "emptied":
+            for name in try files.contentsOfDirectory(atPath: daemon.data) {
+                try files.removeItem(atPath: "\(daemon.data)/\(name)")
+            }
+        default: try files.moveItem(atPath: daemon.data, toPath: daemon.data + "-before")
+        }
+        if how == "replaced" {
+            try files.createDirectory(atPath: daemon.data, withIntermediateDirectories: false)
+        }
+        #expect(try await daemon.end() == 74)
+        #expect(daemon.words.contains("moved, deleted or replaced"))
+        let left = try? files.contentsOfDirectory(atPath: daemon.data)
+        #expect(left ?? [] == [], "nothing is made anew")
+        guard how == "moved" else { return }
+        try files.moveItem(atPath: daemon.data + "-before", toPath: daemon.data)
+        try await daemon.start()
+        #expect(try await daemon.stop() == 0)
+    }
+
+    @Test
+    func `I10: a daemon whose state is damaged under it ends with 65 and names the row`()
+        async throws
+    {
+        try await daemon.start()
+        try await daemon.declare()
+        #expect(try await daemon.stop() == 0)
+        try await daemon.start(["--scrub-interval", "1s"])
+        let url = URL(fileURLWithPath: daemon.data + "/state/data.mdb")
+        let bytes = try Data(contentsOf: url)
+        let file = try FileHandle(forUpdating: url)
+        // Wherever the name is: older pages that no row is on may have it, too.
+        var rest = bytes.startIndex..<bytes.endIndex
+        while let found = bytes.range(of: Data("cpus".utf8), in: rest) {
+            try file.seek(toOffset: UInt64(found.lowerBound))
+            try file.write(contentsOf: [bytes[found.lowerBound] ^ 1])
+            rest = found.upperBound..<bytes.endIndex
+        }
+        try file.close()
+        #expect(try await daemon.end() == 65)
+        #expect(daemon.words.contains("found by the scrub"))
+        #expect(daemon.words.contains("table resources"))
+    }
+
+    @Test(arguments: ["missing", "damaged"])
+    func `row 57, 58: a state that can not be used is made anew from the log when asked to`(
+        how: String
+    ) async throws {
+        try await daemon.start()
+        try await daemon.declare()
+        let held = try await daemon.acquire()
+        let gone = try await daemon.acquire()
+        try await daemon.ask(["RELEASE"] + gone)
+        #expect(try await daemon.stop() == 0)
+        let state = daemon.data + "/state"
+        if how == "missing" {
+            try FileManager.default.removeItem(atPath: state)
+        } else {
+            let file = try FileHandle(
+                forUpdating: URL(fileURLWithPath: state + "/data.mdb")
+            )
+            try file.truncate(atOffset: 8_192)
+            try file.close()
+        }
+        let refused = try await daemon.run(daemon.serving())
+        #expect(refused.status == 65)
+        #expect(refused.words.contains("--rebuild-state"))
+        try await daemon.start(["--rebuild-state"])
+        #expect(daemon.words.contains("+R"))
+        #expect(try await daemon.holds(held))
+        #expect(try await !daemon.holds(gone))
+        #expect(try await daemon.stop() == 0)
+        // Replays the whole log, and compares rows and digest with those that are stored.
+        let audit = try await daemon.run(["audit", "verify", daemon.data])
+        #expect(audit.status == 0, "\(audit.words)")
+        try await daemon.start()
+        #expect(try await daemon.holds(held))
+    }
+}
