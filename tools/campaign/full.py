@@ -45,9 +45,8 @@ class SmallDisk:
     def __init__(self, home):
         self.place, self.image = os.path.join(home, "disk"), os.path.join(home, "image")
         os.mkdir(self.place)
-        self.kind, self.options = self.mount(), []
-        if self.kind == "tmpfs":
-            self.options = ["--allow-unsafe-file-system"]
+        self.kind = self.mount()
+        self.options = ["--allow-unsafe-file-system"] if self.kind == "tmpfs" else []
         os.chmod(self.place, 0o700)
         self.filler = os.path.join(self.place, "filler")
 
@@ -129,14 +128,7 @@ class Campaign:
         self.wire = Wire(self.daemon.socket, timeout=60)
 
     def info(self, name):
-        for line in str(self.wire.client.execute_command("INFO", "ledger")).splitlines():
-            if line.startswith(name + ":"):
-                return int(line.split(":")[1])
-        if hasattr(self.wire, "client"):
-            reply = self.wire.client.execute_command("INFO")
-            if isinstance(reply, dict) and name in reply:
-                return int(reply[name])
-        raise Violation(f"INFO has no {name}")
+        return int(self.wire.client.info("ledger")[name])
 
     def acquire(self):
         self.number += 1
@@ -183,7 +175,7 @@ class Campaign:
         self.disk.make_room()
         require(self.until(0), "the daemon sees that there is room again")
         self.acquire()
-        require(True, "ACQUIRE is granted again, without a restart")
+        print("  holds: ACQUIRE is granted again, without a restart")
 
     def load(self, over):
         clients = [Client(self.daemon, self.held[number::CLIENTS], over)
@@ -206,7 +198,7 @@ class Campaign:
                 last, moved = count, time.monotonic()
             time.sleep(0.1)
             self.daemon.sleep(0)
-        require(last > reserve // 65_536, f"{last} renewals were served from the reserve of "
+        require(last > 1_000, f"{last} renewals were served from the reserve of "
                 f"{reserve} bytes")
         require(time.monotonic() < deadline, "then the writer waits")
         self.disk.make_room()
@@ -254,13 +246,13 @@ class Campaign:
 
     def check(self):
         for lease, token in self.held:
-            require_quietly(self.outcome("CHECK", lease, token) == "OK",
-                            f"lease {lease} is not held any more")
+            if self.outcome("CHECK", lease, token) != "OK":
+                raise Violation(f"lease {lease} is not held any more")
         for lease, token in self.released:
-            require_quietly(self.outcome("CHECK", lease, token) != "OK",
-                            f"lease {lease} is held although it was released")
-        require(True, f"{len(self.held)} leases are held and {len(self.released)} are gone, "
-                "as acknowledged")
+            if self.outcome("CHECK", lease, token) == "OK":
+                raise Violation(f"lease {lease} is held although it was released")
+        print(f"  holds: {len(self.held)} leases are held and {len(self.released)} are gone, "
+              "as acknowledged")
 
     def run(self):
         self.start()
@@ -281,11 +273,6 @@ class Campaign:
         require(self.daemon.terminate() == 0, "it stops when told")
         audit = self.daemon.audit()
         require(audit.returncode == 0, "the audit is content")
-
-
-def require_quietly(truth, sentence):
-    if not truth:
-        raise Violation(sentence)
 
 
 def main():
