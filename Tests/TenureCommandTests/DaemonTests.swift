@@ -108,11 +108,11 @@ struct DaemonTests {
         for _ in 0..<100 { silent.append(try daemon.connectSilently()) }
         await #expect(throws: (any Error).self) { try await TenureClient.connect(to: endpoint) }
         #expect(try await clients[0].send(["PING"]) == .string("PONG"))
-        // Those that were turned away linger a moment on a busy machine.
-        for _ in 0..<500 where daemon.openFiles.count >= 60 {
+        // What was accepted in one turn is turned away a moment later.
+        for _ in 0..<500 where daemon.openFiles.count > 50 {
             try await Task.sleep(for: .milliseconds(10))
         }
-        #expect(daemon.openFiles.count < 60, "some are left for the ledger's own")
+        #expect(daemon.openFiles.count <= 50, "some are left for the ledger's own")
         // Enough to need another segment of the log, and so descriptors.
         for client in clients {
             let grant = try await client.send(["ACQUIRE", "main", "cpu=100m", "TTL", "60000"])
