@@ -60,21 +60,23 @@ package struct SocketFile: Sendable {
         at path: String,
         group: gid_t?
     ) throws(ServerError) {
-        // The mask is the process's. Others that create files meanwhile get stricter ones.
-        let before = umask(group == nil ? 0o177 : 0o117)
+        // The file gets the mode of the descriptor, less the mask of the process: never more than
+        // its owner's, at no moment, and no mask is changed under other threads.
+        guard fchmod(descriptor, 0o600) == 0 else { throw failure("restrict", path, errno) }
         // SAFETY: the address lives for the closure.
         let result = unsafe withAddress(path) { address, length in
             unsafe Glibc.bind(descriptor, address, length)
         }
-        let number = errno
-        umask(before)
-        guard result == 0 else { throw failure("create the socket", path, number) }
-        if let group {
-            // The directory is ours alone, so the name still means what was just made.
-            // SAFETY: the path is a string of ours for the call.
-            guard unsafe lchown(path, uid_t.max, group) == 0 else {
-                throw failure("give the socket to group \(group)", path, errno)
-            }
+        guard result == 0 else { throw failure("create the socket", path, errno) }
+        // A mask may have taken even the owner's. The directory is ours alone, so the name still
+        // means what was just made; the group comes before what it may do.
+        // SAFETY: the path is a string of ours for the calls.
+        if let group, unsafe lchown(path, uid_t.max, group) != 0 {
+            throw failure("give the socket to group \(group)", path, errno)
+        }
+        // SAFETY: the same.
+        guard unsafe chmod(path, group == nil ? 0o600 : 0o660) == 0 else {
+            throw failure("set the mode of", path, errno)
         }
     }
 

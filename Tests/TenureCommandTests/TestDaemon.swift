@@ -27,6 +27,10 @@ struct ChildProgram {
         unsafe posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
         unsafe posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, output, flags, 0o600)
         unsafe posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO)
+        // The other tests of this process have files open that are not the program's.
+        for descriptor in STDERR_FILENO + 1..<4_096 {
+            unsafe posix_spawn_file_actions_addclose(&actions, descriptor)
+        }
         var pid: pid_t = 0
         // SAFETY: copies that live until they are freed below.
         var words = unsafe ([path] + arguments).map { unsafe strdup($0) } + [nil]

@@ -78,7 +78,7 @@ struct StartStopTests {
             let file = try SocketFile.listen(at: "\(path)/inner/s", group: nil)
             #expect(mode("\(path)/inner/s") == 0o600)
             #expect(mode("\(path)/inner") == 0o700)
-            #expect(umask(0) == 0)
+            #expect(umask(0) == 0, "the mask is left as it was")
             file.remove()
             #expect(mode("\(path)/inner/s") == 0)
             close(file.descriptor)
