@@ -40,6 +40,15 @@ struct CheckpointPolicyTests {
     }
 
     @Test
+    func `a burst of reclaim puts off what is due, not what must be`() {
+        let policy = CheckpointPolicy()
+        for (load, verdict) in Self.table {
+            #expect(policy.starts(load, isReclaiming: false) == (verdict != .idle))
+            #expect(policy.starts(load, isReclaiming: true) == (verdict == .mustSlow))
+        }
+    }
+
+    @Test
     func `what a checkpoint has not made durable counts again`() throws {
         let scratch = try Scratch()
         try scratch.create()

@@ -216,6 +216,34 @@ struct LedgerTimeTests {
         #expect(try core.invariantFault() == nil)
     }
 
+    /// More commands than one group takes, none of which writes anything.
+    @Test
+    func `I5: what was told to be over stays over, wherever the process dies`() throws {
+        var world = try makeWorld()
+        let core = try #require(world.core)
+        let first = try core.grant(LedgerScratch.request(ttl: 1_000))
+        let second = try core.grant(LedgerScratch.request(ttl: 60_000))
+        world.clock.advance(byNanoseconds: 1_500_000_000)
+        let sink = DyingSink(world.disk)
+        let commands =
+            [.release(first.reference, parts: nil)]
+            + Array(repeating: Command.check(second.reference), count: 2_000)
+        core.run(
+            commands.map { Submission(command: $0, caller: .embedder, ticket: 0, sink: sink) }
+        )
+        let death = try #require(sink.first)
+        guard case .ended(let ending) = death.answer else {
+            Issue.record("\(death.answer)")
+            return
+        }
+        #expect(ending.status == .alreadyEnded)
+        world.die(leaving: death.disk)
+        try world.open()
+        let reopened = try #require(world.core)
+        #expect(try reopened.remaining(first) == nil)
+        #expect(try reopened.remaining(second) != nil)
+    }
+
     @Test
     func `A late reclaimer can not be seen by who needs the room`() throws {
         let world = try makeWorld(cpus: 600)
@@ -260,6 +288,23 @@ struct LedgerTimeTests {
         }
         #expect(events.count == 2)
         #expect(counted == 1_000)
+    }
+}
+
+/// Keeps the disk as it was when the first answer left.
+private final class DyingSink: AnswerSink {
+    private let disk: SimulatedDisk
+    private let kept = Mutex<(answer: Answer, disk: SimulatedDisk)?>(nil)
+
+    init(_ disk: SimulatedDisk) { self.disk = disk }
+
+    var first: (answer: Answer, disk: SimulatedDisk)? { kept.withLock { $0 } }
+
+    func deliver(_ answers: [Delivery]) {
+        kept.withLock { kept in
+            guard kept == nil, let first = answers.first else { return }
+            kept = (first.answer, disk.processCrash())
+        }
     }
 }
 

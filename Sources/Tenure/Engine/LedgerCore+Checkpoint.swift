@@ -49,7 +49,7 @@ extension LedgerCore {
         switch checkpoint.phase {
         case .idle:
             let load = checkpoint.meter.load(log, rows: state.scatteredRows)
-            guard checkpoint.policy.verdict(load) != .idle,
+            guard checkpoint.policy.starts(load, isReclaiming: try isAnythingDue()),
                 clock.bootNanoseconds >= checkpoint.notBefore
             else { return }
             beginCheckpoint()

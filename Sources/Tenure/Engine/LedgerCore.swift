@@ -7,6 +7,8 @@
 //       next frame follows.
 //   E2  An answer waits in the outbox until the group it belongs to is durable (A1).
 //   E3  After a failed sync or a row that can not be trusted nothing more is decided.
+//   E4  Who is told that time has ended something is told so after a record as late: the gap of a
+//       crash begins behind it, and can not bring back to life what was told to be over.
 //
 // A request that would be refused for lack of capacity or quota waits until what is due has been
 // taken back, so that a late reclaimer can not be seen. Checkpoints are in
@@ -48,6 +50,8 @@ package final class LedgerCore {
     var directory: DataDirectory?
     package private(set) var failure: LedgerFailure?
     private var payload: [UInt8] = []
+    /// Whether E4 asks for a record before the answers of this group leave.
+    private var owesRecord = false
 
     init(
         state: consuming LedgerState,
@@ -106,6 +110,7 @@ package final class LedgerCore {
         }
         let time = now
         let decision = try decide(submission, now: time)
+        if decision.answer.tellsOfAnEnd { owesRecord = true }
         if case .refused(let refusal) = decision.answer, decision.events.isEmpty {
             if refusal.code == .exhausted || refusal.code == .quota, try isAnythingDue() {
                 deferred.append(submission)
@@ -175,7 +180,8 @@ package final class LedgerCore {
         guard !events.isEmpty else { return }
         payload.removeAll(keepingCapacity: true)
         EventCodec.encode(events, into: &payload)
-        if !log.hasRoom(forPayload: payload.count) { try publishGathered() }
+        if !log.hasRoom(forPayload: payload.count) { try syncGathered() }
+        owesRecord = false
         let position = log.append(time: time.nanoseconds, payload: payload)
         do throws(RowFault) {
             // Before the events are applied, because they may end the lease.
@@ -200,6 +206,9 @@ package final class LedgerCore {
     ///
     /// Gives holders back the time of a sync that took long.
     func publish() throws(LedgerFailure) {
+        // What has not been taken back yet is due; each step takes some of that (E4).
+        while owesRecord, try isAnythingDue() { try reclaim() }
+        owesRecord = false
         try publishGathered()
         guard pulse.stalledSince > 0 else { return }
         try noteStall()
@@ -208,21 +217,25 @@ package final class LedgerCore {
 
     /// Syncs and hands out without adding anything to the log.
     private func publishGathered() throws(LedgerFailure) {
-        if log.gatheredBytes > 0 {
-            let begun = clock.bootNanoseconds
-            try syncLog()
-            let ended = clock.bootNanoseconds
-            counters.synced(nanoseconds: ended > begun ? ended - begun : 0)
-            pulse.wrote(at: ended)
-            if ended > begun, ended - begun > Pulse.stallNanoseconds {
-                pulse.stalledSince = max(begun, 1)
-            }
-        }
+        try syncGathered()
         invariant(
             log.durablePosition == state.position,
             "A1: answers leave when everything they show is durable"
         )
         outbox.deliver()
+    }
+
+    /// Syncs, and tells a sync that took long from others.
+    private func syncGathered() throws(LedgerFailure) {
+        guard log.gatheredBytes > 0 else { return }
+        let begun = clock.bootNanoseconds
+        try syncLog()
+        let ended = clock.bootNanoseconds
+        counters.synced(nanoseconds: ended > begun ? ended - begun : 0)
+        pulse.wrote(at: ended)
+        if ended > begun, ended - begun > Pulse.stallNanoseconds {
+            pulse.stalledSince = max(begun, 1)
+        }
     }
 
     /// One sync of what was gathered; waits for room when the disk has none.
@@ -244,7 +257,7 @@ package final class LedgerCore {
 
     // MARK: Taking back
 
-    private func isAnythingDue() throws(LedgerFailure) -> Bool {
+    func isAnythingDue() throws(LedgerFailure) -> Bool {
         do throws(RowFault) {
             return try state.nextDue() <= now
         } catch {
@@ -263,9 +276,7 @@ package final class LedgerCore {
     private func reclaimDue(atMost limit: Int) throws(LedgerFailure) {
         var frames = 0
         while frames < limit, try isAnythingDue() {
-            // What a gap gives back must not be taken.
-            try noteStall()
-            try perform(.reclaim)
+            try reclaim()
             frames += 1
         }
         guard !deferred.isEmpty else { return }
@@ -280,6 +291,13 @@ package final class LedgerCore {
                 throw error
             }
         }
+    }
+
+    /// One step: at most one frame.
+    private func reclaim() throws(LedgerFailure) {
+        // What a gap gives back must not be taken.
+        try noteStall()
+        try perform(.reclaim)
     }
 
     private func recordCountedRefusals() throws(LedgerFailure) {
@@ -333,6 +351,17 @@ extension Command {
         switch self {
         case .acquire(let request): request.holder == nil
         case .openSession(let request): request.holder == nil
+        default: false
+        }
+    }
+}
+
+extension Answer {
+    /// Whether it says that something is over, as far as it can be for want of a renewal alone.
+    fileprivate var tellsOfAnEnd: Bool {
+        switch self {
+        case .refused(let refusal): refusal.code == .expired
+        case .ended(let ending): ending.status == .alreadyEnded
         default: false
         }
     }

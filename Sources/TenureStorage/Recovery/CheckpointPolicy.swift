@@ -63,6 +63,18 @@ package struct CheckpointPolicy: Equatable, Sendable {
         return reaches(load, 1) ? .due : .idle
     }
 
+    /// Whether to start one now.
+    ///
+    /// Beside a burst of reclaim it waits until that is done or twice as much has gathered: the
+    /// device and the processors are for those who ask meanwhile.
+    package func starts(_ load: CheckpointLoad, isReclaiming: Bool) -> Bool {
+        switch verdict(load) {
+        case .idle: false
+        case .due: !isReclaiming
+        case .mustSlow: true
+        }
+    }
+
     /// Whether checkpoints are so far behind that nothing more may gather: four times the limits.
     package func isFarBehind(_ load: CheckpointLoad) -> Bool { reaches(load, 4) }
 
