@@ -24,6 +24,7 @@ class Book(SessionBook):
         self.settings = {}       # (tenant, kind) -> limits that are possible, None for no quota
         self.tokens = []         # (position, token) of everything that got a new token
         self.resolved = {}       # how acquires of unknown outcome turned out
+        self.closings = {}       # session -> records of its closing, sent and not yet folded
         self.gaps = [0]
         self.last_back = None
         self.faults = []
@@ -33,6 +34,11 @@ class Book(SessionBook):
 
     def fault(self, rule, sentence, *records):
         self.faults.append((rule, sentence, [str(record) for record in records]))
+
+    def begin(self, record):
+        """Takes a record into account that was sent and may be at work."""
+        if record.op == "SESSION CLOSE" and not record.ask.get("stale"):
+            self.closings.setdefault(record.ask["session"], []).append(record)
 
     def fold(self, record):
         """Takes one finished record into account."""
@@ -202,8 +208,22 @@ class Book(SessionBook):
 
     def over(self, entry, record):
         """Whether the answer says that the lease has ended, and it may have."""
-        return record.reply.get("status") == "already ended" and \
-            (ENDED in entry.worlds or record.back >= self.sure(entry))
+        return record.reply.get("status") == "already ended" and self.may_be_over(entry, record)
+
+    def may_be_over(self, entry, record):
+        return ENDED in entry.worlds or record.back >= self.sure(entry) or \
+            self.closing(entry, record) is not None
+
+    def closing(self, entry, record):
+        """When someone told the session to close, if that may have been at work by now."""
+        return min((closing.sent for closing in self.closings.get(entry.session, ())
+                    if closing.sent < record.back), default=None)
+
+    def found_ended(self, entry, record):
+        if not self.may_be_over(entry, record):
+            self.fault("I5", "a lease ended before its deadline", record)
+        self.close_span(entry, min(record.sent, self.closing(entry, record) or record.sent))
+        entry.worlds = [ENDED]
 
     def fold_unknown_change(self, entry, record):
         if record.op == "CHECK":
@@ -231,21 +251,16 @@ class Book(SessionBook):
         if record.code not in GONE:
             self.fault("refusal", "a well-formed change was refused as malformed", record)
             return
-        if ENDED not in entry.worlds and record.back < self.sure(entry):
-            self.fault("I5", "a lease ended before its deadline", record)
-        self.close_span(entry, record.sent)
-        entry.worlds = [ENDED]
+        self.found_ended(entry, record)
 
     def fold_ok_change(self, entry, record):
         status = record.reply.get("status")
         if record.op in ("RELEASE", "CANCEL") and status == "already ended":
-            if ENDED not in entry.worlds and record.back < self.sure(entry):
-                self.fault("I5", "a lease ended before its deadline", record)
-            self.close_span(entry, record.sent)
-            entry.worlds = [ENDED]
+            self.found_ended(entry, record)
             return
         if not entry.live:
-            self.fault("I1", f"{record.op} succeeded on a lease that had ended", record)
+            if entry.closed_at is None or int(record.reply["position"]) > entry.closed_at:
+                self.fault("I1", f"{record.op} succeeded on a lease that had ended", record)
             return
         if self.overdue(entry, record):
             self.fault("I5", f"{record.op} succeeded after the deadline", record)

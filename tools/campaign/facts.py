@@ -21,6 +21,7 @@ class Lease:
         self.sure = 0            # lives at least until then (CLOCK_MONOTONIC), unless ended
         self.latest = None       # its deadline can not be later, unless a gap gave grace
         self.refreshed = 0       # when `latest` was learnt
+        self.closed_at = None    # the position at which its session was closed
         self.sightings = []      # (position, amounts): surely held there
         self.spans = []          # (from, to, amounts): surely held then
         self.span = None

@@ -64,6 +64,8 @@ class Story:
     def rules(self):
         book = Book()
         for record in self.records:
+            book.begin(record)
+        for record in sorted(self.records, key=lambda record: record.back):
             book.fold(record)
         judge(self.records, book, World)
         return {rule for rule, _, _ in book.faults}
@@ -183,6 +185,45 @@ class JudgeTest(unittest.TestCase):
         lease = self.story.grant(10, "h1")
         self.story.change("RENEW", lease, 11, outcome="err", code="EXPIRED")
         self.breaks("I5")
+
+    def grant_on_a_session(self):
+        tale, session = self.story, EPOCH | 10
+        tale.tell("SESSION OPEN", {"ttl": 1_000}, reply={
+            "session": session, "token": session, "ttl": 1_000, "position": 10})
+        lease = tale.grant(11, "h1")
+        tale.records[-1].ask["session"] = session
+        return session, lease
+
+    def find_ended_beside_a_close(self, late):
+        """One client closes the session, another finds its lease ended in the meantime."""
+        session, lease = self.grant_on_a_session()
+        self.story.change("CHECK", lease, 0, outcome="err", code="EXPIRED")
+        check = self.story.records[-1]
+        self.story.tell("SESSION CLOSE", {"session": session}, reply={"position": 12}, client="c1")
+        self.story.records[-1].sent = check.back + 1 if late else check.sent - 1
+
+    def test_a_lease_that_ends_while_its_session_is_being_closed(self):
+        self.find_ended_beside_a_close(late=False)
+        self.assertEqual(self.story.rules(), set())
+
+    def test_a_lease_that_ends_before_its_session_is_closed(self):
+        self.find_ended_beside_a_close(late=True)
+        self.breaks("I5")
+
+    def release_beside_a_close(self, position):
+        """One client hears that the session is closed before another hears of its release."""
+        session, lease = self.grant_on_a_session()
+        self.story.tell("SESSION CLOSE", {"session": session}, reply={"position": 20}, client="c1")
+        self.story.change("RELEASE", lease, position, "released")
+        self.story.records[-1].sent = self.story.records[-2].sent
+
+    def test_a_release_that_was_before_the_close_of_its_session(self):
+        self.release_beside_a_close(19)
+        self.assertEqual(self.story.rules(), set())
+
+    def test_a_release_behind_the_close_of_its_session(self):
+        self.release_beside_a_close(21)
+        self.breaks("I1")
 
     def test_a_lease_that_is_renewed_after_its_deadline(self):
         lease = self.story.grant(10, "h1", ttl=20)

@@ -81,6 +81,10 @@ class Campaign:
     def crashed(self, name, error):
         self.broken.append(f"{name}: {error!r}")
 
+    def begin(self, record):
+        with self.lock:
+            self.book.begin(record)
+
     def fold(self, record):
         with self.lock:
             self.book.fold(record)
@@ -234,6 +238,8 @@ class Campaign:
         """The judgement over the whole history, from the clients' files alone."""
         records = read(self.home)
         book = Book()
+        for record in records:
+            book.begin(record)
         for record in records:
             book.fold(record)
         judge(records, book, World)

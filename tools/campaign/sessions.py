@@ -13,6 +13,8 @@ class SessionBook:
             if record.outcome == "ok":
                 self.open_session(record)
             return
+        if record in self.closings.get(record.ask["session"], ()):
+            self.closings[record.ask["session"]].remove(record)
         session = self.sessions.get(record.ask["session"])
         if session is None:
             self.fault("book", "a session that nobody opened", record)
@@ -63,6 +65,10 @@ class SessionBook:
                     and record.back < session.sure:
                 self.fault("I5", "a session ended before its deadline", record)
             self.end_session(session, record.sent)
+            if record.outcome == "ok":
+                # Another client of the session may hear of an earlier change later.
+                for lease in session.leases:
+                    self.leases[lease].closed_at = int(record.reply["position"])
 
     def end_session(self, session, time, maybe=False):
         for lease in session.leases:

@@ -68,6 +68,7 @@ class Client(threading.Thread):
     def ask(self, op, fields, words):
         """Sends one command and tells the book; the record, or `Lost` when nobody knows."""
         record = self.history.invoke(op, fields)
+        self.campaign.begin(record)
         try:
             reply = self.wire.call(*words)
             self.campaign.answered()
