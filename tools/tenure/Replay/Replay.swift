@@ -5,14 +5,14 @@ internal import FoundationEssentials
 internal import Tenure
 internal import TenureModel
 
-struct Replay: ParsableCommand {
+struct Replay: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Run a cluster trace through a ledger of its own, in virtual time.",
         subcommands: [ReplayOpenb.self]
     )
 }
 
-struct ReplayOpenb: ParsableCommand {
+struct ReplayOpenb: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "openb",
         abstract: "Run a trace in the format of Alibaba's cluster-trace-gpu-v2023.",
@@ -25,12 +25,20 @@ struct ReplayOpenb: ParsableCommand {
             a checkpoint after every so many operations and opening it again; exit code 65 when \
             the two do not end alike.
 
+            With --experiment atc23 the tasks are placed as in Weng et al., "Beware of \
+            Fragmentation" (USENIX ATC 2023), without a ledger: shuffled by a seed, drawn until \
+            130 % of the devices are asked for, each once, none leaving. The answer is how much \
+            of the devices is given out when 100 % were asked for, and at the end, as the mean \
+            over the seeds.
+
             EXAMPLES
               tenure replay openb --nodes nodes.csv --pods pods.csv
               tenure replay openb --nodes nodes.csv --pods pods.csv \\
                 --nodes-sample 0.25 --copies 4 --seed 7 --step 1m
               tenure replay openb --nodes nodes.csv --pods pods.csv \\
                 --crash-every 500 --data /srv/replay --json
+              tenure replay openb --nodes nodes.csv --pods pods.csv \\
+                --experiment atc23 --policy fair-price --seeds 42..51
             """
     )
 
@@ -72,10 +80,22 @@ struct ReplayOpenb: ParsableCommand {
     @Option(help: ArgumentHelp("Keep the ledger here; missing or empty.", valueName: "directory"))
     var data: String?
 
+    @Option(help: ArgumentHelp("Run this experiment instead of the replay.", valueName: "name"))
+    var experiment: ExperimentName?
+
+    @Option(help: ArgumentHelp("A policy of the experiment, or several; all.", valueName: "name"))
+    var policy: [ExperimentPolicy] = []
+
+    @Option(help: ArgumentHelp("Seeds of the experiment.", valueName: "first..last"))
+    var seeds = SeedRange(42...51)
+
     @Flag(help: "Answer as JSON.")
     var json = false
 
     func validate() throws {
+        guard experiment != nil || policy.isEmpty else {
+            throw ValidationError("--policy needs --experiment; a replay takes --strategy")
+        }
         guard nodesSample > 0, nodesSample <= 1 else {
             throw ValidationError("--nodes-sample is above 0 and at most 1")
         }
@@ -89,7 +109,8 @@ struct ReplayOpenb: ParsableCommand {
         if let cacheBytes, cacheBytes < 0 { throw ValidationError("--cache-bytes is at least 0") }
     }
 
-    func run() throws {
+    func run() async throws {
+        if experiment != nil { return try await runExperiment() }
         let trace = try scaledTrace()
         let directory = try ReplayDirectory(kept: data)
         let outcome: ReplayOutcome
@@ -109,6 +130,27 @@ struct ReplayOpenb: ParsableCommand {
         if report.isAlike == false {
             throw Failure(.damaged, "the run with crashes ended differently from the one without")
         }
+    }
+
+    private func runExperiment() async throws {
+        let trace: Trace
+        do {
+            trace = try Trace(nodesFile: nodes, demandsFile: pods)
+        } catch let fault as TraceFault {
+            throw Failure(.damaged, fault.description)
+        }
+        let experiment = Experiment(trace)
+        let seeds = seeds.seeds
+        var report = ExperimentReport(workload: pods, seeds: seeds)
+        for policy in policy.isEmpty ? ExperimentPolicy.allCases : policy {
+            var bar = ProgressBar(policy.rawValue)
+            let runs = await experiment.run(policy, seeds: seeds) { bar.show($0, of: seeds.count) }
+            bar.clear()
+            report.add(policy, runs)
+        }
+        try Terminal.data(
+            json ? [JSONText.of(report.document)] : Rendering.lines(report.document)
+        )
     }
 
     private func scaledTrace() throws -> Trace {

@@ -81,6 +81,25 @@ package struct Trace: Equatable, Sendable {
         }
     }
 
+    /// Reads the nodes of a trace and what its tasks ask for; their times are not needed.
+    package init(nodesFile: String, demandsFile: String) throws {
+        nodes = try Trace.nodes(TraceTable(path: nodesFile, columns: Trace.nodeColumns))
+        tasks = try Trace.demands(
+            TraceTable(
+                path: demandsFile,
+                columns: Trace.demandColumns,
+                optional: Trace.modelColumns
+            )
+        )
+        let file = nodes.isEmpty ? nodesFile : demandsFile
+        guard !nodes.isEmpty, !tasks.isEmpty else {
+            throw TraceFault(file: file, sentence: "has no rows")
+        }
+        guard nodes.contains(where: { $0.gpus > 0 }), tasks.contains(where: { $0.gpu > 0 }) else {
+            throw TraceFault(file: file, sentence: "has no devices, or nobody asks for one")
+        }
+    }
+
     /// The columns of a file of nodes.
     package static let nodeColumns = ["sn", "cpu_milli", "memory_mib", "gpu", "model"]
 
@@ -89,6 +108,14 @@ package struct Trace: Equatable, Sendable {
         "name", "cpu_milli", "memory_mib", "num_gpu", "gpu_milli", "gpu_spec", "qos",
         "creation_time", "deletion_time",
     ]
+
+    /// The columns of a file of tasks that say how much is asked for.
+    package static let demandColumns = [
+        "name", "cpu_milli", "memory_mib", "num_gpu", "gpu_milli",
+    ]
+
+    /// The columns that a list may lack when none of its tasks is bound to a model.
+    package static let modelColumns = ["gpu_spec"]
 
     private static let amountLimit: UInt64 = 1 << 40
     private static let secondsLimit: UInt64 = 5_000_000_000
@@ -109,11 +136,6 @@ package struct Trace: Equatable, Sendable {
     /// The tasks that a table describes.
     package static func tasks(_ table: TraceTable) throws -> [TraceTask] {
         try table.rows.map { row in
-            let count = try row.number(3, limit: 64)
-            let share = try row.number(4, limit: 1000)
-            if count == 0, share != 0 { throw row.fault(4, "a share of no device") }
-            if count == 1, share == 0 { throw row.fault(4, "no share of a device") }
-            if count > 1, share != 1000 { throw row.fault(4, "several devices are taken whole") }
             let created = try row.number(7, limit: secondsLimit)
             let deleted = try row.number(8, limit: secondsLimit)
             guard deleted >= created else { throw row.fault(8, "is before the creation") }
@@ -122,12 +144,38 @@ package struct Trace: Equatable, Sendable {
                 quality: row.text(6),
                 cpu: try row.number(1, limit: amountLimit),
                 memory: try row.number(2, limit: 1 << 32) << 20,
-                gpu: count * share,
+                gpu: try gpu(row),
                 models: row.text(5),
                 created: created,
                 deleted: deleted
             )
         }
+    }
+
+    /// The tasks that a table describes, without their times.
+    package static func demands(_ table: TraceTable) throws -> [TraceTask] {
+        try table.rows.map { row in
+            TraceTask(
+                name: row.text(0),
+                quality: "",
+                cpu: try row.number(1, limit: amountLimit),
+                memory: try row.number(2, limit: 1 << 32) << 20,
+                gpu: try gpu(row),
+                models: row.text(5),
+                created: 0,
+                deleted: 0
+            )
+        }
+    }
+
+    /// Thousandths of a device: a share of one, or whole ones.
+    private static func gpu(_ row: TraceTable.Row) throws -> UInt64 {
+        let count = try row.number(3, limit: 64)
+        let share = try row.number(4, limit: 1000)
+        if count == 0, share != 0 { throw row.fault(4, "a share of no device") }
+        if count == 1, share == 0 { throw row.fault(4, "no share of a device") }
+        if count > 1, share != 1000 { throw row.fault(4, "several devices are taken whole") }
+        return count * share
     }
 }
 

@@ -64,8 +64,9 @@ package struct TraceTable {
     /// The largest file that is read, in bytes.
     private static let fileBytes = 256 << 20
 
-    /// Reads `columns` of the file at `path`.
-    package init(path: String, columns: [String]) throws {
+    /// Reads `columns` of the file at `path`, and behind them those of `optional`, empty where the
+    /// file has none.
+    package init(path: String, columns: [String], optional: [String] = []) throws {
         let data: Data
         do {
             data = try Data(contentsOf: URL(filePath: path))
@@ -78,20 +79,29 @@ package struct TraceTable {
         guard let text = String(validating: data, as: UTF8.self) else {
             throw TraceFault(file: path, sentence: "is not UTF-8")
         }
-        try self.init(text: text, file: path, columns: columns)
+        try self.init(text: text, file: path, columns: columns, optional: optional)
     }
 
-    /// Reads `columns` of `text`, which came from `file`.
-    package init(text: String, file: String, columns: [String]) throws {
+    /// Reads `columns` of `text`, which came from `file`, and those of `optional`.
+    package init(
+        text: String,
+        file: String,
+        columns: [String],
+        optional: [String] = []
+    ) throws {
         var lines = text.utf8.split(separator: 0x0a, omittingEmptySubsequences: false)[...]
         if lines.last?.isEmpty == true { lines = lines.dropLast() }
         guard let header = lines.popFirst() else {
             throw TraceFault(file: file, sentence: "is empty")
         }
         let names = try TraceTable.cells(header, file: file, line: 1)
-        var places: [Int] = []
-        for column in columns {
+        var places: [Int?] = []
+        for column in columns + optional {
             let matches = names.indices.filter { names[$0] == column }
+            if matches.isEmpty, optional.contains(column) {
+                places.append(nil)
+                continue
+            }
             guard let place = matches.first, matches.count == 1 else {
                 throw TraceFault(
                     file: file,
@@ -114,8 +124,8 @@ package struct TraceTable {
             return Row(
                 file: file,
                 line: offset + 2,
-                columns: columns,
-                cells: places.map { cells[$0] }
+                columns: columns + optional,
+                cells: places.map { place in place.map { cells[$0] } ?? "" }
             )
         }
     }

@@ -1,0 +1,164 @@
+// Places with the bids of the sorts of requests seen lately, so that a decision looks only at what
+// has changed since the same sort was placed last.
+//
+//   P1  A remembered bid is what the policy would bid now: forgetting all of them changes nothing.
+//
+// Every sort has a row: the bids of all places as leaves of a tree of minima. A change of a place
+// goes to a list; a row that is asked for first takes in the changes after its own mark. With n
+// places and c changes since, a decision is O(c * (bid + log n)). Rows share a byte budget, the
+// least recently used goes first.
+
+/// Places and remembered bids.
+package struct ScoredPlaces {
+    private struct Row {
+        var costs: MinimumTree
+        var devices: [UInt8]
+        /// How many changes the row has taken in, counted from the beginning.
+        var mark: Int
+        var used: UInt64
+    }
+
+    package private(set) var places: [DevicePlace]
+    /// Bids that were found remembered, and bids that were asked of the policy.
+    package private(set) var remembered: UInt64 = 0
+    package private(set) var computed: UInt64 = 0
+
+    private var rows: [DeviceDemand: Row] = [:]
+    private var changes: [Int32] = []
+    private var changesForgotten = 0
+    private var uses: UInt64 = 0
+    private let rowsMax: Int
+
+    /// Bytes that all rows may take by default: a row of 1,213 places takes 21 KiB.
+    package static let byteBudgetDefault = 16 << 20
+
+    /// Places with rows of at most `byteBudget` bytes in all; at least one row is kept.
+    package init(_ places: [DevicePlace], byteBudget: Int = byteBudgetDefault) {
+        self.places = places
+        let capacity = MinimumTree.capacity(for: places.count)
+        rowsMax = max(1, byteBudget / (capacity * 8 + places.count + 64))
+    }
+
+    /// The place and device with the lowest bid; of equal ones the first place.
+    package mutating func best(
+        for demand: DeviceDemand,
+        by policy: some DevicePolicy
+    ) -> (place: Int, device: Int)? {
+        uses += 1
+        var row = takeRow(demand, policy)
+        row.used = uses
+        let best = row.costs.first
+        let device = best.map { Int(row.devices[$0]) } ?? 0
+        rows[demand] = row
+        return best.map { ($0, device) }
+    }
+
+    /// Changes a place.
+    package mutating func change(_ place: Int, _ body: (inout DevicePlace) -> Void) {
+        body(&places[place])
+        changes.append(Int32(place))
+        if changes.count > 4 * max(places.count, 256) { forgetChanges() }
+    }
+
+    /// Forgets all bids, because the policy is another one.
+    package mutating func forget() {
+        rows = [:]
+        changesForgotten += changes.count
+        changes = []
+    }
+
+    /// The row of a demand with all changes taken in, removed from the table while it is changed.
+    private mutating func takeRow(_ demand: DeviceDemand, _ policy: some DevicePolicy) -> Row {
+        let now = changesForgotten + changes.count
+        guard var row = rows.removeValue(forKey: demand), row.mark >= changesForgotten else {
+            return makeRow(demand, policy, mark: now)
+        }
+        for place in changes[(row.mark - changesForgotten)...] {
+            set(Int(place), demand, policy, in: &row)
+        }
+        remembered += UInt64(max(0, places.count - (now - row.mark)))
+        row.mark = now
+        return row
+    }
+
+    private mutating func makeRow(
+        _ demand: DeviceDemand,
+        _ policy: some DevicePolicy,
+        mark: Int
+    ) -> Row {
+        while rows.count >= rowsMax, let oldest = rows.min(by: { $0.value.used < $1.value.used }) {
+            rows[oldest.key] = nil
+        }
+        var row = Row(
+            costs: MinimumTree(count: places.count),
+            devices: Array(repeating: 0, count: places.count),
+            mark: mark,
+            used: uses
+        )
+        for place in places.indices { set(place, demand, policy, in: &row) }
+        return row
+    }
+
+    private mutating func set(
+        _ place: Int,
+        _ demand: DeviceDemand,
+        _ policy: some DevicePolicy,
+        in row: inout Row
+    ) {
+        computed += 1
+        guard places[place].fits(demand) else { return row.costs.set(place, .max) }
+        let bid = policy.bid(for: demand, at: places[place])
+        row.devices[place] = UInt8(bid.device)
+        row.costs.set(place, bid.cost)
+    }
+
+    /// Drops the older half of the changes; rows that have not taken them in are made anew.
+    private mutating func forgetChanges() {
+        let half = changes.count / 2
+        changes.removeFirst(half)
+        changesForgotten += half
+    }
+}
+
+/// A complete binary tree whose leaves are costs and whose inner nodes are minima.
+struct MinimumTree {
+    private var nodes: [Int32]
+    private let capacity: Int
+
+    /// A tree in which no leaf has a cost.
+    init(count: Int) {
+        capacity = MinimumTree.capacity(for: count)
+        nodes = Array(repeating: .max, count: 2 * capacity)
+    }
+
+    /// How many leaves a tree for `count` of them has.
+    static func capacity(for count: Int) -> Int {
+        var capacity = 1
+        while capacity < count { capacity *= 2 }
+        return capacity
+    }
+
+    /// The first leaf with the lowest cost; `nil` when none has a cost.
+    var first: Int? {
+        guard nodes[1] < .max else { return nil }
+        var node = 1
+        while node < capacity {
+            node *= 2
+            if nodes[node] != nodes[node / 2] { node += 1 }
+        }
+        return node - capacity
+    }
+
+    /// Sets the cost of a leaf; O(log n), less when minima above do not change.
+    mutating func set(_ leaf: Int, _ cost: Int32) {
+        var node = capacity + leaf
+        if nodes[node] == cost { return }
+        nodes[node] = cost
+        while node > 1 {
+            node /= 2
+            let minimum = min(nodes[2 * node], nodes[2 * node + 1])
+            if nodes[node] == minimum { return }
+            nodes[node] = minimum
+        }
+    }
+}
