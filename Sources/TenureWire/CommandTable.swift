@@ -1,6 +1,8 @@
 // One table of all commands: what parses them, what COMMAND tells, what errors suggest, what the
 // documentation shows.
 
+internal import TenureModel
+
 /// Every command that the daemon knows.
 package enum CommandWord: String, CaseIterable, Sendable {
     case acquire = "ACQUIRE"
@@ -83,7 +85,7 @@ package enum OptionWord: UInt8, CaseIterable, Sendable {
         case .force: nil
         case .ttl, .maxLifetime, .wait, .queue, .hold: "ms"
         case .priority: "low|normal|high|critical"
-        case .strategy: "first-fit|best-fit"
+        case .strategy: Strategy.allCases.map(\.rawValue).joined(separator: "|")
         case .select, .tag, .label: "k=v,…"
         case .process: "pid|peer"
         case .capacity, .cost, .guarantee, .borrow: "q"

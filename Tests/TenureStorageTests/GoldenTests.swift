@@ -27,7 +27,7 @@ struct GoldenTests {
     func `rows have the bytes of format 1`() {
         var codec = RowCodec(ledger: ledger)
         let lease = SampleEvents.lease
-        let pool = Pool(name: "gpus", settings: PoolSettings())
+        let pool = Pool(name: "gpus", settings: SampleEvents.poolSettings)
         let usage = TenantUsage(
             tenant: "a",
             entries: [.init(kind: .gpu, held: 1, reserved: 2, quarantined: 3)]

@@ -112,7 +112,7 @@ struct StateStoreTests {
     func `I10: a damaged row is found when it is read and when it is replaced`() throws {
         let store = SimulatedStateStore(ledger: Scratch.id)
         var model = ModelState(seed: 24)
-        model.change(3)
+        model.change(8)
         let changes = model.freeze()
         try store.commit(changes, seal: .zero)
         for (table, rows) in store.rows {

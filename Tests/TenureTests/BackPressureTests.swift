@@ -27,6 +27,10 @@ private final class LateRunner: CheckpointRunner {
 
     var scrub: BackgroundScrub? { nil }
 
+    func learn(_ task: LearningTask) {}
+
+    func learnt() -> (pool: String, policy: LearntPolicy)? { nil }
+
     func start(_ job: CheckpointJob) {
         state.withLock {
             $0.job = job

@@ -91,7 +91,7 @@ struct CommandParserTests {
         ),
         (
             ["ACQUIRE", "p", "gpu=1", "STRATEGY", "worst"],
-            "the strategy 'worst' is none of first-fit, best-fit"
+            "the strategy 'worst' is none of auto, first-fit, best-fit, fair-price, fragmentation"
         ),
         (["ACQUIRE", "p", "gpu=1", "REQUEST", ""], "a request id has 1 to 64 bytes, this one 0"),
         (

@@ -48,6 +48,10 @@ package protocol CheckpointRunner: AnyObject, Sendable {
     func finish()
     /// Drops rows that are not needed any more, off the writer's thread.
     func discard(_ changes: FrozenChanges)
+    /// Works out prices, off the writer's thread.
+    func learn(_ task: LearningTask)
+    /// The prices that were worked out last, once, when there are some.
+    func learnt() -> (pool: String, policy: LearntPolicy)?
     /// What looks at the rows that nobody asks for, when something does.
     var scrub: BackgroundScrub? { get }
 }
@@ -55,6 +59,7 @@ package protocol CheckpointRunner: AnyObject, Sendable {
 /// Runs a checkpoint where it is started.
 package final class InlineCheckpointRunner: CheckpointRunner {
     private let last = Mutex<Result<Void, StorageError>?>(nil)
+    private let prices = Mutex<(pool: String, policy: LearntPolicy)?>(nil)
 
     package init() {}
 
@@ -74,6 +79,17 @@ package final class InlineCheckpointRunner: CheckpointRunner {
 
     package func discard(_ changes: FrozenChanges) {}
 
+    package func learn(_ task: LearningTask) {
+        prices.withLock { $0 = (task.pool, task.learn()) }
+    }
+
+    package func learnt() -> (pool: String, policy: LearntPolicy)? {
+        prices.withLock { prices in
+            defer { prices = nil }
+            return prices
+        }
+    }
+
     /// None: who drives an engine directly has one order of things.
     package var scrub: BackgroundScrub? { nil }
 }
@@ -85,6 +101,7 @@ package final class ThreadedCheckpointRunner: CheckpointRunner {
     private struct State {
         var result: Result<Void, StorageError>?
         var scrub: BackgroundScrub?
+        var prices: (pool: String, policy: LearntPolicy)?
     }
 
     private let state = Mutex(State())
@@ -122,6 +139,21 @@ package final class ThreadedCheckpointRunner: CheckpointRunner {
 
     package func discard(_ changes: FrozenChanges) {
         queue.run { _ = changes }
+    }
+
+    package func learn(_ task: LearningTask) {
+        queue.run { [self] in
+            let policy = task.learn()
+            state.withLock { $0.prices = (task.pool, policy) }
+            wake()
+        }
+    }
+
+    package func learnt() -> (pool: String, policy: LearntPolicy)? {
+        state.withLock { state in
+            defer { state.prices = nil }
+            return state.prices
+        }
     }
 
     package var scrub: BackgroundScrub? { state.withLock { $0.scrub } }

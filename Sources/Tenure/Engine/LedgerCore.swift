@@ -52,6 +52,8 @@ package final class LedgerCore {
     private var payload: [UInt8] = []
     /// Whether E4 asks for a record before the answers of this group leave.
     private var owesRecord = false
+    /// Whether prices are being worked out.
+    private var isLearning = false
 
     init(
         state: consuming LedgerState,
@@ -93,6 +95,7 @@ package final class LedgerCore {
             if !batch.isEmpty { pulse.lastCommand = clock.bootNanoseconds }
             try reclaimDue(atMost: reclaimsPerGroup)
             try recordCountedRefusals()
+            try learn()
             try publish()
             try advanceCheckpoint(commands: batch.count)
         } catch {
@@ -304,6 +307,17 @@ package final class LedgerCore {
         guard !isReadOnly else { return }
         let counts = refusals.turn(now: now)
         if !counts.isEmpty { try perform(.refusalsCounted(counts)) }
+    }
+
+    /// Records prices that were worked out, and has new ones worked out, one pool at a time.
+    private func learn() throws(LedgerFailure) {
+        if isLearning, !isReadOnly, let learnt = runner.learnt() {
+            isLearning = false
+            try perform(.learnt(pool: learnt.pool, learnt.policy))
+        }
+        guard !isLearning, state.hasLearning, let task = state.takeLearning() else { return }
+        isLearning = true
+        runner.learn(task)
     }
 
     // MARK: Failure

@@ -28,12 +28,18 @@ public struct ClaimAmount: Hashable, Sendable {
     }
 }
 
-/// Which of a pool's places are looked at first.
+/// Which of a pool's places are preferred.
 public enum Strategy: String, CaseIterable, Sendable {
+    /// Fair price where the pool has devices that are shared out, first fit elsewhere.
+    case automatic = "auto"
     /// The first place, in the order of declaration, on which the claim fits.
     case firstFit = "first-fit"
     /// The place on which the scarcest kind is left the least.
     case bestFit = "best-fit"
+    /// The place of which the least worth is lost, at prices learnt from what was asked for.
+    case fairPrice = "fair-price"
+    /// The place on which the fewest fragments arise that typical requests can not use.
+    case fragmentation = "fragmentation"
 }
 
 /// Classes of importance.

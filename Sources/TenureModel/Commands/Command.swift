@@ -161,6 +161,8 @@ public enum Housekeeping: Equatable, Sendable {
     /// Whether the process of a session can be seen: nothing proves that it lives, or is dead, from
     /// another pid namespace.
     case processSeen(SessionID, seen: Bool)
+    /// A pool has learnt from its requests.
+    case learnt(pool: String, LearntPolicy)
     /// Refusals that were not recorded one by one.
     case refusalsCounted([RefusalCount])
     /// A refusal worth a record of its own.

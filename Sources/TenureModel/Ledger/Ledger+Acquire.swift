@@ -49,12 +49,7 @@ extension LedgerState {
         caller: Caller,
         now: LedgerTime
     ) throws(RowFault) -> Decision {
-        let strategy = request.strategy ?? terms.settings.strategy
-        var placer = Placer(resources: resources, selector: request.selector)
-        guard
-            let slot = pools.index(forKey: request.pool),
-            placer.place(request.claims, strategy: strategy, in: &pools.values[slot].index)
-        else {
+        guard let (placer, why) = place(request, terms) else {
             if let infeasible = infeasible(request) {
                 return refuseForGood(request, infeasible, body: body, now: now)
             }
@@ -90,17 +85,33 @@ extension LedgerState {
             deadline: lease.deadline,
             placements: lease.placements
         )
-        let why = GrantReason(
-            policyVersion: Placer.policyVersion,
-            strategy: strategy,
-            considered: placer.considered,
-            passedOver: placer.passedOver
-        )
         let stored = newAnswer(request, outcome, body: body, now: now)
         return Decision(
             .granted(GrantRecord(lease: lease, stored: stored, why: why)),
             .grant(answer)
         )
+    }
+
+    /// The search that placed all claims, and why there; nothing when they do not fit now.
+    private mutating func place(
+        _ request: AcquireRequest,
+        _ terms: Terms
+    ) -> (placer: Placer, why: GrantReason)? {
+        guard let slot = pools.index(forKey: request.pool) else { return nil }
+        let strategy = strategy(of: request, terms, poolAt: slot)
+        if strategy.learns { prepare(slot, for: request) }
+        var placer = Placer(resources: resources, selector: request.selector)
+        guard placer.place(request.claims, strategy: strategy, in: &pools.values[slot].index) else {
+            return nil
+        }
+        let why = GrantReason(
+            policyVersion: Placer.policyVersion,
+            strategy: strategy,
+            considered: placer.considered,
+            passedOver: placer.passedOver,
+            learntVersion: strategy.learns ? pools.values[slot].pool.policy?.version ?? 0 : 0
+        )
+        return (placer, why)
     }
 
     private func newLease(

@@ -45,7 +45,8 @@ extension LedgerState {
         case .answered(let stored): store(stored)
         case .answersForgotten(let entries):
             for entry in entries { forget(entry) }
-        case .poolSet, .poolDeleted, .resourceSet, .resourceStateSet, .resourceDeleted, .quotaSet,
+        case .poolSet, .poolDeleted, .policyLearnt, .resourceSet, .resourceStateSet,
+            .resourceDeleted, .quotaSet,
             .quotaDeleted:
             applySetting(event)
         case .refused, .refusalsCounted: break
@@ -222,11 +223,14 @@ extension LedgerState {
             if pools[pool.name] == nil {
                 pools[pool.name] = PoolState(pool: pool)
             } else {
-                pools[pool.name]?.pool = pool
+                pools[pool.name]?.pool.settings = pool.settings
             }
             changedPools[pool.name] = facts.position
         case .poolDeleted(let name):
             pools[name] = nil
+            changedPools[name] = facts.position
+        case .policyLearnt(let name, let policy):
+            pools[name]?.apply(policy)
             changedPools[name] = facts.position
         case .resourceSet(let declaration): applyResource(declaration)
         case .resourceStateSet(let id, let state): changeResource(id) { $0.state = state }

@@ -49,7 +49,11 @@ extension LedgerState {
     }
 
     private func document(of pool: Pool) -> Document {
-        .map([.init("name", .string(pool.name))] + pool.settings.fields)
+        .map(
+            [.init("name", .string(pool.name))] + pool.settings.fields + [
+                .init("policyVersion", .count(UInt64(pool.policy?.version ?? 0)))
+            ]
+        )
     }
 
     // MARK: Resources and quotas

@@ -23,6 +23,7 @@ extension LedgerState {
             return Decision(.sessionEnded(id, cause: cause, evidence: evidence), done)
         case .processSeen(let id, let seen):
             return Decision(try processSeen(id, seen, now: now), done)
+        case .learnt(let pool, let policy): return Decision(learn(pool, policy), done)
         case .refusalsCounted(let counts):
             return Decision(counts.isEmpty ? [] : [.refusalsCounted(counts)], done)
         case .refused(let record): return Decision(.refused(record), done)

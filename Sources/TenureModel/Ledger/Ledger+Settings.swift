@@ -19,7 +19,8 @@ extension LedgerState {
         var pool = pools[name]?.pool ?? Pool(name: name, settings: PoolSettings())
         for setting in settings { pool.settings.set(setting) }
         if let fault = pool.settings.fault { return Decision(refused: .malformed, fault) }
-        return Decision(.poolSet(pool), done)
+        // What it has learnt has events of its own.
+        return Decision(.poolSet(Pool(name: name, settings: pool.settings)), done)
     }
 
     func deletePool(_ name: String) -> Decision {

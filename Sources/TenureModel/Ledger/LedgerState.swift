@@ -32,6 +32,8 @@ package struct LedgerState {
     var due = Table<DueKey, DueEntry>()
     var members = Table<MemberKey, MemberKey>()
     var dueQueue = DueQueue()
+    /// The pool that has seen enough requests to learn from them, if one has.
+    var poolToLearn: String?
 
     private let lookups = LookupCounter()
 
@@ -51,6 +53,14 @@ package struct LedgerState {
     struct PoolState {
         var pool: Pool
         var index = PlaceIndex()
+        /// What was asked for lately, from which the next prices are learnt.
+        var learning: LearningMix
+
+        init(pool: Pool) {
+            self.pool = pool
+            index.models = DeviceModels(pool.policy?.models ?? [])
+            learning = pool.policy.map { LearningMix($0) } ?? LearningMix()
+        }
     }
 
     /// The state at a checkpoint; frames behind it are to be applied.

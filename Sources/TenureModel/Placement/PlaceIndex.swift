@@ -8,6 +8,8 @@
 //   X1  The index holds exactly what the resources of the pool say.
 //   X2  Places are in the order of their first resource that is there: the same after a restart,
 //       which knows nothing of resources that were deleted.
+//
+// For strategies that rank places by price it also keeps a shelf (PlaceIndex+Shelf.swift).
 
 internal import TenureBase
 
@@ -43,6 +45,10 @@ struct PlaceIndex {
     }
 
     private(set) var places: [Place] = []
+    /// The numbers of the models of devices; they stay as long as the pool.
+    var models = DeviceModels()
+    /// The places as prices see them; made when a strategy asks.
+    var shelf: DeviceShelf?
     private var slots: [String: Int] = [:]
     private var slotsOfResources: [ResourceID: Int] = [:]
     private var trees: [KindTrees] = []
@@ -63,6 +69,7 @@ struct PlaceIndex {
             places[slot].resources.sort()
         }
         refresh(slot, kind: resource.kind, in: resources)
+        shelf?.supplyChanged()
     }
 
     /// Takes in what became of the resources of `placements`.
@@ -88,6 +95,7 @@ struct PlaceIndex {
     /// the places have become empty.
     mutating func remove(_ resource: Resource, in resources: [Resource?]) {
         guard let slot = slots[resource.place] else { return }
+        shelf?.supplyChanged()
         let isFirst = places[slot].resources.first == resource.id
         places[slot].resources.removeAll { $0 == resource.id }
         slotsOfResources[resource.id] = nil
@@ -107,7 +115,9 @@ struct PlaceIndex {
     /// Makes the index anew from the resources that it holds, as a restart does.
     private mutating func rebuild(in resources: [Resource?]) {
         let ids = places.flatMap(\.resources).sorted()
+        let models = models
         self = PlaceIndex()
+        self.models = models
         for id in ids {
             if let resource = resources[Int(id.rawValue)] { set(resource, in: resources) }
         }
@@ -139,6 +149,11 @@ struct PlaceIndex {
         }
     }
 
+    /// The most that one resource of `kind` has in all.
+    func largestResource(of kind: Kind) -> UInt64 {
+        trees.first { $0.kind == kind }?.singleCapacity.nodes[1] ?? 0
+    }
+
     /// The most that one place could give of `kind` if nothing were used.
     func largestPlace(of kind: Kind) -> UInt64 {
         guard let tree = trees.first(where: { $0.kind == kind }) else { return 0 }
@@ -155,6 +170,7 @@ struct PlaceIndex {
         let slot = places.count
         places.append(Place(name: name))
         slots[name] = slot
+        shelf?.places.append(.nothing)
         if slot == capacity {
             capacity *= 2
             for index in trees.indices {
@@ -192,6 +208,7 @@ struct PlaceIndex {
         trees[tree].whole.set(slot, whole)
         trees[tree].singleCapacity.set(slot, singleCapacity)
         trees[tree].wholeCapacity.set(slot, wholeCapacity)
+        if shelf != nil, DevicePlace.counts(kind) { shelve(slot, in: resources) }
     }
 
     private func saturatingSum(_ left: UInt64, _ right: UInt64) -> UInt64 {

@@ -8,7 +8,7 @@ internal import TenureBase
 /// One search for one request in one pool.
 struct Placer {
     /// The version of the policy, recorded with every grant.
-    static let policyVersion: UInt16 = 2
+    static let policyVersion: UInt16 = 3
     /// How many of the fullest places best fit looks at before it takes the first that fits.
     private static let bestFitPlacesMax = 512
 
@@ -16,6 +16,8 @@ struct Placer {
     private let selector: [Label]
     private let view: PlaceIndex.View
     private var taken: [ResourceID: UInt64] = [:]
+    /// Slots of the shelf that show what was taken on trial, or are hidden.
+    private var onTrial: [Int] = []
     private(set) var placements: [Placement] = []
     private(set) var considered: UInt32 = 0
     private(set) var passedOver = PassedOver()
@@ -36,12 +38,20 @@ struct Placer {
         strategy: Strategy,
         in index: inout PlaceIndex
     ) -> Bool {
+        defer { putBack(&index) }
         if placeInOrder(claims, strategy: strategy, in: &index) { return true }
         let reordered = Self.largestFirst(claims)
         guard reordered != claims else { return false }
         taken = [:]
         placements = []
+        putBack(&index)
         return placeInOrder(reordered, strategy: strategy, in: &index)
+    }
+
+    /// The shelf shows again what is there.
+    private mutating func putBack(_ index: inout PlaceIndex) {
+        for slot in onTrial { index.shelve(slot, in: resources) }
+        onTrial = []
     }
 
     private mutating func placeInOrder(
@@ -52,8 +62,9 @@ struct Placer {
         for claim in claims {
             let placed =
                 switch strategy {
-                case .firstFit: placeFirst(claim, in: index)
+                case .firstFit, .automatic: placeFirst(claim, in: index)
                 case .bestFit: placeBest(claim, in: &index)
+                case .fairPrice, .fragmentation: placePriced(claim, strategy, in: &index)
                 }
             if !placed { return false }
         }
@@ -88,6 +99,63 @@ struct Placer {
         }
         if left == 0 { return true }
         return placeFirst(Claim(places: left, amounts: claim.amounts), in: index)
+    }
+
+    /// At the places where it costs the least; what these can not take goes to the first that can.
+    private mutating func placePriced(
+        _ claim: Claim,
+        _ strategy: Strategy,
+        in index: inout PlaceIndex
+    ) -> Bool {
+        guard view == .now, let demand = index.demand(of: claim, selector: selector) else {
+            return placeBest(claim, in: &index)
+        }
+        var left = claim.places
+        var misses = 0
+        while left > 0, misses < Self.bestFitPlacesMax,
+            let found = index.shelf?.best(for: demand, strategy)
+        {
+            let place = index.places[found.place]
+            onTrial.append(found.place)
+            considered &+= 1
+            let carries = selector.isEmpty || carriesSelector(place)
+            guard carries, let parts = fit(claim.amounts, in: place, device: found.device) else {
+                misses += 1
+                passedOver.add(place.name, carries ? .room : .labels)
+                index.hide(found.place)
+                continue
+            }
+            for part in parts { taken[part.resource, default: 0] += part.amount }
+            placements.append(contentsOf: parts)
+            left -= 1
+            index.shelve(found.place, in: resources, less: taken)
+        }
+        if left == 0 { return true }
+        return placeFirst(Claim(places: left, amounts: claim.amounts), in: index)
+    }
+
+    /// One placement of all amounts in `place`, a share from the device of that number.
+    private func fit(
+        _ amounts: [ClaimAmount],
+        in place: PlaceIndex.Place,
+        device: Int
+    ) -> [Placement]? {
+        var parts: [Placement] = []
+        for amount in amounts {
+            if amount.kind == .gpu, amount.amount < UInt64(DevicePlace.whole) {
+                let devices = place.resources.lazy.filter { id in
+                    resources[Int(id.rawValue)]?.kind == .gpu
+                }
+                guard let id = devices.dropFirst(device).first,
+                    let resource = eligible(id, kind: .gpu), free(resource) >= amount.amount
+                else { return nil }
+                parts.append(Placement(resource: id, amount: amount.amount))
+            } else {
+                guard let found = fit(amount, in: place, tightest: true) else { return nil }
+                parts.append(contentsOf: found)
+            }
+        }
+        return parts
     }
 
     /// Claims by what they want of the scarcest kind, the most first.

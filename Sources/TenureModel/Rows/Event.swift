@@ -11,6 +11,8 @@ package enum Event: Hashable, Sendable {
     case epochRaised(to: UInt16, reason: String)
     case poolSet(Pool)
     case poolDeleted(name: String)
+    /// A pool has learnt from its requests; the prices hold from here on.
+    case policyLearnt(pool: String, LearntPolicy)
     case resourceSet(ResourceDeclaration)
     case resourceStateSet(ResourceID, ResourceState)
     case resourceDeleted(ResourceID)
@@ -77,17 +79,21 @@ package struct GrantReason: Hashable, Sendable {
     package let considered: UInt32
     /// Those of them that could not be used.
     package let passedOver: PassedOver
+    /// The version of the prices that the pool had learnt; 0 when they did not decide.
+    package let learntVersion: UInt32
 
     package init(
         policyVersion: UInt16,
         strategy: Strategy,
         considered: UInt32,
-        passedOver: PassedOver
+        passedOver: PassedOver,
+        learntVersion: UInt32 = 0
     ) {
         self.policyVersion = policyVersion
         self.strategy = strategy
         self.considered = considered
         self.passedOver = passedOver
+        self.learntVersion = learntVersion
     }
 }
 

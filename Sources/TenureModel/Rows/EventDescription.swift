@@ -9,6 +9,7 @@ extension Event {
         case .epochRaised: "epoch-raised"
         case .poolSet: "pool-set"
         case .poolDeleted: "pool-deleted"
+        case .policyLearnt: "policy-learnt"
         case .resourceSet: "resource-set"
         case .resourceStateSet: "resource-state"
         case .resourceDeleted: "resource-deleted"
@@ -79,6 +80,8 @@ extension Event {
         case .poolSet(let pool):
             [.init("pool", .string(pool.name)), .init("settings", .map(pool.settings.fields))]
         case .poolDeleted(let name): [.init("pool", .string(name))]
+        case .policyLearnt(let pool, let policy):
+            [.init("pool", .string(pool)), .init("policy", policy.document)]
         case .resourceSet(let declaration): declaration.fields
         case .resourceStateSet(let id, let state):
             [.init("resource", .count(UInt64(id.rawValue))), .init("state", .string(state.name))]
@@ -293,6 +296,7 @@ extension GrantRecord {
             .init("tags", terms.tags.document), .init("placements", lease.placements.document),
             .init("strategy", .string(why.strategy.rawValue)),
             .init("policyVersion", .count(UInt64(why.policyVersion))),
+            .init("learntVersion", .count(UInt64(why.learntVersion))),
             .init("considered", .count(UInt64(why.considered))),
             .init("withoutRoom", .count(UInt64(why.passedOver.room))),
             .init("withoutLabels", .count(UInt64(why.passedOver.labels))),

@@ -7,10 +7,13 @@
 package struct Pool: Hashable, Sendable {
     package let name: String
     package var settings: PoolSettings
+    /// What it has learnt of the requests; nothing before there were enough.
+    package var policy: LearntPolicy?
 
-    package init(name: String, settings: PoolSettings) {
+    package init(name: String, settings: PoolSettings, policy: LearntPolicy? = nil) {
         self.name = name
         self.settings = settings
+        self.policy = policy
     }
 }
 

@@ -23,7 +23,7 @@ public enum PoolSetting: Hashable, Sendable {
 /// All settings of a pool.
 public struct PoolSettings: Hashable, Sendable {
     /// Which places are looked at first.
-    public var strategy = Strategy.firstFit
+    public var strategy = Strategy.automatic
     /// The TTL of a lease whose request states none: 60 s.
     public var ttlDefault: UInt64 = 60_000
     /// The shortest TTL that may be asked for: 1 ms.

@@ -56,6 +56,9 @@ extension ByteReader {
             let name = try readString()
             return .poolSet(Pool(name: name, settings: try settings()))
         case .poolDeleted: return .poolDeleted(name: try readString())
+        case .policyLearnt:
+            let pool = try readString()
+            return .policyLearnt(pool: pool, try policy())
         case .resourceSet: return .resourceSet(try declaration())
         case .resourceStateSet:
             let id = ResourceID(rawValue: try read())
@@ -105,15 +108,16 @@ extension ByteReader {
         let policyVersion: UInt16 = try read()
         let strategy = try coded(Strategy.init(code:), "strategy")
         let considered: UInt32 = try read()
+        let passedOver = try passedOver()
+        let stored = try bool() ? try answer(requestKey()) : nil
         let why = GrantReason(
             policyVersion: policyVersion,
             strategy: strategy,
             considered: considered,
-            passedOver: try passedOver()
+            passedOver: passedOver,
+            learntVersion: remaining > 0 ? try read() : 0
         )
-        guard try bool() else { return GrantRecord(lease: lease, stored: nil, why: why) }
-        let key = try requestKey()
-        return GrantRecord(lease: lease, stored: try answer(key), why: why)
+        return GrantRecord(lease: lease, stored: stored, why: why)
     }
 
     private mutating func passedOver() throws(DecodeError) -> PassedOver {

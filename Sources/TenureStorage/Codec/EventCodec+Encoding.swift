@@ -71,6 +71,9 @@ extension FieldWriter {
             text(pool.name)
             settings(pool.settings)
         case .poolDeleted(let name): text(name)
+        case .policyLearnt(let pool, let learnt):
+            text(pool)
+            policy(learnt)
         case .resourceSet(let declaration): resource(declaration)
         case .resourceStateSet(let id, let state):
             u32(id.rawValue)
@@ -108,9 +111,11 @@ extension FieldWriter {
             u8(place.reason.rawValue)
         }
         bool(record.stored != nil)
-        guard let stored = record.stored else { return }
-        requestKey(stored.key)
-        answer(stored)
+        if let stored = record.stored {
+            requestKey(stored.key)
+            answer(stored)
+        }
+        if record.why.learntVersion > 0 { u32(record.why.learntVersion) }
     }
 
     private mutating func reclaimed(
@@ -169,6 +174,7 @@ extension Event {
         case .grace: .grace
         case .poolSet: .poolSet
         case .poolDeleted: .poolDeleted
+        case .policyLearnt: .policyLearnt
         case .resourceSet: .resourceSet
         case .resourceStateSet: .resourceStateSet
         case .resourceDeleted: .resourceDeleted

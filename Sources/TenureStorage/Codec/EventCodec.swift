@@ -22,6 +22,7 @@
 //                          · without room count · without labels count
 //                          · count · each: place text · reason u8
 //                          · answer optional (tenant text · id text · answer)
+//                          · learnt version u32, if not 0
 //    11  committed         id u64 · deadline u64 · kept placements
 //    12  renewed           id u64 · deadline u64
 //    13  reduced           id u64 · placements
@@ -35,6 +36,7 @@
 //    21  answered          tenant text · id text · answer
 //    22  answers forgotten count · each: due time u64 · class u8 · id u64 · request optional
 //    23  epoch raised      epoch u16 · reason text
+//    24  policy learnt     pool text · policy (PolicyCoding.swift)
 //   128  refused           tenant text · pool text · code text · limit text · message text
 //   129  refusals counted  count · each: tenant text · pool text · code text · limit text
 //                          · count u64
@@ -143,6 +145,7 @@ package enum EventTag: UInt8, CaseIterable, Sendable {
     case answered = 21
     case answersForgotten = 22
     case epochRaised = 23
+    case policyLearnt = 24
     case refused = 128
     case refusalsCounted = 129
 }

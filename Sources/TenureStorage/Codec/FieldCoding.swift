@@ -239,6 +239,9 @@ extension Strategy {
         switch self {
         case .firstFit: 0
         case .bestFit: 1
+        case .automatic: 2
+        case .fairPrice: 3
+        case .fragmentation: 4
         }
     }
 

@@ -2,6 +2,7 @@
 //
 //   table         key                                  payload
 //   pools         name                                 strategy u8 · 7 settings u64
+//                                                      · policy optional (PolicyCoding.swift)
 //   resources     id u32                               name text · pool text · kind text
 //                                                      · node optional text · capacity u64 · labels
 //                                                      · cost u64 · state u8 · detected u8
@@ -99,13 +100,19 @@ enum KeyBytes {
 extension Pool: StorableRow {
     package static var table: RowTable { .pools }
 
-    package func writePayload(to writer: inout FieldWriter) { writer.settings(settings) }
+    package func writePayload(to writer: inout FieldWriter) {
+        writer.settings(settings)
+        writer.bool(policy != nil)
+        if let policy { writer.policy(policy) }
+    }
 
     package static func read(
         _ key: String,
         from reader: inout ByteReader
     ) throws(DecodeError) -> Pool {
-        Pool(name: key, settings: try reader.settings())
+        let settings = try reader.settings()
+        let policy = try reader.bool() ? try reader.policy() : nil
+        return Pool(name: key, settings: settings, policy: policy)
     }
 }
 

@@ -73,7 +73,7 @@ struct RandomValues {
 
     mutating func requestKey() -> RequestKey { RequestKey(tenant: name(), id: name()) }
 
-    mutating func pool() -> Pool {
+    mutating func poolSettings() -> PoolSettings {
         var settings = PoolSettings()
         settings.strategy = pick(Strategy.allCases)
         settings.ttlDefault = u64()
@@ -83,7 +83,39 @@ struct RandomValues {
         settings.lockDelay = u64()
         settings.restartGrace = u64()
         settings.tier = u64()
-        return Pool(name: name(), settings: settings)
+        return settings
+    }
+
+    mutating func pool() -> Pool {
+        Pool(name: name(), settings: poolSettings(), policy: maybe { $0.policy() })
+    }
+
+    mutating func policy() -> LearntPolicy {
+        let models = list { $0.labels() }
+        let mix = list { values in
+            let count = Int(values.u32() % 4)
+            let isBound = count > 0 && !models.isEmpty
+            return LearntPolicy.Sort(
+                demand: DeviceDemand(
+                    cpu: values.u64(),
+                    memory: 0,
+                    count: count,
+                    share: count == 1 ? 1 + Int(values.u32() % 1000) : 1000,
+                    models: isBound ? [UInt16(values.u32() % UInt32(models.count))] : []
+                ),
+                count: values.u64()
+            )
+        }
+        return LearntPolicy(
+            version: u32(),
+            seen: u64(),
+            models: models,
+            pressure: models.map { _ in u32() },
+            slice: (0...100).map { _ in UInt16(u32() % 10_001) },
+            cpuPerDevice: u64() | 1,
+            overload: UInt16(u32() % 10_001),
+            mix: mix
+        )
     }
 
     mutating func declaration() -> ResourceDeclaration {
@@ -260,7 +292,8 @@ struct RandomValues {
             policyVersion: UInt16(truncatingIfNeeded: u64()),
             strategy: pick(Strategy.allCases),
             considered: u32(),
-            passedOver: passedOver()
+            passedOver: passedOver(),
+            learntVersion: maybe { $0.u32() } ?? 0
         )
         return GrantRecord(lease: lease(), stored: maybe { $0.storedAnswer() }, why: why)
     }

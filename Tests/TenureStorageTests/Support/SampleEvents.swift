@@ -9,8 +9,9 @@ extension RandomValues {
         switch tag {
         case .opened: .opened(opening())
         case .grace: .grace(grace())
-        case .poolSet: .poolSet(pool())
+        case .poolSet: .poolSet(Pool(name: name(), settings: poolSettings()))
         case .poolDeleted: .poolDeleted(name: name())
+        case .policyLearnt: .policyLearnt(pool: name(), policy())
         case .resourceSet: .resourceSet(declaration())
         case .resourceStateSet:
             .resourceStateSet(ResourceID(rawValue: u32()), pick(ResourceState.allCases))
@@ -92,7 +93,7 @@ enum SampleEvents {
                 others: [Grace.PoolBound(pool: "gpus", milliseconds: 7)]
             )
         ),
-        .poolSet(Pool(name: "gpus", settings: PoolSettings())),
+        .poolSet(Pool(name: "gpus", settings: poolSettings)),
         .poolDeleted(name: "gpus"),
         .resourceSet(declaration),
         .resourceStateSet(ResourceID(rawValue: 7), .draining),
@@ -168,6 +169,7 @@ enum SampleEvents {
             )
         ]),
         .epochRaised(to: 2, reason: "cut"),
+        .policyLearnt(pool: "gpus", policy),
         .refused(
             RefusalRecord(tenant: "t", pool: "p", code: .quota, limit: "t gpu", message: "full")
         ),
@@ -175,6 +177,31 @@ enum SampleEvents {
             RefusalCount(tenant: "t", pool: "p", code: .quota, limit: "t gpu", count: 16)
         ]),
     ]
+
+    /// The settings of a pool of the first version.
+    static var poolSettings: PoolSettings {
+        var settings = PoolSettings()
+        settings.strategy = .firstFit
+        return settings
+    }
+
+    static var policy: LearntPolicy {
+        LearntPolicy(
+            version: 3,
+            seen: 50,
+            models: [[Label(name: "model", value: "H200")]],
+            pressure: [12_800],
+            slice: (0...100).map { $0 * 100 },
+            cpuPerDevice: 8_000,
+            overload: 20,
+            mix: [
+                LearntPolicy.Sort(
+                    demand: DeviceDemand(cpu: 4_000, memory: 0, count: 1, share: 500, models: [0]),
+                    count: 2_500
+                )
+            ]
+        )
+    }
 
     static var declaration: ResourceDeclaration {
         var request = ResourceRequest(

@@ -48,7 +48,9 @@ package struct Timeline {
         case .refused(let refusal): return isSubject(tenant: refusal.tenant)
         case .refusalsCounted(let counts):
             return counts.contains { isSubject(tenant: $0.tenant) }
-        case .opened, .grace, .epochRaised, .poolSet, .poolDeleted, .answersForgotten: return false
+        case .opened, .grace, .epochRaised, .poolSet, .poolDeleted, .policyLearnt,
+            .answersForgotten:
+            return false
         }
     }
 

@@ -20,7 +20,8 @@ struct PoolSet: LedgerVerb {
             durations.
 
             KEYS
-              strategy      first-fit or best-fit: which places are looked at first
+              strategy      which places are preferred: auto, first-fit, best-fit, \
+            fair-price or fragmentation; auto
               ttlDefault    TTL of a request that states none; 1m
               ttlMin        the shortest TTL; 1ms
               ttlMax        the longest TTL; 30d

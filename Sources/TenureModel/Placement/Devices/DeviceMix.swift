@@ -11,11 +11,29 @@ package struct DeviceMix: Sendable {
     /// Nothing was asked for.
     package init() {}
 
+    /// The mix of a record.
+    package init(_ policy: LearntPolicy) {
+        for sort in policy.mix {
+            counts[sort.demand] = Double(sort.count) / LearntPolicy.countUnit
+        }
+        total = sorted.reduce(0) { $0 + $1.count }
+        seen = Int(clamping: policy.seen)
+    }
+
     /// Notes a request, placed or not.
     package mutating func add(_ demand: DeviceDemand) {
         counts[demand, default: 0] += 1
         total += 1
         seen += 1
+    }
+
+    /// How many sorts are told apart.
+    var sorts: Int { counts.count }
+
+    /// Forgets the sorts that were hardly ever asked for: the less frequent half.
+    mutating func forgetRare() {
+        for sort in sorted.dropFirst(sorts / 2) { counts[sort.demand] = nil }
+        total = sorted.reduce(0) { $0 + $1.count }
     }
 
     /// Lets all that was seen count for `factor` of what it did, and forgets what hardly counts.
@@ -70,14 +88,17 @@ package struct DeviceSupply: Equatable, Sendable {
 
     /// The supply of places as they are when nothing is taken.
     package init(_ empty: [DevicePlace]) {
-        for place in empty {
-            cpu += Double(place.cpu)
-            devices += Double(place.devices.count)
-            let model = Int(place.model)
-            if models.count <= model {
-                models += Array(repeating: 0, count: model + 1 - models.count)
-            }
-            models[model] += Double(place.devices.count)
+        for place in empty { add(place) }
+    }
+
+    /// Adds a place of which nothing is taken.
+    mutating func add(_ place: DevicePlace) {
+        cpu += Double(place.cpu)
+        devices += Double(place.devices.count)
+        let model = Int(place.model)
+        if models.count <= model {
+            models += Array(repeating: 0, count: model + 1 - models.count)
         }
+        models[model] += Double(place.devices.count)
     }
 }

@@ -11,7 +11,7 @@ package struct DevicePlace: Equatable, Sendable {
     /// Free bytes.
     package var memory: UInt64
     /// What the devices are; of no meaning without a device.
-    package let model: UInt16
+    package var model: UInt16
     /// Free thousandths of each device.
     package var devices: [UInt16]
 
@@ -62,6 +62,8 @@ package struct DeviceDemand: Hashable, Sendable {
 extension DevicePlace {
     /// A whole device.
     package static let whole = 1000
+    /// The most devices of a place that are told apart.
+    static let devicesMax = 255
 
     /// Whether the place could take the demand now.
     package func fits(_ demand: DeviceDemand) -> Bool {

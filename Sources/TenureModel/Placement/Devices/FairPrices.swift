@@ -45,7 +45,8 @@ package struct FairPrices: DevicePolicy, Equatable {
         let cpuBeside = shared.reduce(0) { $0 + $1.count * Double($1.demand.cpu) }
         let cpu = asked.reduce(0) { $0 + $1.count * Double($1.demand.cpu) }
         let supplied = supply.devices > 0 ? supply.cpu / supply.devices : 0
-        cpuPerDevice = max(devices > 0 ? cpuBeside / devices : supplied, 1)
+        let fed = devices > 0 ? cpuBeside / devices : supplied
+        cpuPerDevice = min(max(fed, 1), 1e15).rounded()
         slice = FairPrices.slicePrices(
             shared.filter(\.demand.isShare).map { ($0.demand.share, $0.count) }
         )
@@ -55,13 +56,48 @@ package struct FairPrices: DevicePolicy, Equatable {
             scale: devices > 0 ? supply.devices / devices : 0
         )
         let load = devices > 0 && supplied > 0 ? cpu / devices / supplied : 0
-        overload = min(1, max(0, 20 * (load - 0.98)))
-        typical =
-            overload > 0
-            ? mix.typical(0.95) { $0.count > 0 }.map {
-                Typical(demand: $0.demand, weight: $0.weight)
+        overload = FairPrices.rounded(min(1, max(0, 20 * (load - 0.98))))
+        typical = overload > 0 ? FairPrices.typical(of: mix) : []
+    }
+
+    /// The prices of a record.
+    package init(_ policy: LearntPolicy) {
+        slice = policy.slice.map { Double($0) / LearntPolicy.unit }
+        cpuPerDevice = Double(policy.cpuPerDevice)
+        pressure = policy.pressure.map { Double($0) / LearntPolicy.unit }
+        overload = Double(policy.overload) / LearntPolicy.unit
+        typical = overload > 0 ? FairPrices.typical(of: DeviceMix(policy)) : []
+    }
+
+    /// The record of these prices, which were learnt from `mix`.
+    func record(version: UInt32, models: [[Label]], mix: DeviceMix) -> LearntPolicy {
+        func whole(_ value: Double) -> Double { (value * LearntPolicy.unit).rounded() }
+        return LearntPolicy(
+            version: version,
+            seen: UInt64(mix.seen),
+            models: models,
+            pressure: models.indices.map { model in
+                model < pressure.count ? UInt32(min(whole(pressure[model]), 1e9)) : 0
+            },
+            slice: slice.map { UInt16(whole($0)) },
+            cpuPerDevice: UInt64(cpuPerDevice),
+            overload: UInt16(whole(overload)),
+            mix: mix.sorted.prefix(LearntPolicy.sortsMax).map { sort in
+                LearntPolicy.Sort(
+                    demand: sort.demand,
+                    count: UInt64((sort.count * LearntPolicy.countUnit).rounded())
+                )
             }
-            : []
+        )
+    }
+
+    /// To the ten-thousandths in which prices are recorded.
+    private static func rounded(_ value: Double) -> Double {
+        (value * LearntPolicy.unit).rounded() / LearntPolicy.unit
+    }
+
+    private static func typical(of mix: DeviceMix) -> [Typical] {
+        mix.typical(0.95) { $0.count > 0 }.map { Typical(demand: $0.demand, weight: $0.weight) }
     }
 
     package func bid(for demand: DeviceDemand, at place: DevicePlace) -> DeviceBid {
@@ -154,7 +190,7 @@ package struct FairPrices: DevicePolicy, Equatable {
         var bySize: [Int: Double] = [:]
         for (share, count) in shares { bySize[(share + 9) / 10, default: 0] += count }
         let sizes = bySize.keys.sorted()
-        guard !sizes.isEmpty else { return (0...100).map { Double($0) / 100 } }
+        guard !sizes.isEmpty else { return (0...100).map { rounded(Double($0) / 100) } }
         let demand = sizes.map { bySize[$0] ?? 0 }
         let volume = zip(sizes, demand).reduce(0) { $0 + Double($1.0) / 100 * $1.1 }
         var prices = sizes.map { Double($0) / 100 }
@@ -169,7 +205,7 @@ package struct FairPrices: DevicePolicy, Equatable {
             let worth = zip(prices, demand).reduce(0) { $0 + $1.0 * $1.1 }
             for size in prices.indices { prices[size] *= volume / worth }
         }
-        return sums.map { $0 / sums[100] }
+        return sums.map { rounded($0 / sums[100]) }
     }
 
     /// Requests bound to models, spread over the models that will do, over what there is of each.
@@ -196,7 +232,7 @@ package struct FairPrices: DevicePolicy, Equatable {
                 pressure[model] = (pressure[model] + volume[model] / supply.models[model]) / 2
             }
         }
-        return pressure
+        return pressure.map(rounded)
     }
 }
 

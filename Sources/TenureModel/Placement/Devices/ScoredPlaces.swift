@@ -9,7 +9,12 @@
 // least recently used goes first.
 
 /// Places and remembered bids.
-package struct ScoredPlaces {
+package struct ScoredPlaces: Sendable {
+    private struct RowKey: Hashable {
+        let demand: DeviceDemand
+        let policy: UInt8
+    }
+
     private struct Row {
         var costs: MinimumTree
         var devices: [UInt8]
@@ -23,11 +28,15 @@ package struct ScoredPlaces {
     package private(set) var remembered: UInt64 = 0
     package private(set) var computed: UInt64 = 0
 
-    private var rows: [DeviceDemand: Row] = [:]
+    private var rows: [RowKey: Row] = [:]
     private var changes: [Int32] = []
     private var changesForgotten = 0
+    /// The highest mark of a row: changes from there on were taken in by none.
+    private var highestMark = 0
     private var uses: UInt64 = 0
-    private let rowsMax: Int
+    private let byteBudget: Int
+    /// Leaves of every row.
+    private var capacity: Int
 
     /// Bytes that all rows may take by default: a row of 1,213 places takes 21 KiB.
     package static let byteBudgetDefault = 16 << 20
@@ -35,29 +44,48 @@ package struct ScoredPlaces {
     /// Places with rows of at most `byteBudget` bytes in all; at least one row is kept.
     package init(_ places: [DevicePlace], byteBudget: Int = byteBudgetDefault) {
         self.places = places
-        let capacity = MinimumTree.capacity(for: places.count)
-        rowsMax = max(1, byteBudget / (capacity * 8 + places.count + 64))
+        self.byteBudget = byteBudget
+        capacity = MinimumTree.capacity(for: places.count)
     }
 
+    private var rowsMax: Int { max(1, byteBudget / (capacity * 9 + 64)) }
+
     /// The place and device with the lowest bid; of equal ones the first place.
+    ///
+    /// `number` tells policies apart that are asked in turn.
     package mutating func best(
         for demand: DeviceDemand,
-        by policy: some DevicePolicy
+        by policy: some DevicePolicy,
+        number: UInt8 = 0
     ) -> (place: Int, device: Int)? {
         uses += 1
-        var row = takeRow(demand, policy)
+        let key = RowKey(demand: demand, policy: number)
+        var row = takeRow(key, policy)
         row.used = uses
         let best = row.costs.first
         let device = best.map { Int(row.devices[$0]) } ?? 0
-        rows[demand] = row
+        rows[key] = row
         return best.map { ($0, device) }
     }
 
     /// Changes a place.
     package mutating func change(_ place: Int, _ body: (inout DevicePlace) -> Void) {
         body(&places[place])
+        // Several changes of one place in a row are one for who has not looked in between.
+        if changes.last == Int32(place), changesForgotten + changes.count > highestMark { return }
         changes.append(Int32(place))
         if changes.count > 4 * max(places.count, 256) { forgetChanges() }
+    }
+
+    /// Adds a place behind the others; O(rows) when all rows have to be made larger.
+    package mutating func append(_ place: DevicePlace) {
+        places.append(place)
+        if places.count > capacity {
+            forget()
+            capacity *= 2
+        } else {
+            change(places.count - 1) { $0 = place }
+        }
     }
 
     /// Forgets all bids, because the policy is another one.
@@ -68,13 +96,14 @@ package struct ScoredPlaces {
     }
 
     /// The row of a demand with all changes taken in, removed from the table while it is changed.
-    private mutating func takeRow(_ demand: DeviceDemand, _ policy: some DevicePolicy) -> Row {
+    private mutating func takeRow(_ key: RowKey, _ policy: some DevicePolicy) -> Row {
         let now = changesForgotten + changes.count
-        guard var row = rows.removeValue(forKey: demand), row.mark >= changesForgotten else {
-            return makeRow(demand, policy, mark: now)
+        highestMark = now
+        guard var row = rows.removeValue(forKey: key), row.mark >= changesForgotten else {
+            return makeRow(key.demand, policy, mark: now)
         }
         for place in changes[(row.mark - changesForgotten)...] {
-            set(Int(place), demand, policy, in: &row)
+            set(Int(place), key.demand, policy, in: &row)
         }
         remembered += UInt64(max(0, places.count - (now - row.mark)))
         row.mark = now
@@ -90,8 +119,8 @@ package struct ScoredPlaces {
             rows[oldest.key] = nil
         }
         var row = Row(
-            costs: MinimumTree(count: places.count),
-            devices: Array(repeating: 0, count: places.count),
+            costs: MinimumTree(count: capacity),
+            devices: Array(repeating: 0, count: capacity),
             mark: mark,
             used: uses
         )

@@ -1,0 +1,107 @@
+// What pools learn from the requests they get, and when the prices change.
+//
+// Requests are counted as they come, granted or not; the count is not part of the state, and what
+// was counted since the last record is lost in a crash. Prices change with a record only, so that
+// a decision depends on nothing but the log.
+
+extension Strategy {
+    /// Whether it goes by what was asked for.
+    var learns: Bool { self == .fairPrice || self == .fragmentation }
+}
+
+extension LedgerState {
+    /// The strategy that a request gets: with prices only where devices are shared out.
+    func strategy(
+        of request: AcquireRequest,
+        _ terms: Terms,
+        poolAt slot: Dictionary<String, PoolState>.Index
+    ) -> Strategy {
+        let asked = request.strategy ?? terms.settings.strategy
+        let shares = pools.values[slot].index.sharesDevices
+        switch asked {
+        case .automatic: return shares ? .fairPrice : .firstFit
+        case .fairPrice, .fragmentation: return shares ? asked : .bestFit
+        case .firstFit, .bestFit: return asked
+        }
+    }
+
+    /// Makes a pool ready to bid for a request, and counts what is asked for.
+    mutating func prepare(
+        _ slot: Dictionary<String, PoolState>.Index,
+        for request: AcquireRequest
+    ) {
+        pools.values[slot].prepare(for: request, in: resources)
+        guard !request.planOnly, pools.values[slot].note(request) else { return }
+        poolToLearn = request.pool
+    }
+
+    /// What is to be learnt now, once; the result comes back as `Housekeeping.learnt`.
+    package mutating func takeLearning() -> LearningTask? {
+        guard let name = poolToLearn else { return nil }
+        poolToLearn = nil
+        return pools.index(forKey: name).map { pools.values[$0].takeLearning(in: resources) }
+    }
+
+    /// Whether a pool waits for `takeLearning`.
+    package var hasLearning: Bool { poolToLearn != nil }
+
+    func learn(_ name: String, _ policy: LearntPolicy) -> [Event] {
+        // The pool may be gone, or another one by now.
+        guard let pool = pools[name]?.pool, policy.version == (pool.policy?.version ?? 0) + 1,
+            policy.fault == nil
+        else { return [] }
+        return [.policyLearnt(pool: name, policy)]
+    }
+}
+
+extension LedgerState.PoolState {
+    /// Requests of one gang that are counted, at most.
+    private static let placesCounted = 64
+
+    fileprivate mutating func prepare(for request: AcquireRequest, in resources: [Resource?]) {
+        index.prepareShelf(pool.policy, in: resources)
+    }
+
+    /// Counts what is asked for; true when it is time to learn.
+    fileprivate mutating func note(_ request: AcquireRequest) -> Bool {
+        var isTime = false
+        for claim in request.claims {
+            guard let demand = index.demand(of: claim, selector: request.selector) else { continue }
+            // Of memory prices know nothing.
+            let counted = DeviceDemand(
+                cpu: demand.cpu,
+                memory: 0,
+                count: demand.count,
+                share: demand.share,
+                models: demand.models
+            )
+            for _ in 0..<min(claim.places, Self.placesCounted) {
+                isTime = learning.note(counted) || isTime
+            }
+        }
+        return isTime
+    }
+
+    fileprivate mutating func takeLearning(in resources: [Resource?]) -> LearningTask {
+        LearningTask(
+            pool: pool.name,
+            version: (pool.policy?.version ?? 0) + 1,
+            models: index.models.labels,
+            supply: index.supply(in: resources),
+            mix: learning.take()
+        )
+    }
+
+    /// The prices are others from here on.
+    mutating func apply(_ policy: LearntPolicy) {
+        pool.policy = policy
+        if index.models.labels.starts(with: policy.models) {
+            index.shelf?.policyChanged()
+            return
+        }
+        // Recorded by a ledger that had met other models before: its numbers hold.
+        index.models = DeviceModels(policy.models)
+        index.shelf = nil
+        learning = LearningMix(policy)
+    }
+}
