@@ -106,6 +106,12 @@ struct ReplayOpenb: AsyncParsableCommand {
             throw ValidationError("--step is in whole seconds, at least 1s")
         }
         if let crashEvery, crashEvery < 1 { throw ValidationError("--crash-every is at least 1") }
+        if crashEvery != nil, strategy != .firstFit, strategy != .bestFit {
+            throw ValidationError(
+                "--crash-every needs first-fit or best-fit: what other strategies have counted "
+                    + "since they last learnt is lost in a crash, and the two runs may differ"
+            )
+        }
         if let cacheBytes, cacheBytes < 0 { throw ValidationError("--cache-bytes is at least 0") }
     }
 
