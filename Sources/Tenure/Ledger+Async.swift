@@ -5,27 +5,50 @@ public import TenureModel
 
 extension Ledger {
     /// Decides one command and returns its answer when everything that it shows is durable.
+    ///
+    /// Cancelling the task calls a wait off, which then answers `TIMEOUT`; nothing else is taken
+    /// back.
     public func perform(_ command: Command, caller: Caller = .embedder) async -> Answer {
-        await withCheckedContinuation { continuation in
-            submit([
-                Submission(
+        guard command.waits else {
+            return await withCheckedContinuation { continuation in
+                let answer = SingleAnswer()
+                answer.await(continuation)
+                submit([Submission(command: command, caller: caller, ticket: 0, sink: answer)])
+            }
+        }
+        let answer = SingleAnswer()
+        return await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                answer.await(continuation)
+                let submission = Submission(
                     command: command,
                     caller: caller,
                     ticket: 0,
-                    sink: SingleAnswer(continuation)
+                    sink: answer
                 )
-            ])
+                if !answer.begin({ submit([submission]) }) {
+                    answer.deliver([
+                        Delivery(ticket: 0, answer: .refused(LedgerCore.abandonedRefusal))
+                    ])
+                }
+            }
+        } onCancel: {
+            if answer.cancel() { abandon([0], of: answer) }
         }
     }
 
     /// Grants a lease, or a reservation when the request has a hold.
     ///
-    /// - Throws: `Refusal` with the limiting thing and the remedy.
+    /// With `waitMilliseconds` it waits where it would be refused for want of capacity or quota.
+    ///
+    /// - Throws: `Refusal` with the limiting thing and the remedy, `TIMEOUT` when the wait is over;
+    ///   `CancellationError` when the task was cancelled while it waited: nothing was granted then.
+    ///   A grant that came before the cancellation is returned, and is the caller's to give back.
     public func acquire(_ request: AcquireRequest) async throws -> Grant {
         try await grant(.acquire(request))
     }
 
-    /// Holds amounts for `holdMilliseconds`, to be committed or cancelled.
+    /// Holds amounts for `holdMilliseconds`, to be committed or cancelled; waits as `acquire`.
     public func reserve(
         _ request: AcquireRequest,
         holdMilliseconds: UInt64
@@ -126,6 +149,7 @@ extension Ledger {
     private func grant(_ command: Command) async throws -> Grant {
         switch await perform(command) {
         case .grant(let grant): return grant
+        case .refused(LedgerCore.abandonedRefusal): throw CancellationError()
         case let other: throw unexpected(other)
         }
     }
@@ -166,10 +190,37 @@ package enum HolderNames {
 }
 
 private final class SingleAnswer: AnswerSink {
-    private let continuation: Mutex<CheckedContinuation<Answer, Never>?>
+    private enum Stage {
+        case new
+        case submitted
+        case cancelled
+    }
 
-    init(_ continuation: CheckedContinuation<Answer, Never>) {
-        self.continuation = Mutex(continuation)
+    private let continuation = Mutex<CheckedContinuation<Answer, Never>?>(nil)
+    private let stage = Mutex(Stage.new)
+
+    func await(_ continuation: CheckedContinuation<Answer, Never>) {
+        self.continuation.withLock { $0 = continuation }
+    }
+
+    /// Submits, unless it was cancelled before; false when it was.
+    func begin(_ submit: () -> Void) -> Bool {
+        stage.withLock { stage in
+            guard case .new = stage else { return false }
+            stage = .submitted
+            // In the lock, so that the submission is before its cancellation.
+            submit()
+            return true
+        }
+    }
+
+    /// Whether there is something submitted to be called off.
+    func cancel() -> Bool {
+        stage.withLock { stage in
+            defer { stage = .cancelled }
+            if case .submitted = stage { return true }
+            return false
+        }
     }
 
     func deliver(_ answers: [Delivery]) {

@@ -111,6 +111,19 @@ public final class Ledger: Sendable {
         }
     }
 
+    /// Ends the waits of commands whose answers nobody takes any more.
+    ///
+    /// They are answered `TIMEOUT`; what was granted before stands. Commands that do not wait are
+    /// not concerned.
+    package func abandon(_ tickets: [UInt64], of sink: any AnswerSink) {
+        inbox.abandon(tickets.map { Abandonment(ticket: $0, sink: sink) })
+    }
+
+    /// Ends all waits because the ledger is about to close; from now on nobody waits.
+    package func endWaiting() {
+        inbox.add { $0.endWaiting() }
+    }
+
     /// Sends notices to `sink` from the next group on; returns a number for `unsubscribe`.
     package func subscribe(_ sink: any NoticeSink, to interest: NoticeInterest) -> UInt64 {
         onWriter { $0.outbox.subscribe(sink, to: interest) } ?? 0

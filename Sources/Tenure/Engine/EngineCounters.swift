@@ -76,6 +76,11 @@ extension LedgerCore {
             .init("renewed", .count(counters.renewed)),
             .init("released", .count(counters.released)),
             .init("reclaimed", .count(counters.reclaimed)),
+            .init("waiting", .count(waiting.count)),
+            .init("waitsGranted", .count(waits.granted)),
+            .init("waitsTimedOut", .count(waits.timedOut)),
+            .init("waitMillisecondsMax", .count(waits.longestMilliseconds)),
+            .init("waitLooks", .count(waits.looks)),
             .init("gaps", .count(counters.gaps)),
             .init("syncs", .count(counters.syncs)),
             .init(

@@ -15,6 +15,15 @@ package enum EngineLimits {
     /// How many it takes beside commands, so that these stay fast.
     static let groupReclaimsBesideCommands = 1
 
+    /// The most that wait for capacity or quota: two for each connection that there may be, because
+    /// a program may have as many waits of its own; each costs a few KiB.
+    package static let waiters = 8_192
+    /// The most of them of one tenant: one alone can not keep all others from waiting.
+    package static let waitersPerTenant = 4_096
+    /// How many who wait one group looks at again: a look costs as much as a decision, so that this
+    /// is a small part of a group, however many what came free may let through.
+    package static let groupLooks = 64
+
     /// How many rows of a finished checkpoint one step hands to the front cache: about 0.1 ms.
     static let absorbedRows = 512
     /// How many more it hands over for each command of the step.

@@ -12,11 +12,15 @@ final class Inbox: Sendable {
     struct Load {
         var submissions: [Submission] = []
         var calls: [@Sendable (LedgerCore) -> Void] = []
+        /// Those whose answers nobody takes any more; some may be among `submissions`.
+        var abandoned: [Abandonment] = []
         var isStopping = false
         /// Whether nobody takes anything any more.
         fileprivate(set) var isClosed = false
 
-        var isEmpty: Bool { submissions.isEmpty && calls.isEmpty && !isStopping }
+        var isEmpty: Bool {
+            submissions.isEmpty && calls.isEmpty && abandoned.isEmpty && !isStopping
+        }
     }
 
     private let load = Mutex(Load())
@@ -52,6 +56,14 @@ final class Inbox: Sendable {
         }
         if isOpen { arrived.signal() }
         return isOpen
+    }
+
+    /// Tells the writer of those who are gone; behind what they submitted.
+    func abandon(_ abandoned: [Abandonment]) {
+        load.withLock { load in
+            if !load.isClosed { load.abandoned += abandoned }
+        }
+        arrived.signal()
     }
 
     /// Takes what is left; from now on nothing is let in.

@@ -39,6 +39,8 @@ extension LedgerCore {
 
     /// Decides a batch, makes it durable with one sync, and returns the answers in order.
     ///
+    /// Nobody waits here: what is not granted when the batch is through is called off.
+    ///
     /// - Throws: why the ledger stopped; what was asked may or may not have happened then.
     package func process(_ batch: [(Command, Caller)]) throws(LedgerFailure) -> [Answer] {
         let sink = CollectingSink(count: batch.count)
@@ -54,6 +56,11 @@ extension LedgerCore {
         )
         // What waits for reclaim is decided when what is due has been taken back.
         while failure == nil, !deferred.isEmpty { run([]) }
+        if !waiting.isEmpty,
+            abandon(batch.indices.map { Abandonment(ticket: UInt64($0), sink: sink) })
+        {
+            run([])
+        }
         if let failure { throw failure }
         return sink.collected.map { answer in
             answer ?? .refused(Self.unknownRefusal)

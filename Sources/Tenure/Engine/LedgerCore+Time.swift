@@ -85,7 +85,10 @@ extension LedgerCore {
         if pulse.unconfirmedSince > 0 {
             wake = min(wake, pulse.unconfirmedSince + Pulse.quietNanoseconds)
         }
-        if !deferred.isEmpty || checkpoint.hasWork { return boot }
+        if !deferred.isEmpty || waiting.hasMarked || checkpoint.hasWork { return boot }
+        if let deadline = waiting.nextDeadline {
+            wake = min(wake, timeLine.bootNanoseconds(at: deadline))
+        }
         do throws(RowFault) {
             let due = try state.nextDue()
             if due < .never { wake = min(wake, timeLine.bootNanoseconds(at: due)) }

@@ -12,7 +12,8 @@
 //
 // A request that would be refused for lack of capacity or quota waits until what is due has been
 // taken back, so that a late reclaimer can not be seen. Checkpoints are in
-// LedgerCore+Checkpoint.swift, the passing of time in LedgerCore+Time.swift.
+// LedgerCore+Checkpoint.swift, the passing of time in LedgerCore+Time.swift, those who wait in
+// LedgerCore+Waiting.swift.
 
 internal import TenureBase
 internal import TenureLog
@@ -34,6 +35,10 @@ package final class LedgerCore {
     var outbox = Outbox()
     var refusals = RefusalMeter()
     var deferred: [Submission] = []
+    var waiting = WaitingRoom()
+    var waits = WaitCounters()
+    /// Whether the ledger closes, so that nobody is let wait.
+    var endsWaits = false
     var checkpoint = CheckpointProgress()
     var counters = EngineCounters()
     var pulse = Pulse()
@@ -88,12 +93,16 @@ package final class LedgerCore {
             try lookAtDirectory()
             try noteGap()
             for submission in batch {
-                if admitted > 0, admitted % EngineLimits.groupCommands == 0 { try publish() }
+                if admitted > 0, admitted % EngineLimits.groupCommands == 0 {
+                    try serveWaiting()
+                    try publish()
+                }
                 try admit(submission)
                 admitted += 1
             }
             if !batch.isEmpty { pulse.lastCommand = clock.bootNanoseconds }
             try reclaimDue(atMost: reclaimsPerGroup)
+            try serveWaiting()
             try recordCountedRefusals()
             try learn()
             try publish()
@@ -112,25 +121,37 @@ package final class LedgerCore {
             return
         }
         let time = now
-        let decision = try decide(submission, now: time)
-        if decision.answer.tellsOfAnEnd { owesRecord = true }
-        if case .refused(let refusal) = decision.answer, decision.events.isEmpty {
-            if refusal.code == .exhausted || refusal.code == .quota, try isAnythingDue() {
+        counters.decided += 1
+        var decision = try decide(submission, now: time)
+        if !waiting.isEmpty { decision = behindOthers(decision, of: submission.command) }
+        if case .refused(let refusal) = decision.answer, refusal.isOfWant {
+            if try letWait(submission, refused: refusal, at: time) { return }
+            if try isAnythingDue() {
                 deferred.append(submission)
                 return
             }
-            try refuse(submission, refusal)
-            return
+        }
+        try conclude(submission, decision, at: time)
+    }
+
+    /// Takes a decision for good; its answer waits in the outbox.
+    func conclude(
+        _ submission: Submission,
+        _ decision: Decision,
+        at time: LedgerTime
+    ) throws(LedgerFailure) {
+        if decision.answer.tellsOfAnEnd { owesRecord = true }
+        if case .refused(let refusal) = decision.answer, decision.events.isEmpty {
+            return try refuse(submission, refusal)
         }
         try commitToMemory(decision.events, at: time)
         outbox.add(decision.answer, to: submission)
     }
 
-    private func decide(
+    func decide(
         _ submission: Submission,
         now: LedgerTime
     ) throws(LedgerFailure) -> Decision {
-        counters.decided += 1
         var caller = submission.caller
         if caller.generatedHolder.isEmpty, submission.command.needsHolder {
             caller.generatedHolder = HolderNames.random()
@@ -189,7 +210,9 @@ package final class LedgerCore {
         do throws(RowFault) {
             // Before the events are applied, because they may end the lease.
             let subjects = outbox.isWatched ? try state.subjects(of: events) : EventSubjects()
+            let relief = waiting.isEmpty ? nil : try state.relief(of: events)
             try state.apply(events, at: position, time: time)
+            if let relief { waiting.mark(relief) }
             outbox.add(events, about: subjects, at: position, time: time)
         } catch {
             throw LedgerFailure(error)
@@ -326,6 +349,7 @@ package final class LedgerCore {
     func fail(_ failure: LedgerFailure) {
         guard self.failure == nil else { return }
         self.failure = failure
+        answerWaiting(with: Self.unknownRefusal)
         outbox.fail(with: Self.unknownRefusal)
         refuse(deferred)
         deferred = []
@@ -348,51 +372,4 @@ package final class LedgerCore {
         .readOnly,
         "the disk is nearly full: only reads, renewals and releases are served until there is room"
     )
-}
-
-extension Command {
-    /// Whether it asks for something new, so that a nearly full disk turns it away.
-    fileprivate var needsRoom: Bool {
-        switch self {
-        case .acquire(let request): !request.planOnly
-        case .openSession, .setPool, .setResource, .setQuota: true
-        default: false
-        }
-    }
-
-    /// Whether a holder has to be made for it.
-    fileprivate var needsHolder: Bool {
-        switch self {
-        case .acquire(let request): request.holder == nil
-        case .openSession(let request): request.holder == nil
-        default: false
-        }
-    }
-}
-
-extension Answer {
-    /// Whether it says that something is over, as far as it can be for want of a renewal alone.
-    fileprivate var tellsOfAnEnd: Bool {
-        switch self {
-        case .refused(let refusal): refusal.code == .expired
-        case .ended(let ending): ending.status == .alreadyEnded
-        default: false
-        }
-    }
-}
-
-extension LedgerFailure {
-    init(_ fault: RowFault) {
-        let error = StorageError(fault, in: "the ledger")
-        self.init(sentence: error.description, exitCode: error.exitCode)
-    }
-
-    init(_ error: LogError) {
-        let error = StorageError(error, in: "the ledger")
-        self.init(sentence: error.description, exitCode: error.exitCode)
-    }
-
-    init(_ error: StorageError) {
-        self.init(sentence: error.description, exitCode: error.exitCode)
-    }
 }

@@ -100,7 +100,7 @@ package struct RefusalMeter {
     /// Whose request it was, for refusals that an audit wants to see.
     private func subject(of command: Command, _ code: RefusalCode) -> (String, String)? {
         switch code {
-        case .exhausted, .quota, .unsatisfiable, .fenced, .conflict, .notPermitted: break
+        case .exhausted, .quota, .timeout, .unsatisfiable, .fenced, .conflict, .notPermitted: break
         default: return nil
         }
         switch command {

@@ -18,6 +18,18 @@ package struct Submission: Sendable {
     }
 }
 
+/// A command whose answer nobody takes any more, so that it is not worth waiting for.
+package struct Abandonment: Sendable {
+    let ticket: UInt64
+    let sink: any AnswerSink
+
+    /// What was submitted under `ticket` with this sink.
+    package init(ticket: UInt64, sink: any AnswerSink) {
+        self.ticket = ticket
+        self.sink = sink
+    }
+}
+
 /// One answer on its way out.
 package struct Delivery: Sendable {
     /// The number that the command was submitted under.

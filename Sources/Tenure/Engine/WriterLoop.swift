@@ -30,10 +30,13 @@ final class WriterLoop {
             let wake = knowsAllSessions ? core.nextWake() : boot
             var load = inbox.take(waitingFor: wake > boot ? wake - boot : 0)
             for call in load.calls { call(core) }
+            // Before, so that nothing is granted to them; what they have just submitted, behind it.
+            _ = core.abandon(load.abandoned)
             if load.submissions.isEmpty {
                 core.tick()
             } else {
                 core.run(load.submissions)
+                if core.abandon(load.abandoned) { core.run([]) }
             }
             watchNewSessions(core)
             watchOldSessions(core)
@@ -47,6 +50,8 @@ final class WriterLoop {
             core.run(load.submissions)
             // What waits for reclaim is decided, too.
             while core.failure == nil, !core.deferred.isEmpty { core.run([]) }
+            core.endWaiting()
+            core.run([])
             for call in load.calls { call(core) }
             core.checkpointNow()
             self.core = nil

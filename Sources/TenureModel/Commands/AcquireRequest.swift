@@ -90,6 +90,11 @@ public struct AcquireRequest: Hashable, Sendable {
     public var maxLifetimeMilliseconds: UInt64?
     /// How long a reservation is held; makes the request a reservation.
     public var holdMilliseconds: UInt64?
+    /// How long it waits, in milliseconds of ledger time, where it would be refused for want of
+    /// capacity or quota; not at all when absent.
+    ///
+    /// Up to `Limits.millisecondsMax`; no part of what a request id stands for; not of a plan.
+    public var waitMilliseconds: UInt64?
     /// How important it is.
     public var priority = Priority.normal
     /// Makes repeating the request safe: 1 to 64 bytes, scoped to the tenant.

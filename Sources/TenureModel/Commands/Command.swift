@@ -45,6 +45,13 @@ public enum Command: Equatable, Sendable {
     case housekeeping(Housekeeping)
 }
 
+extension Command {
+    /// Whether its answer may come late because it waits for what it asks.
+    package var waits: Bool {
+        if case .acquire(let request) = self { request.waitMilliseconds != nil } else { false }
+    }
+}
+
 /// A read, evaluated in the writer's order.
 public enum Query: Equatable, Sendable {
     /// One pool.

@@ -63,9 +63,12 @@ extension AcquireRequest {
         if session != nil, ttlMilliseconds != nil {
             return "a lease in a SESSION has no TTL of its own; leave TTL out"
         }
+        if planOnly, waitMilliseconds != nil {
+            return "a plan is what would be granted now; leave WAIT out"
+        }
         for (name, value) in [
             ("TTL", ttlMilliseconds), ("HOLD", holdMilliseconds),
-            ("MAXLIFETIME", maxLifetimeMilliseconds),
+            ("MAXLIFETIME", maxLifetimeMilliseconds), ("WAIT", waitMilliseconds),
         ] {
             if let value, value == 0 || value > Limits.millisecondsMax {
                 return "\(name) must be 1 to \(Limits.millisecondsMax) ms"

@@ -23,8 +23,13 @@ package struct Decision: Sendable {
         self.init([], answer)
     }
 
+    /// A refusal that changes nothing.
+    package init(refused refusal: Refusal) {
+        self.init([], .refused(refusal))
+    }
+
     /// A refusal.
-    init(refused code: RefusalCode, _ message: String, limit: String = "") {
+    package init(refused code: RefusalCode, _ message: String, limit: String = "") {
         self.init([], .refused(Refusal(code, message, limit: limit)))
     }
 }

@@ -83,8 +83,10 @@ extension LedgerState {
 }
 
 extension AcquireRequest {
-    /// Every field that the client chose, in a fixed order: equal for equal bodies only.
-    var canonicalBytes: [UInt8] {
+    /// What was asked for, every field of it in a fixed order: equal for equal bodies only.
+    ///
+    /// How long to wait for it is not among them: who asks again may have less patience.
+    package var canonicalBytes: [UInt8] {
         var writer = ByteWriter(capacity: 96)
         writer.write(pool)
         writer.writeVarint(UInt64(claims.count))

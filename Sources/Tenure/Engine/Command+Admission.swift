@@ -1,0 +1,34 @@
+// What the engine asks of a command, and of its answer, without knowing what they are about.
+
+internal import TenureModel
+
+extension Command {
+    /// Whether it asks for something new, so that a nearly full disk turns it away.
+    var needsRoom: Bool {
+        switch self {
+        case .acquire(let request): !request.planOnly
+        case .openSession, .setPool, .setResource, .setQuota: true
+        default: false
+        }
+    }
+
+    /// Whether a holder has to be made for it.
+    var needsHolder: Bool {
+        switch self {
+        case .acquire(let request): request.holder == nil
+        case .openSession(let request): request.holder == nil
+        default: false
+        }
+    }
+}
+
+extension Answer {
+    /// Whether it says that something is over, as far as it can be for want of a renewal alone.
+    var tellsOfAnEnd: Bool {
+        switch self {
+        case .refused(let refusal): refusal.code == .expired
+        case .ended(let ending): ending.status == .alreadyEnded
+        default: false
+        }
+    }
+}

@@ -1,0 +1,151 @@
+// What a request can lack, and what of that a frame may have brought.
+//
+// Who waits and in which order is the engine's to know: a waiter is no part of the state.
+
+/// What a request can lack: some of a kind in a pool, or room in a quota.
+package struct Shortage: Hashable, Sendable {
+    /// The pool; empty for a quota.
+    package let pool: String
+    /// The kind by its name; of a quota `tenant kind`, as its refusal has it.
+    package let limit: String
+
+    /// Whether a quota is in the way, so that capacity is not what is waited for.
+    package var isQuota: Bool { pool.isEmpty }
+
+    /// Too little of `kind` in `pool`.
+    package init(of kind: Kind, in pool: String) {
+        self.pool = pool
+        limit = kind.name
+    }
+
+    /// Too little left in the quota of `tenant` for `kind`.
+    package init(quotaOf tenant: String, _ kind: Kind) {
+        pool = ""
+        limit = "\(tenant) \(kind.name)"
+    }
+
+    fileprivate init(pool: String, limit: String) {
+        self.pool = pool
+        self.limit = limit
+    }
+}
+
+extension AcquireRequest {
+    /// Everything that the request could lack: its kinds in its pool and in the quotas above it.
+    ///
+    /// Only of a request that is well formed.
+    package var possibleShortages: [Shortage] {
+        let kinds = totals.map(\.kind)
+        let levels = LedgerState.levels(of: tenant)
+        return kinds.map { Shortage(of: $0, in: pool) }
+            + levels.flatMap { level in kinds.map { Shortage(quotaOf: level, $0) } }
+    }
+
+    /// What it lacks by `refusal`; nothing when waiting can not help.
+    ///
+    /// All of its kinds where each alone is free, but not together.
+    package func shortages(by refusal: Refusal) -> [Shortage]? {
+        switch refusal.code {
+        case .quota: [Shortage(pool: "", limit: refusal.limit)]
+        case .exhausted where refusal.limit.isEmpty:
+            totals.map { Shortage(of: $0.kind, in: pool) }
+        case .exhausted: [Shortage(pool: pool, limit: refusal.limit)]
+        default: nil
+        }
+    }
+
+    /// Why it is not granted although it would fit: others have waited for `shortage` before it.
+    package func refusal(behindThoseWhoLack shortage: Shortage) -> Refusal {
+        let remedy = "say WAIT to queue behind them, or ask with a higher PRIORITY"
+        if shortage.isQuota {
+            return Refusal(
+                .quota,
+                "others wait before this request for the quota '\(shortage.limit)'; \(remedy)",
+                limit: shortage.limit
+            )
+        }
+        return Refusal(
+            .exhausted,
+            "others wait before this request for \(shortage.limit) of pool \(shortage.pool); "
+                + remedy,
+            limit: shortage.limit
+        )
+    }
+}
+
+extension [Label] {
+    /// Whether what one selector lets through can not be let through by the other: both name a
+    /// label, and no value that one allows is allowed by the other.
+    package func excludes(_ other: [Label]) -> Bool {
+        contains { label in
+            other.contains { opposite in
+                guard opposite.name == label.name else { return false }
+                let allowed = Set(label.value.split(separator: "|"))
+                return allowed.isDisjoint(with: opposite.value.split(separator: "|"))
+            }
+        }
+    }
+}
+
+/// Whom a frame may let through, or make hopeless.
+package struct Relief {
+    /// Of these there may be enough now.
+    package fileprivate(set) var shortages: Set<Shortage> = []
+    /// Whoever waits in these pools may fit now, or never.
+    package fileprivate(set) var pools: Set<String> = []
+    /// Whoever waits in these sessions waits in vain.
+    package fileprivate(set) var sessions: [SessionID] = []
+}
+
+extension LedgerState {
+    /// Whom `events` may let through.
+    ///
+    /// To be asked before they are applied, because they may end what they are about.
+    package func relief(of events: [Event]) throws(RowFault) -> Relief {
+        var relief = Relief()
+        for event in events { try add(event, to: &relief) }
+        return relief
+    }
+
+    private func add(_ event: Event, to relief: inout Relief) throws(RowFault) {
+        switch event {
+        // A grant, too: a gang is placed claim by claim, and may fit once a place is taken.
+        case .granted(let record): add(record.lease, to: &relief)
+        case .committed, .reduced, .released, .reclaimed, .quarantineEnded:
+            for id in event.leases {
+                if let lease = try lease(id) { add(lease, to: &relief) }
+            }
+        case .sessionEnded(let id, _, _): relief.sessions.append(id)
+        case .resourceStateSet(let id, _):
+            guard let resource = resource(id) else { return }
+            relief.shortages.insert(Shortage(of: resource.kind, in: resource.pool))
+        case .resourceSet(let declaration): relief.pools.insert(declaration.request.pool)
+        case .resourceDeleted(let id):
+            if let pool = resource(id)?.pool { relief.pools.insert(pool) }
+        case .poolSet(let pool): relief.pools.insert(pool.name)
+        case .poolDeleted(let name): relief.pools.insert(name)
+        // A gang is placed in another order by other prices, and may fit.
+        case .policyLearnt(let pool, _): relief.pools.insert(pool)
+        case .quotaSet(let quota):
+            relief.shortages.insert(Shortage(quotaOf: quota.tenant, quota.kind))
+        case .quotaDeleted(let key):
+            relief.shortages.insert(Shortage(quotaOf: key.tenant, key.kind))
+        case .opened, .grace, .epochRaised, .renewed, .sessionOpened, .sessionKept,
+            .sessionForgotten, .answered, .answersForgotten, .refused, .refusalsCounted:
+            break
+        }
+    }
+
+    private func add(_ lease: Lease, to relief: inout Relief) {
+        let levels = Self.levels(of: lease.terms.tenant)
+        var kinds: [Kind] = []
+        for placement in lease.placements {
+            guard let kind = resource(placement.resource)?.kind, !kinds.contains(kind) else {
+                continue
+            }
+            kinds.append(kind)
+            relief.shortages.insert(Shortage(of: kind, in: lease.terms.pool))
+            for level in levels { relief.shortages.insert(Shortage(quotaOf: level, kind)) }
+        }
+    }
+}
