@@ -61,7 +61,9 @@ public final class TenureClient: Sendable {
 
     /// Sends a command and waits for its answer.
     ///
-    /// Cancelling the task does not take the command back.
+    /// Cancelling the task does not take the command back. There is no time limit: a command with
+    /// `WAIT` is answered when its wait ends, and what other tasks send on this connection is
+    /// answered behind it, so wait on a client of its own, and close that to call the wait off.
     ///
     /// - Throws: `Refusal` when the ledger says no; `ClientError` when there is no answer.
     public func send(_ words: [String]) async throws -> Document {

@@ -13,6 +13,8 @@ extension Connection {
         if isOpen { isMore = decode() }
         if isInputEnded, !isMore { finish() }
         submit()
+        // A client that has ended its side can not be told from one that is gone.
+        if isInputEnded { callOffWait() }
         slots.takeReady(into: &output)
         flush()
         noteProgress(isMore: isMore)
@@ -20,7 +22,7 @@ extension Connection {
     }
 
     private var isFull: Bool {
-        slots.waiting + weight >= ServerLimits.outstanding
+        wait != nil || slots.waiting + weight >= ServerLimits.outstanding
             || slots.heldBytes + output.readableBytes >= ServerLimits.pendingOutputBytes
             || !(context?.channel.isWritable ?? true)
     }
@@ -101,6 +103,7 @@ extension Connection {
     func send(_ command: Command) {
         if let refusal = Roles.refusal(of: command, for: caller) { return reply(refusal) }
         let sequence = slots.open(version)
+        if command.waits { wait = ticket(sequence) }
         if case .query(let query) = command, query.isList {
             weights[sequence] = ServerLimits.listWeight
             weight += ServerLimits.listWeight
@@ -128,6 +131,7 @@ extension Connection {
     func settle(_ ticket: UInt64, _ answer: Answer) {
         let sequence = ticket & ((1 << ReplySlots.sequenceBits) - 1)
         guard slots.settle(sequence, answer) else { return }
+        if wait == ticket { wait = nil }
         if !weights.isEmpty, let weight = weights.removeValue(forKey: sequence) {
             self.weight -= weight
         }

@@ -4,6 +4,8 @@
 //   S2  Past `ServerLimits.outstanding` commands or `pendingOutputBytes` of answers nothing more is
 //       decoded or read: memory for a connection is bounded, and the kernel makes the client wait.
 //   S3  Nothing that a client sends ends anything but its own connection.
+//   S4  Behind a request that may wait nothing is decoded until it is answered: what follows on the
+//       connection happens after it. When the client is gone, the wait is called off.
 //
 // How requests flow is in Connection+Flow.swift; what the commands of a connection answer, in
 // Connection+Commands.swift.
@@ -64,6 +66,9 @@ final class Connection: ChannelDuplexHandler {
     var batch: [Submission] = []
     var weight = 0
     var weights: [UInt64: Int] = [:]
+    /// The ticket of the request that may wait, until it is answered.
+    var wait: UInt64?
+    private var hasCalledOff = false
     var isReadHeld = false
     var isReadWanted = false
     var isTurnScheduled = false
@@ -190,10 +195,18 @@ final class Connection: ChannelDuplexHandler {
     private func end() {
         if case .closed = phase { return }
         phase = .closed
+        callOffWait()
         leaveAdmission()
         hub.state.value.remove(self)
         input = ByteBuffer()
         output = ByteBuffer()
+    }
+
+    /// Tells the ledger that nobody takes the answer of the request that waits, if one does.
+    func callOffWait() {
+        guard let wait, !hasCalledOff else { return }
+        hasCalledOff = true
+        hub.ledger.abandon([wait], of: hub)
     }
 
     private func leaveAdmission() {
@@ -268,6 +281,7 @@ extension Connection {
     /// Answers everything outstanding with `refusal` and ends.
     func fail(_ refusal: Refusal) {
         slots.settleAll(.refused(refusal))
+        wait = nil
         drain()
     }
 

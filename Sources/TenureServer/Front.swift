@@ -152,6 +152,8 @@ struct Front: Sendable {
     func stop(within limit: Duration) async {
         await stopListening()
         logger.info("stopping: finishing what is outstanding")
+        // Nobody waits for the daemon's end, or it for those who wait.
+        ledger.endWaiting()
         await drain(within: limit) { $0.drain($1) }
         await finish()
     }

@@ -7,6 +7,10 @@ package import TenureModel
 package protocol ServedLedger: AnyObject, Sendable {
     /// Hands commands in; never waits.
     func submit(_ batch: [Submission])
+    /// Ends the waits of commands whose answers nobody takes any more; never waits.
+    func abandon(_ tickets: [UInt64], of sink: any AnswerSink)
+    /// Ends all waits because the ledger is about to close; never waits.
+    func endWaiting()
     /// Sends notices from the next group on; may wait for the writer.
     func subscribe(_ sink: any NoticeSink, to interest: NoticeInterest) -> UInt64
     /// Sends no more notices.

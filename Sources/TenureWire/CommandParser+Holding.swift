@@ -16,6 +16,7 @@ extension CommandParser {
         request.session = try words.session()
         request.maxLifetimeMilliseconds = try words.milliseconds(.maxLifetime)
         request.holdMilliseconds = try words.milliseconds(.hold)
+        request.waitMilliseconds = try words.milliseconds(.wait)
         if let text = try words.text(.priority) { request.priority = try priority(text) }
         if let text = try words.text(.request) { request.requestID = try Grammar.requestID(text) }
         if let text = try words.text(.strategy) { request.strategy = try strategy(text) }

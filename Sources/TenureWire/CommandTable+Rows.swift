@@ -29,23 +29,24 @@ extension CommandTable {
     }
 
     private static let asking: [OptionWord] = [
-        .tenant, .holder, .ttl, .session, .maxLifetime, .priority, .wait, .queue, .request,
-        .strategy, .select, .tag, .purpose,
+        .tenant, .holder, .ttl, .session, .maxLifetime, .priority, .request, .strategy, .select,
+        .tag, .purpose,
     ]
+    private static let waiting: [OptionWord] = [.wait, .queue]
 
     /// What asks for amounts.
     static let granting = [
         row(
             .acquire,
             ["pool", "claims"],
-            options: asking,
+            options: asking + waiting,
             "Grants a lease, all of its claims or nothing.",
             "ACQUIRE gpus gpu=1,memory=32Gi TENANT research TTL 60000 REQUEST 7f3a"
         ),
         row(
             .reserve,
             ["pool", "claims"],
-            options: asking + [.hold],
+            options: asking + waiting + [.hold],
             required: [.hold],
             "Holds amounts until COMMIT, CANCEL, or the end of HOLD.",
             "RESERVE gpus 4*gpu=2,cpu=8+cpu=2 HOLD 10000"

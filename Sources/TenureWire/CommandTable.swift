@@ -99,7 +99,7 @@ package enum OptionWord: UInt8, CaseIterable, Sendable {
     /// Whether the design has it and this version does not.
     package var isLater: Bool {
         switch self {
-        case .wait, .queue, .guarantee, .borrow, .weight: true
+        case .queue, .guarantee, .borrow, .weight: true
         default: false
         }
     }

@@ -55,6 +55,7 @@ package enum CommandWriter {
         words += option(.maxLifetime, request.maxLifetimeMilliseconds.map { "\($0)" })
         words += option(.hold, request.holdMilliseconds.map { "\($0)" })
         words += option(.priority, request.priority == .normal ? nil : request.priority.name)
+        words += option(.wait, request.waitMilliseconds.map { "\($0)" })
         words += option(.request, request.requestID)
         words += option(.strategy, request.strategy?.rawValue)
         words += option(.select, request.selector.isEmpty ? nil : text(request.selector))

@@ -89,6 +89,37 @@ struct DaemonTests {
         #expect(try await daemon.holds(lease))
     }
 
+    // MARK: Waiting
+
+    @Test
+    func `acquire --wait waits, times out with 1, and does not hold up the daemon's end`()
+        async throws
+    {
+        try await daemon.start()
+        try await daemon.declare()
+        let acquire = ["acquire", "--socket", daemon.socket, "--pool", "main", "--claim", "cpu=8"]
+        let held = try await daemon.acquire()
+        let late = try await daemon.run(acquire + ["--wait", "50ms"])
+        #expect(late.status == 1)
+        #expect(late.words.contains("TIMEOUT after "))
+        #expect(late.words.contains("no place of pool main has cpu=8 free"))
+        let waiting = try daemon.launch(acquire + ["--wait", "1h"])
+        while try await daemon.figure("waiting") != 1 {
+            try await Task.sleep(for: .milliseconds(5))
+        }
+        try await daemon.ask(["RELEASE"] + held)
+        let granted = try await daemon.end(of: waiting)
+        #expect(granted.status == 0, "\(granted.words)")
+        let last = try daemon.launch(acquire + ["--wait", "1h"])
+        while try await daemon.figure("waiting") != 1 {
+            try await Task.sleep(for: .milliseconds(5))
+        }
+        #expect(try await daemon.stop() == 0)
+        let ended = try await daemon.end(of: last)
+        #expect(ended.status == 1)
+        #expect(ended.words.contains("UNKNOWN the ledger is closed; nothing was granted"))
+    }
+
     // MARK: What runs out
 
     /// 64 descriptors: the ledger's own files come first, then as many clients as fit.

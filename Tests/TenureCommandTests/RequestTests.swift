@@ -45,6 +45,11 @@ struct RequestCase: Sendable, CustomTestStringConvertible {
             ["ACQUIRE", "p", "cpu=1", "PURPOSE", "night run"]
         ),
         .init("reserve --pool p --claim gpu=1 --hold 10s", "RESERVE p gpu=1 HOLD 10000"),
+        .init("acquire --pool p --claim gpu=1 --wait 30s", "ACQUIRE p gpu=1 WAIT 30000"),
+        .init(
+            "reserve --pool p --claim gpu=1 --hold 10s --wait 1m",
+            "RESERVE p gpu=1 HOLD 10000 WAIT 60000"
+        ),
         .init("plan --pool p --claim gpu=1", "PLAN p gpu=1"),
         .init("commit 5 6", "COMMIT 5 6"),
         .init("commit 5 6 --part g=1 --part m=2Gi", "COMMIT 5 6 g=1,m=2Gi"),

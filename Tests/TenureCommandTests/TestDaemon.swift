@@ -254,8 +254,20 @@ final class TestDaemon {
 
     /// Runs the program to its end; answers its status and what it wrote.
     func run(_ arguments: [String]) async throws -> (status: Int32, words: String) {
-        let output = "\(home)/run-\(UUID().uuidString)"
-        let program = try ChildProgram(Self.program, arguments, output: output)
+        try await end(of: launch(arguments))
+    }
+
+    /// Starts the program with these arguments.
+    func launch(_ arguments: [String]) throws -> ChildProgram {
+        try ChildProgram(
+            Self.program,
+            arguments,
+            output: "\(home)/run-\(UUID().uuidString)"
+        )
+    }
+
+    /// Waits for what `launch` started; answers its status and what it said.
+    func end(of program: ChildProgram) async throws -> (status: Int32, words: String) {
         while true {
             if let status = program.ended() { return (status, program.words) }
             try await Task.sleep(for: .milliseconds(5))

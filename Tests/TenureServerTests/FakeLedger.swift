@@ -19,6 +19,8 @@ final class FakeLedger: ServedLedger {
         var subscribers: [UInt64: (sink: any NoticeSink, interest: NoticeInterest)] = [:]
         var failureHandler: (@Sendable (LedgerFailure) -> Void)?
         var isShutDown = false
+        var abandoned: [UInt64] = []
+        var endsWaiting = false
     }
 
     private let state = Mutex(State())
@@ -34,6 +36,19 @@ final class FakeLedger: ServedLedger {
     var subscribers: Int { state.withLock { $0.subscribers.count } }
     /// Whether it was shut down.
     var isShutDown: Bool { state.withLock { $0.isShutDown } }
+
+    /// The tickets whose waits were called off.
+    var abandoned: [UInt64] { state.withLock { $0.abandoned } }
+    /// Whether all waits were ended.
+    var endsWaiting: Bool { state.withLock { $0.endsWaiting } }
+
+    func abandon(_ tickets: [UInt64], of sink: any AnswerSink) {
+        state.withLock { $0.abandoned += tickets }
+    }
+
+    func endWaiting() {
+        state.withLock { $0.endsWaiting = true }
+    }
 
     func submit(_ batch: [Submission]) {
         let isHeld = state.withLock { state in

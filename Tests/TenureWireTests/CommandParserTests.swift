@@ -35,10 +35,7 @@ struct CommandParserTests {
         (["RENEW", "1", "2", "TTL"], "the option TTL needs a value: TTL ms"),
         (["RENEW", "1", "2", "TTL", "1", "ttl", "2"], "the option TTL is given twice"),
         (["EXPLAIN", "1"], "EXPLAIN is not supported by this version"),
-        (
-            ["ACQUIRE", "p", "gpu=1", "WAIT", "5"],
-            "the option WAIT is not supported by this version"
-        ),
+        (["PLAN", "p", "gpu=1", "WAIT", "5"], "unknown option 'WAIT' of PLAN"),
         (
             ["ACQUIRE", "p", "gpu=1", "QUEUE", "5"],
             "the option QUEUE is not supported by this version"

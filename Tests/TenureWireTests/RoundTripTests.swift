@@ -30,6 +30,7 @@ struct RoundTripTests {
         request.holder = "h"
         request.ttlMilliseconds = 1
         request.maxLifetimeMilliseconds = Limits.millisecondsMax
+        request.waitMilliseconds = 30_000
         request.priority = .critical
         request.requestID = "id with spaces"
         request.strategy = .firstFit

@@ -42,7 +42,7 @@ struct AcquireOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "One of low, normal, high, critical; kept, decides nothing yet.",
+            "One of low, normal, high, critical: who waits before whom.",
             valueName: "class"
         ),
         transform: AcquireOptions.priority
@@ -103,6 +103,18 @@ struct AcquireOptions: ParsableArguments {
     }
 }
 
+/// How long is waited for what is asked.
+struct WaitOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Wait so long where not enough is free; default: not at all.",
+            valueName: "duration"
+        ),
+        transform: Durations.parse
+    )
+    var wait: UInt64?
+}
+
 /// A strategy by its name.
 enum StrategyOption {
     static var names: String { Strategy.allCases.map(\.rawValue).joined(separator: ", ") }
@@ -123,26 +135,36 @@ struct Acquire: LedgerVerb {
             renew and release it. With --request, repeating the command returns the first answer \
             and never grants twice.
 
+            With --wait it waits where capacity or quota is taken, behind those who asked before \
+            it and those of a higher priority. When the time is over it ends with TIMEOUT and \
+            exit code 1; interrupting it calls the wait off.
+
             EXAMPLES
               tenure acquire --pool gpus --claim gpu=1,memory=32Gi --ttl 30s
               tenure acquire --pool gpus --claim 4*gpu=2,cpu=8 --claim cpu=2 --json
               tenure acquire --pool gpus --claim gpu=1 --tenant research --request 7f3a
               tenure acquire --pool gpus --claim gpu=500m --select 'model=A100|H100'
+              tenure acquire --pool gpus --claim gpu=8 --wait 30s --priority high
             """
     )
 
     @OptionGroup var terms: AcquireOptions
-
+    @OptionGroup var waiting: WaitOptions
     @OptionGroup var options: GlobalOptions
 
-    func request() -> [String] { terms.words("ACQUIRE").list }
+    func request() -> [String] {
+        var words = terms.words("ACQUIRE")
+        words.add("WAIT", waiting.wait)
+        return words.list
+    }
 }
 
 struct Reserve: LedgerVerb {
     static let configuration = CommandConfiguration(
         abstract: "Hold amounts for a short while, to commit or cancel.",
         discussion: """
-            A reservation counts in full until it is committed, cancelled, or its --hold is over.
+            A reservation counts in full until it is committed, cancelled, or its --hold is over. \
+            With --wait it waits as acquire does; --hold counts from when it is granted.
 
             EXAMPLES
               tenure reserve --pool gpus --claim gpu=2 --hold 10s
@@ -158,11 +180,13 @@ struct Reserve: LedgerVerb {
     )
     var hold: UInt64
 
+    @OptionGroup var waiting: WaitOptions
     @OptionGroup var options: GlobalOptions
 
     func request() -> [String] {
         var words = terms.words("RESERVE")
         words.add("HOLD", hold)
+        words.add("WAIT", waiting.wait)
         return words.list
     }
 }

@@ -1,0 +1,212 @@
+// Requests that wait, on their connection and beside others, over a real Unix socket.
+
+import Foundation
+import Logging
+import NIOCore
+import TenureClient
+import TenureModel
+import Testing
+
+@testable import Tenure
+@testable import TenureServer
+
+@Suite("Waiting connections", .timeLimit(.minutes(2)))
+struct WaitingConnectionTests {
+    @Test
+    func `S4: behind a request that waits nothing is decoded, and others are served`() async throws
+    {
+        try await Harness.run { harness in
+            harness.ledger.hold()
+            let raw = try await harness.raw()
+            try await raw.send("ACQUIRE p gpu=1 WAIT 5000 HOLDER h\r\nPING\r\nSTATUS\r\n")
+            try await harness.wait { harness.ledger.commands.count == 1 }
+            let other = try await harness.raw()
+            try await other.exchange("PING\r\n", "+PONG\r\n")
+            #expect(harness.ledger.commands.count == 1)
+            harness.ledger.resume()
+            let answers = try await raw.read { $0.hasSuffix("$8\r\nposition\r\n:3\r\n") }
+            #expect(answers.contains("replayed\r\n:0\r\n+PONG\r\n*2\r\n"))
+            #expect(harness.ledger.commands.count == 2)
+            #expect(harness.ledger.abandoned.isEmpty)
+            await raw.close()
+            await other.close()
+        }
+    }
+
+    /// A client that shuts its side may be dead: both ways of going call the wait off, once.
+    @Test(arguments: [true, false])
+    func `S4: when the client is gone its wait is called off`(closes: Bool) async throws {
+        try await Harness.run { harness in
+            harness.ledger.hold()
+            let raw = try await harness.raw()
+            try await raw.send("PING\r\nACQUIRE p gpu=1 WAIT 5000\r\nSTATUS\r\n")
+            try await harness.wait { harness.ledger.commands.count == 1 }
+            if closes { await raw.close() } else { try await raw.finish() }
+            try await harness.wait { !harness.ledger.abandoned.isEmpty }
+            harness.ledger.resume()
+            if !closes {
+                // What was sent before the end is answered.
+                let answers = try await raw.readToEnd()
+                #expect(answers.hasSuffix("$8\r\nposition\r\n:3\r\n"))
+                await raw.close()
+            }
+            #expect(harness.ledger.abandoned.count == 1)
+            // Nothing else that a client leaves behind is called off.
+            let second = try await harness.raw()
+            harness.ledger.hold()
+            try await second.send("ACQUIRE p gpu=1\r\n")
+            let count = closes ? 2 : 3
+            try await harness.wait { harness.ledger.commands.count == count }
+            await second.close()
+            #expect(harness.ledger.abandoned.count == 1)
+        }
+    }
+
+    @Test
+    func `S4: a connection that the daemon ends calls its wait off`() async throws {
+        try await Harness.run { harness in
+            harness.ledger.hold()
+            let raw = try await harness.raw()
+            try await raw.send("ACQUIRE p gpu=1 WAIT 5000\r\n")
+            try await harness.wait { harness.ledger.commands.count == 1 }
+            try await harness.onLoop { $0.closeAll() }
+            try await harness.wait { harness.ledger.abandoned.count == 1 }
+            await raw.close()
+        }
+    }
+
+    // MARK: With a ledger
+
+    /// Runs `body` against a ledger with two CPUs in pool `main`; with `untilStopped` it ends the
+    /// front itself.
+    private func serving(
+        untilStopped: Bool = false,
+        _ body: (_ ledger: Ledger, _ front: Front, _ socket: Endpoint) async throws -> Void
+    ) async throws {
+        let directory = try TemporaryDirectory()
+        defer { directory.remove() }
+        let path = directory.path + "-ledger"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        var configuration = Ledger.Configuration()
+        configuration.createIfMissing = true
+        configuration.allowUnsafeFileSystem = true
+        let ledger = try Ledger.open(at: path, configuration: configuration)
+        _ = try await ledger.set(.setPool(name: "main", settings: []))
+        let cpus = ResourceRequest(name: "cpus", pool: "main", kind: .cpu, capacity: 2_000)
+        _ = try await ledger.set(.setResource(cpus))
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let front = try await Front.start(
+            ledger,
+            ServerConfiguration(socketPath: "\(directory.path)/s"),
+            logger
+        )
+        do {
+            try await body(ledger, front, .unixSocket(path: front.addresses.socketPath))
+        } catch {
+            await front.stop(within: .zero)
+            ledger.shutdown()
+            throw error
+        }
+        if !untilStopped { await front.stop(within: .seconds(10)) }
+        ledger.shutdown()
+    }
+
+    /// How many requests wait in the ledger.
+    private func wait(until count: Int64, in ledger: Ledger) async throws {
+        while ledger.figures()["waiting"] != .integer(count) {
+            try await Task.sleep(for: .milliseconds(2))
+        }
+    }
+
+    private func words(of grant: Document) throws -> [String] {
+        try ["lease", "token"].map { name in
+            guard case .integer(let number)? = grant[name] else { throw Missing(name: name) }
+            return "\(number)"
+        }
+    }
+
+    /// What comes up to the end, which is confirmed.
+    private func lastWords(to raw: RawConnection) async throws -> String {
+        let words = try await raw.readToEnd()
+        await raw.close()
+        return words
+    }
+
+    private struct Missing: Error {
+        let name: String
+    }
+
+    @Test
+    func `what one client gives back another gets that waits, in RESP2 and RESP3`() async throws {
+        try await serving { ledger, _, socket in
+            let holder = try await TenureClient.connect(to: socket)
+            let held = try await holder.send(["ACQUIRE", "main", "cpu=2", "TTL", "60000"])
+            let two = try await RawConnection.connect(to: socket, reads: true)
+            try await two.send("ACQUIRE main cpu=1 WAIT 60000 HOLDER two TTL 60000\r\nPING\r\n")
+            try await wait(until: 1, in: ledger)
+            let three = try await RawConnection.connect(to: socket, reads: true)
+            try await three.send(
+                "HELLO 3\r\nRESERVE main cpu=1 HOLD 60000 WAIT 60000 HOLDER three\r\n"
+            )
+            try await wait(until: 2, in: ledger)
+            // Who does not wait does not pass those who do.
+            let refusal = await #expect(throws: Refusal.self) {
+                try await holder.send(["ACQUIRE", "main", "cpu=1"])
+            }
+            #expect(refusal?.code == .exhausted)
+            _ = try await holder.send(["RELEASE"] + words(of: held))
+            let first = try await two.read { $0.hasSuffix("+PONG\r\n") }
+            #expect(first.contains("$6\r\nstatus\r\n$7\r\ngranted\r\n"))
+            let second = try await three.read { $0.contains("three") }
+            #expect(second.contains("$6\r\nstatus\r\n$8\r\nreserved\r\n"))
+            await two.close()
+            await three.close()
+            await holder.close()
+        }
+    }
+
+    @Test
+    func `TIMEOUT comes when the time is over, and a client that dies leaves no waiter`()
+        async throws
+    {
+        try await serving { ledger, _, socket in
+            let holder = try await TenureClient.connect(to: socket)
+            let held = try await holder.send(["ACQUIRE", "main", "cpu=2", "TTL", "60000"])
+            let client = try await TenureClient.connect(to: socket)
+            let refusal = await #expect(throws: Refusal.self) {
+                try await client.send(["ACQUIRE", "main", "cpu=1", "WAIT", "30"])
+            }
+            #expect(refusal?.code == .timeout)
+            #expect(refusal?.message.contains("no place of pool main has cpu=1 free") == true)
+            await client.close()
+            let gone = try await RawConnection.connect(to: socket, reads: true)
+            try await gone.send("ACQUIRE main cpu=1 WAIT 600000\r\n")
+            try await wait(until: 1, in: ledger)
+            await gone.close()
+            try await wait(until: 0, in: ledger)
+            _ = try await holder.send(["RELEASE"] + words(of: held))
+            let all = try await holder.send(["ACQUIRE", "main", "cpu=2"])
+            #expect(all["status"] == .string("granted"))
+            await holder.close()
+        }
+    }
+
+    @Test
+    func `a daemon that stops tells those who wait that nothing was granted`() async throws {
+        try await serving(untilStopped: true) { ledger, front, socket in
+            let holder = try await TenureClient.connect(to: socket)
+            _ = try await holder.send(["ACQUIRE", "main", "cpu=2", "TTL", "60000"])
+            await holder.close()
+            let raw = try await RawConnection.connect(to: socket, reads: true)
+            try await raw.send("ACQUIRE main cpu=1 WAIT 600000\r\n")
+            try await wait(until: 1, in: ledger)
+            async let answer = lastWords(to: raw)
+            let begun = ContinuousClock.now
+            await front.stop(within: .seconds(60))
+            #expect(begun.duration(to: .now) < .seconds(50))
+            #expect(
+                try await answer.hasPrefix("-UNKNOWN the ledger is closed; nothing was granted")
+            )
+        }
+    }
+}
