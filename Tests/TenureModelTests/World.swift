@@ -43,6 +43,7 @@ struct World {
             "M3: deciding moved the ledger",
             sourceLocation: sourceLocation
         )
+        if case .acquire(let request) = command { state.note(request) }
         guard !decision.events.isEmpty else { return decision.answer }
         now = now.advanced(byNanoseconds: 1)
         // A frame has the time at which it was decided; the next one has a later one.

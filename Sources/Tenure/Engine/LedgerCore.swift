@@ -113,8 +113,8 @@ package final class LedgerCore {
         }
     }
 
-    /// Decides one command; its answer waits in the outbox.
-    private func admit(_ submission: Submission) throws(LedgerFailure) {
+    /// Decides one command, perhaps again; its answer waits in the outbox.
+    private func admit(_ submission: Submission, again: Bool = false) throws(LedgerFailure) {
         try noteStall()
         if isReadOnly, submission.command.needsRoom {
             outbox.add(.refused(Self.readOnlyRefusal), to: submission)
@@ -123,6 +123,7 @@ package final class LedgerCore {
         let time = now
         counters.decided += 1
         var decision = try decide(submission, now: time)
+        if !again { count(submission.command, answeredWith: decision.answer) }
         if !waiting.isEmpty { decision = behindOthers(decision, of: submission.command) }
         if case .refused(let refusal) = decision.answer, refusal.isOfWant {
             if try letWait(submission, refused: refusal, at: time) { return }
@@ -132,6 +133,16 @@ package final class LedgerCore {
             }
         }
         try conclude(submission, decision, at: time)
+    }
+
+    /// Has the pool learn of what was asked for, once for each request.
+    private func count(_ command: Command, answeredWith answer: Answer) {
+        guard case .acquire(let request) = command else { return }
+        switch answer {
+        case .grant(let grant) where !grant.replayed: state.note(request)
+        case .refused(let refusal) where refusal.isOfWant: state.note(request)
+        default: return
+        }
     }
 
     /// Takes a decision for good; its answer waits in the outbox.
@@ -307,13 +318,13 @@ package final class LedgerCore {
         }
         guard !deferred.isEmpty else { return }
         // Those for which it was not enough go back to `deferred` as long as more is due.
-        let waiting = deferred
+        let late = deferred
         deferred = []
-        for (index, submission) in waiting.enumerated() {
+        for (index, submission) in late.enumerated() {
             do throws(LedgerFailure) {
-                try admit(submission)
+                try admit(submission, again: true)
             } catch {
-                deferred += waiting[index...]
+                deferred += late[index...]
                 throw error
             }
         }

@@ -13,7 +13,6 @@ extension LedgerState {
         var ttlMilliseconds: UInt64
         var deadline: LedgerTime
         var lifetimeEnd: LedgerTime
-        var settings: PoolSettings
     }
 
     mutating func acquire(
@@ -49,7 +48,7 @@ extension LedgerState {
         caller: Caller,
         now: LedgerTime
     ) throws(RowFault) -> Decision {
-        guard let (placer, why) = place(request, terms) else {
+        guard let (placer, why) = place(request) else {
             if let infeasible = infeasible(request) {
                 return refuseForGood(request, infeasible, body: body, now: now)
             }
@@ -94,12 +93,11 @@ extension LedgerState {
 
     /// The search that placed all claims, and why there; nothing when they do not fit now.
     private mutating func place(
-        _ request: AcquireRequest,
-        _ terms: Terms
+        _ request: AcquireRequest
     ) -> (placer: Placer, why: GrantReason)? {
         guard let slot = pools.index(forKey: request.pool) else { return nil }
-        let strategy = strategy(of: request, terms, poolAt: slot)
-        if strategy.learns { prepare(slot, for: request) }
+        let strategy = strategy(of: request, poolAt: slot)
+        if strategy.learns { prepareShelf(slot) }
         var placer = Placer(resources: resources, selector: request.selector)
         guard placer.place(request.claims, strategy: strategy, in: &pools.values[slot].index) else {
             return nil
@@ -206,8 +204,7 @@ extension LedgerState {
                 totals: request.totals,
                 ttlMilliseconds: ttl,
                 deadline: min(now.advanced(byMilliseconds: first), lifetimeEnd),
-                lifetimeEnd: lifetimeEnd,
-                settings: settings
+                lifetimeEnd: lifetimeEnd
             )
         )
     }

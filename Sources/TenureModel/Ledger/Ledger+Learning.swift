@@ -1,7 +1,7 @@
 // What pools learn from the requests they get, and when the prices change.
 //
-// Requests are counted as they come, granted or not; the count is not part of the state, and what
-// was counted since the last record is lost in a crash. Prices change with a record only, so that
+// Requests are counted once as they come, granted or not, by whoever has them decided (`note`); the
+// count is not part of the state, and what was counted since the last record is lost in a crash. Prices change with a record only, so that
 // a decision depends on nothing but the log.
 
 extension Strategy {
@@ -13,10 +13,9 @@ extension LedgerState {
     /// The strategy that a request gets: with prices only where devices are shared out.
     func strategy(
         of request: AcquireRequest,
-        _ terms: Terms,
         poolAt slot: Dictionary<String, PoolState>.Index
     ) -> Strategy {
-        let asked = request.strategy ?? terms.settings.strategy
+        let asked = request.strategy ?? pools.values[slot].pool.settings.strategy
         let shares = pools.values[slot].index.sharesDevices
         switch asked {
         case .automatic: return shares ? .fairPrice : .firstFit
@@ -25,13 +24,18 @@ extension LedgerState {
         }
     }
 
-    /// Makes a pool ready to bid for a request, and counts what is asked for.
-    mutating func prepare(
-        _ slot: Dictionary<String, PoolState>.Index,
-        for request: AcquireRequest
-    ) {
-        pools.values[slot].prepare(for: request, in: resources)
-        guard !request.planOnly, pools.values[slot].note(request) else { return }
+    /// Makes a pool ready to bid.
+    mutating func prepareShelf(_ slot: Dictionary<String, PoolState>.Index) {
+        let policy = pools.values[slot].pool.policy
+        pools.values[slot].index.prepareShelf(policy, in: resources)
+    }
+
+    /// Counts a request that was granted or refused for want, if its pool learns from it.
+    package mutating func note(_ request: AcquireRequest) {
+        guard !request.planOnly, let slot = pools.index(forKey: request.pool),
+            strategy(of: request, poolAt: slot).learns,
+            pools.values[slot].note(request)
+        else { return }
         poolToLearn = request.pool
     }
 
@@ -57,10 +61,6 @@ extension LedgerState {
 extension LedgerState.PoolState {
     /// Requests of one gang that are counted, at most.
     private static let placesCounted = 64
-
-    fileprivate mutating func prepare(for request: AcquireRequest, in resources: [Resource?]) {
-        index.prepareShelf(pool.policy, in: resources)
-    }
 
     /// Counts what is asked for; true when it is time to learn.
     fileprivate mutating func note(_ request: AcquireRequest) -> Bool {
