@@ -1,8 +1,8 @@
 // What pools learn from the requests they get, and when the prices change.
 //
-// Requests are counted once as they come, granted or not, by whoever has them decided (`note`); the
-// count is not part of the state, and what was counted since the last record is lost in a crash. Prices change with a record only, so that
-// a decision depends on nothing but the log.
+// Requests are counted once as they come, granted or not, by whoever has them decided (`note`).
+// The count is not part of the state: what was counted since the last record is lost in a crash.
+// Prices change with a record only, so that a decision depends on nothing but the log.
 
 extension Strategy {
     /// Whether it goes by what was asked for.

@@ -26,8 +26,8 @@ struct DeviceShelf {
     var needsPolicies: Bool { prices == nil }
 
     /// From here on bids are made by `policy`, or by what there is when nothing was learnt.
-    mutating func set(_ policy: LearntPolicy?, on supply: @autoclosure () -> DeviceSupply) {
-        prices = policy.map { FairPrices($0) } ?? FairPrices(learning: DeviceMix(), on: supply())
+    mutating func set(_ policy: LearntPolicy?, on supply: DeviceSupply) {
+        prices = policy.map { FairPrices($0) } ?? FairPrices(learning: DeviceMix(), on: supply)
         gradient = FragmentationGradient(policy.map { DeviceMix($0) } ?? DeviceMix())
         isLearnt = policy != nil
         places.forget()
