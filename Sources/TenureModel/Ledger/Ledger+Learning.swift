@@ -50,7 +50,7 @@ extension LedgerState {
     package var hasLearning: Bool { poolToLearn != nil }
 
     func learn(_ name: String, _ policy: LearntPolicy) -> [Event] {
-        // The pool may be gone, or another one by now.
+        // The pool may be gone, or have learnt in the meantime.
         guard let pool = pools[name]?.pool, policy.version == (pool.policy?.version ?? 0) + 1,
             policy.fault == nil
         else { return [] }
@@ -95,13 +95,15 @@ extension LedgerState.PoolState {
     /// The prices are others from here on.
     mutating func apply(_ policy: LearntPolicy) {
         pool.policy = policy
-        if index.models.labels.starts(with: policy.models) {
+        let knowsModels = index.models.labels.starts(with: policy.models)
+        if knowsModels {
             index.shelf?.policyChanged()
-            return
+        } else {
+            // Recorded when other models had been met before: its numbers hold.
+            index.models = DeviceModels(policy.models)
+            index.shelf = nil
         }
-        // Recorded by a ledger that had met other models before: its numbers hold.
-        index.models = DeviceModels(policy.models)
-        index.shelf = nil
-        learning = LearningMix(policy)
+        // Recovery: what the record was learnt from has not been counted here.
+        if !knowsModels || learning.seen < policy.seen { learning = LearningMix(policy) }
     }
 }

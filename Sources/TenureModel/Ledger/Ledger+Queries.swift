@@ -51,7 +51,7 @@ extension LedgerState {
     private func document(of pool: Pool) -> Document {
         .map(
             [.init("name", .string(pool.name))] + pool.settings.fields + [
-                .init("policyVersion", .count(UInt64(pool.policy?.version ?? 0)))
+                .init("learntVersion", .count(UInt64(pool.policy?.version ?? 0)))
             ]
         )
     }

@@ -108,7 +108,7 @@ struct RandomValues {
         }
         return LearntPolicy(
             version: u32(),
-            seen: u64(),
+            seen: u64() >> 2,
             models: models,
             pressure: models.map { _ in u32() },
             slice: (0...100).map { _ in UInt16(u32() % 10_001) },

@@ -17,7 +17,7 @@ package struct DeviceMix: Sendable {
             counts[sort.demand] = Double(sort.count) / LearntPolicy.countUnit
         }
         total = sorted.reduce(0) { $0 + $1.count }
-        seen = Int(clamping: policy.seen)
+        seen = Int(min(policy.seen, LearntPolicy.seenMax))
     }
 
     /// Notes a request, placed or not.

@@ -36,6 +36,8 @@ public struct LearntPolicy: Hashable, Sendable {
 
     /// The most sorts in a record: about 20 KiB.
     package static let sortsMax = 512
+    /// The most requests that are believed: sums with them can not overflow.
+    static let seenMax: UInt64 = 1 << 62
     /// The most models in a record.
     package static let modelsMax = 1_024
     /// Ten-thousandths in one.
@@ -70,6 +72,8 @@ public struct LearntPolicy: Hashable, Sendable {
         if pressure.count != models.count { return "a pressure for each model" }
         if models.count > Self.modelsMax || mix.count > Self.sortsMax { return "a longer list" }
         if cpuPerDevice == 0 { return "no CPU for a device" }
+        if Double(overload) > Self.unit { return "an overload above one" }
+        if seen > Self.seenMax { return "a larger count of requests" }
         for sort in mix {
             let demand = sort.demand
             let isShare = demand.count == 1 && (1...DevicePlace.whole).contains(demand.share)

@@ -19,6 +19,9 @@ struct LearningMix {
     /// Nothing was asked for.
     init() {}
 
+    /// Requests that were noted, those of the record included.
+    var seen: UInt64 { UInt64(mix.seen) }
+
     /// Goes on where a record left off.
     init(_ policy: LearntPolicy) {
         mix = DeviceMix(policy)
