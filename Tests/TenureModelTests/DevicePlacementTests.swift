@@ -49,7 +49,7 @@ struct DevicePlacementTests {
     ///
     /// Both get the prices that the first has learnt.
     @Test(arguments: 1...40 as ClosedRange<UInt64>)
-    func `I6: prices decide the same before and after a restart`(seed: UInt64) throws {
+    func `I6, F1: prices decide the same before and after a restart`(seed: UInt64) throws {
         var dice = Dice(seed: seed)
         var staying = World()
         var reopened = World()

@@ -29,7 +29,7 @@ private final class LateRunner: CheckpointRunner {
 
     func learn(_ task: LearningTask) {}
 
-    func learnt() -> (pool: String, policy: LearntPolicy)? { nil }
+    func learnt() -> Housekeeping? { nil }
 
     func start(_ job: CheckpointJob) {
         state.withLock {

@@ -38,7 +38,7 @@ package struct CheckpointJob: Sendable {
     }
 }
 
-/// Runs checkpoints one at a time.
+/// Runs checkpoints one at a time, and between them what else takes long.
 package protocol CheckpointRunner: AnyObject, Sendable {
     /// Starts `job`; its result comes from `result`.
     func start(_ job: CheckpointJob)
@@ -50,8 +50,8 @@ package protocol CheckpointRunner: AnyObject, Sendable {
     func discard(_ changes: FrozenChanges)
     /// Works out prices, off the writer's thread.
     func learn(_ task: LearningTask)
-    /// The prices that were worked out last, once, when there are some.
-    func learnt() -> (pool: String, policy: LearntPolicy)?
+    /// What records the prices that were worked out last, once, when there are some.
+    func learnt() -> Housekeeping?
     /// What looks at the rows that nobody asks for, when something does.
     var scrub: BackgroundScrub? { get }
 }
@@ -59,7 +59,7 @@ package protocol CheckpointRunner: AnyObject, Sendable {
 /// Runs a checkpoint where it is started.
 package final class InlineCheckpointRunner: CheckpointRunner {
     private let last = Mutex<Result<Void, StorageError>?>(nil)
-    private let prices = Mutex<(pool: String, policy: LearntPolicy)?>(nil)
+    private let prices = Mutex<Housekeeping?>(nil)
 
     package init() {}
 
@@ -80,10 +80,10 @@ package final class InlineCheckpointRunner: CheckpointRunner {
     package func discard(_ changes: FrozenChanges) {}
 
     package func learn(_ task: LearningTask) {
-        prices.withLock { $0 = (task.pool, task.learn()) }
+        prices.withLock { $0 = .learnt(pool: task.pool, task.learn()) }
     }
 
-    package func learnt() -> (pool: String, policy: LearntPolicy)? {
+    package func learnt() -> Housekeeping? {
         prices.withLock { prices in
             defer { prices = nil }
             return prices
@@ -101,7 +101,7 @@ package final class ThreadedCheckpointRunner: CheckpointRunner {
     private struct State {
         var result: Result<Void, StorageError>?
         var scrub: BackgroundScrub?
-        var prices: (pool: String, policy: LearntPolicy)?
+        var prices: Housekeeping?
     }
 
     private let state = Mutex(State())
@@ -143,13 +143,13 @@ package final class ThreadedCheckpointRunner: CheckpointRunner {
 
     package func learn(_ task: LearningTask) {
         queue.run { [self] in
-            let policy = task.learn()
-            state.withLock { $0.prices = (task.pool, policy) }
+            let learnt = Housekeeping.learnt(pool: task.pool, task.learn())
+            state.withLock { $0.prices = learnt }
             wake()
         }
     }
 
-    package func learnt() -> (pool: String, policy: LearntPolicy)? {
+    package func learnt() -> Housekeeping? {
         state.withLock { state in
             defer { state.prices = nil }
             return state.prices

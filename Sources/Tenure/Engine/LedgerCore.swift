@@ -347,7 +347,7 @@ package final class LedgerCore {
     private func learn() throws(LedgerFailure) {
         if isLearning, !isReadOnly, let learnt = runner.learnt() {
             isLearning = false
-            try perform(.learnt(pool: learnt.pool, learnt.policy))
+            try perform(learnt)
         }
         guard !isLearning, state.hasLearning, let task = state.takeLearning() else { return }
         isLearning = true

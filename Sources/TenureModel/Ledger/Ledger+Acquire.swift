@@ -97,7 +97,7 @@ extension LedgerState {
     ) -> (placer: Placer, why: GrantReason)? {
         guard let slot = pools.index(forKey: request.pool) else { return nil }
         let strategy = strategy(of: request, poolAt: slot)
-        if strategy.learns { prepareShelf(slot) }
+        if strategy.learns { prepareScores(slot) }
         var placer = Placer(resources: resources, selector: request.selector)
         guard placer.place(request.claims, strategy: strategy, in: &pools.values[slot].index) else {
             return nil

@@ -25,9 +25,9 @@ extension LedgerState {
     }
 
     /// Makes a pool ready to bid.
-    mutating func prepareShelf(_ slot: Dictionary<String, PoolState>.Index) {
+    mutating func prepareScores(_ slot: Dictionary<String, PoolState>.Index) {
         let policy = pools.values[slot].pool.policy
-        pools.values[slot].index.prepareShelf(policy, in: resources)
+        pools.values[slot].index.prepareScores(policy, in: resources)
     }
 
     /// Counts a request that was granted or refused for want, if its pool learns from it.
@@ -97,11 +97,11 @@ extension LedgerState.PoolState {
         pool.policy = policy
         let knowsModels = index.models.labels.starts(with: policy.models)
         if knowsModels {
-            index.shelf?.policyChanged()
+            index.scores?.policyChanged()
         } else {
             // Recorded when other models had been met before: its numbers hold.
             index.models = DeviceModels(policy.models)
-            index.shelf = nil
+            index.scores = nil
         }
         // Recovery: what the record was learnt from has not been counted here.
         if !knowsModels || learning.seen < policy.seen { learning = LearningMix(policy) }

@@ -9,7 +9,7 @@
 //   X2  Places are in the order of their first resource that is there: the same after a restart,
 //       which knows nothing of resources that were deleted.
 //
-// For strategies that rank places by price it also keeps a shelf (PlaceIndex+Shelf.swift).
+// For strategies that rank places by price it also keeps their scores (PlaceIndex+Scores.swift).
 
 internal import TenureBase
 
@@ -48,7 +48,7 @@ struct PlaceIndex {
     /// The numbers of the models of devices; they stay as long as the pool.
     var models = DeviceModels()
     /// The places as prices see them; made when a strategy asks.
-    var shelf: DeviceShelf?
+    var scores: DeviceScores?
     private var slots: [String: Int] = [:]
     private var slotsOfResources: [ResourceID: Int] = [:]
     private var trees: [KindTrees] = []
@@ -69,7 +69,8 @@ struct PlaceIndex {
             places[slot].resources.sort()
         }
         refresh(slot, kind: resource.kind, in: resources)
-        shelf?.supplyChanged()
+        score(slot, in: resources)
+        scores?.supplyChanged()
     }
 
     /// Takes in what became of the resources of `placements`.
@@ -86,6 +87,8 @@ struct PlaceIndex {
                 continue
             }
             refresh(slot, kind: kind, in: resources)
+            if let next, slotsOfResources[next] == slot { continue }
+            score(slot, in: resources)
         }
     }
 
@@ -95,7 +98,7 @@ struct PlaceIndex {
     /// the places have become empty.
     mutating func remove(_ resource: Resource, in resources: [Resource?]) {
         guard let slot = slots[resource.place] else { return }
-        shelf?.supplyChanged()
+        scores?.supplyChanged()
         let isFirst = places[slot].resources.first == resource.id
         places[slot].resources.removeAll { $0 == resource.id }
         slotsOfResources[resource.id] = nil
@@ -103,10 +106,12 @@ struct PlaceIndex {
             slots[resource.place] = nil
             emptyPlaces += 1
             refresh(slot, kind: resource.kind, in: resources)
+            score(slot, in: resources)
             if emptyPlaces > max(Self.emptyPlacesMin, places.count / 2) { rebuild(in: resources) }
             return
         }
         refresh(slot, kind: resource.kind, in: resources)
+        score(slot, in: resources)
         guard isFirst else { return }
         let next = places[(slot + 1)...].first { !$0.resources.isEmpty }?.resources.first
         if let next, next < first { rebuild(in: resources) }
@@ -170,7 +175,7 @@ struct PlaceIndex {
         let slot = places.count
         places.append(Place(name: name))
         slots[name] = slot
-        shelf?.places.append(.nothing)
+        scores?.places.append(.nothing)
         if slot == capacity {
             capacity *= 2
             for index in trees.indices {
@@ -208,7 +213,6 @@ struct PlaceIndex {
         trees[tree].whole.set(slot, whole)
         trees[tree].singleCapacity.set(slot, singleCapacity)
         trees[tree].wholeCapacity.set(slot, wholeCapacity)
-        if shelf != nil, DevicePlace.counts(kind) { shelve(slot, in: resources) }
     }
 
     private func saturatingSum(_ left: UInt64, _ right: UInt64) -> UInt64 {

@@ -16,8 +16,10 @@ struct Placer {
     private let selector: [Label]
     private let view: PlaceIndex.View
     private var taken: [ResourceID: UInt64] = [:]
-    /// Slots of the shelf that show what was taken on trial, or are hidden.
+    /// Slots scored as if what was taken on trial were gone, or hidden.
     private var onTrial: [Int] = []
+    /// Whether what is placed first is in the way of what follows.
+    private var hasSeveral = false
     private(set) var placements: [Placement] = []
     private(set) var considered: UInt32 = 0
     private(set) var passedOver = PassedOver()
@@ -38,6 +40,7 @@ struct Placer {
         strategy: Strategy,
         in index: inout PlaceIndex
     ) -> Bool {
+        hasSeveral = claims.count > 1 || claims.contains { $0.places > 1 }
         defer { putBack(&index) }
         if placeInOrder(claims, strategy: strategy, in: &index) { return true }
         let reordered = Self.largestFirst(claims)
@@ -48,9 +51,9 @@ struct Placer {
         return placeInOrder(reordered, strategy: strategy, in: &index)
     }
 
-    /// The shelf shows again what is there.
+    /// Scores again by what is there.
     private mutating func putBack(_ index: inout PlaceIndex) {
-        for slot in onTrial { index.shelve(slot, in: resources) }
+        for slot in onTrial { index.score(slot, in: resources) }
         onTrial = []
     }
 
@@ -113,22 +116,24 @@ struct Placer {
         var left = claim.places
         var misses = 0
         while left > 0, misses < Self.bestFitPlacesMax,
-            let found = index.shelf?.best(for: demand, strategy)
+            let found = index.scores?.best(for: demand, strategy)
         {
             let place = index.places[found.place]
-            onTrial.append(found.place)
             considered &+= 1
             let carries = selector.isEmpty || carriesSelector(place)
             guard carries, let parts = fit(claim.amounts, in: place, device: found.device) else {
                 misses += 1
                 passedOver.add(place.name, carries ? .room : .labels)
+                onTrial.append(found.place)
                 index.hide(found.place)
                 continue
             }
             for part in parts { taken[part.resource, default: 0] += part.amount }
             placements.append(contentsOf: parts)
             left -= 1
-            index.shelve(found.place, in: resources, less: taken)
+            guard hasSeveral else { break }
+            onTrial.append(found.place)
+            index.score(found.place, in: resources, less: taken)
         }
         if left == 0 { return true }
         return placeFirst(Claim(places: left, amounts: claim.amounts), in: index)

@@ -3,8 +3,6 @@
 /// How often each sort of request was seen, old ones counting less.
 package struct DeviceMix: Sendable {
     private var counts: [DeviceDemand: Double] = [:]
-    /// The sum of all counts.
-    package private(set) var total = 0.0
     /// Requests that were added.
     package private(set) var seen = 0
 
@@ -16,14 +14,12 @@ package struct DeviceMix: Sendable {
         for sort in policy.mix {
             counts[sort.demand] = Double(sort.count) / LearntPolicy.countUnit
         }
-        total = sorted.reduce(0) { $0 + $1.count }
         seen = Int(min(policy.seen, LearntPolicy.seenMax))
     }
 
     /// Notes a request, placed or not.
     package mutating func add(_ demand: DeviceDemand) {
         counts[demand, default: 0] += 1
-        total += 1
         seen += 1
     }
 
@@ -33,7 +29,6 @@ package struct DeviceMix: Sendable {
     /// Forgets the sorts that were hardly ever asked for: the less frequent half.
     mutating func forgetRare() {
         for sort in sorted.dropFirst(sorts / 2) { counts[sort.demand] = nil }
-        total = sorted.reduce(0) { $0 + $1.count }
     }
 
     /// Lets all that was seen count for `factor` of what it did, and forgets what hardly counts.
@@ -41,7 +36,6 @@ package struct DeviceMix: Sendable {
         counts = counts.compactMapValues { count in
             count * factor < 0.01 ? nil : count * factor
         }
-        total = sorted.reduce(0) { $0 + $1.count }
     }
 
     /// The sorts, most frequent first; equal ones in an order of their own, never that of a hash.
@@ -64,7 +58,7 @@ package struct DeviceMix: Sendable {
     package func typical(
         _ part: Double,
         where isWanted: (DeviceDemand) -> Bool = { _ in true }
-    ) -> [(demand: DeviceDemand, weight: Double)] {
+    ) -> [TypicalDemand] {
         let wanted = sorted.filter { isWanted($0.demand) }
         let all = wanted.reduce(0) { $0 + $1.count }
         var chosen: [(demand: DeviceDemand, weight: Double)] = []
@@ -73,8 +67,14 @@ package struct DeviceMix: Sendable {
             chosen.append((demand, count))
             sum += count
         }
-        return chosen.map { ($0.demand, $0.weight / sum) }
+        return chosen.map { TypicalDemand(demand: $0.demand, weight: $0.weight / sum) }
     }
+}
+
+/// A sort of request among the typical ones, and its part of them.
+package struct TypicalDemand: Equatable, Sendable {
+    package let demand: DeviceDemand
+    package let weight: Double
 }
 
 /// The devices and CPUs that a pool has in all, which prices are relative to.

@@ -23,12 +23,7 @@ package struct FairPrices: DevicePolicy, Equatable {
     /// How far CPUs are short, 0...1.
     private(set) var overload: Double
     /// The requests that are weighed when CPUs are short.
-    private(set) var typical: [Typical]
-
-    struct Typical: Equatable {
-        let demand: DeviceDemand
-        let weight: Double
-    }
+    private(set) var typical: [TypicalDemand]
 
     /// Costs are whole steps of so many devices, so that near-equal places tie.
     private static let step = 0.03
@@ -96,8 +91,8 @@ package struct FairPrices: DevicePolicy, Equatable {
         (value * LearntPolicy.unit).rounded() / LearntPolicy.unit
     }
 
-    private static func typical(of mix: DeviceMix) -> [Typical] {
-        mix.typical(0.95) { $0.count > 0 }.map { Typical(demand: $0.demand, weight: $0.weight) }
+    private static func typical(of mix: DeviceMix) -> [TypicalDemand] {
+        mix.typical(0.95) { $0.count > 0 }
     }
 
     package func bid(for demand: DeviceDemand, at place: DevicePlace) -> DeviceBid {

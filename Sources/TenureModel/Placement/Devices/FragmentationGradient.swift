@@ -7,16 +7,11 @@
 
 /// Ranks places by the fragments that a request would add.
 package struct FragmentationGradient: DevicePolicy {
-    private struct Typical {
-        let demand: DeviceDemand
-        let weight: Double
-    }
-
-    private let typical: [Typical]
+    private let typical: [TypicalDemand]
 
     /// Goes by the sorts that make up 95 % of a mix.
     package init(_ mix: DeviceMix) {
-        typical = mix.typical(0.95).map { Typical(demand: $0.demand, weight: $0.weight) }
+        typical = mix.typical(0.95)
     }
 
     package func bid(for demand: DeviceDemand, at place: DevicePlace) -> DeviceBid {

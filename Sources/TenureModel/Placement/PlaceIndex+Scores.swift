@@ -1,16 +1,16 @@
-// The shelf: the places of a pool as placement of shared devices sees them.
+// Scores of the places of a pool, for placement of shared devices.
 //
-//   F1  A place on the shelf is what its resources say, less what a search has taken on trial.
+//   F1  A place is scored by what its resources say, less what a search has taken on trial.
 //
 // A device is a resource of kind gpu of at most one device. Cpu and memory of a place are those of
 // its largest free resource of the kind. What this can not express is left to the other strategies:
-// the shelf only ranks, who asks it checks the place itself.
+// scores only rank, who asks it checks the place itself.
 
 /// Places with remembered bids, and the policies that bid.
-struct DeviceShelf {
+struct DeviceScores {
     /// Byte budget of the bids of one pool.
     static let byteBudget = 8 << 20
-    /// Pools with more places are not put on a shelf: one sort of request would take too long.
+    /// Pools with more places are not scored: one sort of request would take too long.
     static let placesMax = 16_384
 
     var places: ScoredPlaces
@@ -58,7 +58,7 @@ extension PlaceIndex {
     var sharesDevices: Bool {
         let largest = largestResource(of: .gpu)
         return largest > 0 && largest <= UInt64(DevicePlace.whole)
-            && places.count <= DeviceShelf.placesMax
+            && places.count <= DeviceScores.placesMax
     }
 
     /// What a claim asks of one place, as prices see it; `nil` when they can not tell.
@@ -88,17 +88,17 @@ extension PlaceIndex {
         )
     }
 
-    /// Puts all places on the shelf, if they are not there, and sets the policies.
-    mutating func prepareShelf(_ policy: LearntPolicy?, in resources: [Resource?]) {
-        if shelf == nil {
-            var shelved: [DevicePlace] = []
-            shelved.reserveCapacity(places.count)
-            for place in places { shelved.append(devicePlace(place, in: resources)) }
-            shelf = DeviceShelf(shelved)
+    /// Scores all places from here on, by what the pool has learnt.
+    mutating func prepareScores(_ policy: LearntPolicy?, in resources: [Resource?]) {
+        if scores == nil {
+            var seen: [DevicePlace] = []
+            seen.reserveCapacity(places.count)
+            for place in places { seen.append(devicePlace(place, in: resources)) }
+            scores = DeviceScores(seen)
         }
-        guard shelf?.needsPolicies == true else { return }
+        guard scores?.needsPolicies == true else { return }
         let supply = policy == nil ? supply(in: resources) : DeviceSupply([])
-        shelf?.set(policy, on: supply)
+        scores?.set(policy, on: supply)
     }
 
     /// What all resources have when nothing is taken; O(resources).
@@ -109,18 +109,19 @@ extension PlaceIndex {
     }
 
     /// Takes in what became of one place, less what a search has taken of it.
-    mutating func shelve(
+    mutating func score(
         _ slot: Int,
         in resources: [Resource?],
         less taken: [ResourceID: UInt64] = [:]
     ) {
+        guard scores != nil else { return }
         let place = devicePlace(places[slot], in: resources, less: taken)
-        shelf?.places.change(slot) { $0 = place }
+        scores?.places.change(slot) { $0 = place }
     }
 
-    /// Leaves one place out until it is shelved again.
+    /// Leaves one place out until it is scored again.
     mutating func hide(_ slot: Int) {
-        shelf?.places.change(slot) { $0 = .nothing }
+        scores?.places.change(slot) { $0 = .nothing }
     }
 
     private mutating func devicePlace(
@@ -155,9 +156,4 @@ extension PlaceIndex {
 extension DevicePlace {
     /// A place that has nothing.
     static let nothing = DevicePlace(cpu: 0, memory: 0, model: 0, devices: [])
-
-    /// Whether amounts of `kind` are part of what prices see.
-    static func counts(_ kind: Kind) -> Bool {
-        kind == .gpu || kind == .cpu || kind == .memory
-    }
 }
