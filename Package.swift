@@ -82,7 +82,7 @@ let package = Package(
     dependencies: [
         // The command line: parsing, help, completions from one definition.
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        // HeapModule: the queue of what falls due.
+        // HeapModule: the queue of what falls due, in the ledger and in a replay.
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         // SHA-256 of the seals that chain the log.
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
@@ -177,6 +177,7 @@ let package = Package(
                 "TenureBase", "TenureClient", "TenureServer", "Tenure", "TenureStorage",
                 "TenureLog", "TenureModel", "TenureWire",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "HeapModule", package: "swift-collections"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),

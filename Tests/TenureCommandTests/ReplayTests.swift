@@ -9,7 +9,11 @@ import Testing
 @Suite("Replay")
 struct ReplayTests {
     /// A ledger of its own for each run, removed afterwards.
-    private func outcome(crashEvery: Int?, strategy: Strategy = .bestFit) throws -> ReplayOutcome {
+    private func outcome(
+        crashEvery: Int?,
+        strategy: Strategy = .bestFit,
+        waitMilliseconds: UInt64? = nil
+    ) throws -> ReplayOutcome {
         let directory = FileManager.default.temporaryDirectory
             .appending(path: "tenure-replay-test-\(UUID().uuidString)").path
         defer { try? FileManager.default.removeItem(atPath: directory) }
@@ -19,6 +23,7 @@ struct ReplayTests {
             Excerpt.trace().scaled(nodes: 1, copies: 4, seed: 11),
             at: directory,
             strategy: strategy,
+            waitMilliseconds: waitMilliseconds,
             configuration: configuration
         )
         return try run.finish(crashEvery: crashEvery) { done, total in #expect(done <= total) }
@@ -62,5 +67,43 @@ struct ReplayTests {
         let best = try outcome(crashEvery: nil, strategy: .bestFit)
         let first = try outcome(crashEvery: nil, strategy: .firstFit)
         #expect(best.decisions != first.decisions)
+    }
+
+    @Test
+    func `who waits is granted later or gives up, and nobody is left waiting`() throws {
+        let trace = try Excerpt.trace().scaled(nodes: 1, copies: 4, seed: 11)
+        let hour = try outcome(crashEvery: nil, waitMilliseconds: 3_600_000)
+        let refused = hour.refused.values.reduce(0) { $0 + $1.count }
+        #expect(hour.granted + refused == trace.tasks.count)
+        #expect(hour.released == hour.granted)
+        #expect(hour.grantedAfterWaiting > 0)
+        #expect(hour.waited.count == hour.grantedAfterWaiting)
+        #expect(hour.waited.allSatisfy { $0 > 0 })
+        #expect(hour.refused[.exhausted] == nil)
+        #expect(hour.refused[.timeout]?.count ?? 0 > 0)
+        #expect(hour.errors == 0)
+        #expect(hour.figures["waiting"] == .integer(0))
+        for (kind, capacity) in trace.capacities {
+            #expect(hour.use.peak(kind) <= capacity, "\(kind.name)")
+        }
+    }
+
+    @Test
+    func `devices are idle though wanted only while somebody waits for one`() throws {
+        let devices = try Excerpt.trace().capacities.first { $0.kind == .gpu }?.amount ?? 0
+        #expect(try outcome(crashEvery: nil).idle.mean == 0)
+        let waste = try outcome(crashEvery: nil, waitMilliseconds: 3_600_000).idle.mean
+        #expect(waste > 0)
+        #expect(waste < Double(devices))
+    }
+
+    @Test
+    func `idle devices are averaged over all of the time`() {
+        var idle = IdleWhileWanted()
+        #expect(idle.mean == 0)
+        idle.add(free: 1000, isWanted: true, seconds: 1)
+        idle.add(free: 9000, isWanted: false, seconds: 2)
+        idle.add(free: 5000, isWanted: true, seconds: 1)
+        #expect(idle.mean == 1500)
     }
 }

@@ -88,14 +88,14 @@ struct TraceTests {
         #expect(trace.nodes[0].memory == 256 << 30)
         #expect(trace.nodes.reduce(0) { $0 + $1.gpus } == 26)
         let shared = try #require(trace.tasks.first { $0.name == "openb-pod-0001" })
-        #expect(shared.request.claims[0].amounts.map(\.amount) == [6000, 12 << 30, 460])
+        #expect(shared.request().claims[0].amounts.map(\.amount) == [6000, 12 << 30, 460])
         let chosen = try #require(trace.tasks.first { $0.name == "openb-pod-0009" })
-        #expect(chosen.request.selector == [Label(name: "model", value: "V100M16|V100M32")])
+        #expect(chosen.request().selector == [Label(name: "model", value: "V100M16|V100M32")])
         let several = try #require(trace.tasks.first { $0.name == "openb-pod-0422" })
         #expect(several.gpu == 2000)
         let none = try #require(trace.tasks.first { $0.name == "openb-pod-0005" })
-        #expect(none.request.claims[0].amounts.map(\.kind) == [.cpu, .memory])
-        #expect(none.request.tenant == "openb/LS")
+        #expect(none.request().claims[0].amounts.map(\.kind) == [.cpu, .memory])
+        #expect(none.request().tenant == "openb/LS")
     }
 
     @Test
@@ -150,17 +150,28 @@ struct TraceTests {
             )
         }
         let trace = Trace(nodes: [], tasks: [task("a", 1, 5), task("b", 5, 9), task("c", 5, 5)])
-        let acts = trace.steps.map { "\($0.second) \($0.act) \($0.task)" }
+        let batches = batches(of: trace, limit: 9)
         #expect(
-            acts == [
+            batches.joined().map { "\($0.second) \($0.act) \($0.task)" } == [
                 "1 acquire 0", "5 release 0", "5 acquire 1", "5 acquire 2", "5 releaseAtOnce 2",
                 "9 release 1",
             ]
         )
-        let batches = Trace.batches(trace.steps, limit: 1)
-        #expect(batches.map(\.count) == [1, 1, 1, 1, 1, 1])
-        #expect(Trace.batches(trace.steps, limit: 9).map(\.count) == [1, 1, 2, 1, 1])
-        #expect(Trace.batches([], limit: 9).isEmpty)
+        #expect(batches.map(\.count) == [1, 1, 2, 1, 1])
+        #expect(self.batches(of: trace, limit: 1).map(\.count) == [1, 1, 1, 1, 1, 1])
+        #expect(self.batches(of: Trace(nodes: [], tasks: []), limit: 9).isEmpty)
+    }
+
+    /// What happens when every task starts as it comes.
+    private func batches(of trace: Trace, limit: Int) -> [[ReplayStep]] {
+        var agenda = ReplayAgenda(trace)
+        var batches: [[ReplayStep]] = []
+        while let second = agenda.nextSecond {
+            let batch = agenda.takeBatch(limit: limit)
+            for step in batch where step.act == .acquire { agenda.start(step.task, at: second) }
+            batches.append(batch)
+        }
+        return batches
     }
 
     @Test

@@ -67,6 +67,17 @@ extension LedgerCore {
         }
     }
 
+    /// Decides a batch and goes on until nobody is left whose turn it may be; who waits, waits on.
+    ///
+    /// - Throws: why the ledger stopped; answers that were certain by then have come.
+    package func runUntilStill(_ batch: [Submission]) throws(LedgerFailure) {
+        run(batch)
+        while failure == nil, !deferred.isEmpty || waiting.hasMarked || waiting.isDue(at: now) {
+            run([])
+        }
+        if let failure { throw failure }
+    }
+
     /// Takes back everything that is due now.
     package func settle() throws(LedgerFailure) {
         while failure == nil {

@@ -136,6 +136,8 @@ struct WaitingRoom {
     var count: Int { byName.count }
     /// Whether somebody is to be looked at again.
     var hasMarked: Bool { !marked.isEmpty }
+    /// Whether the time of somebody is over at `now`.
+    func isDue(at now: LedgerTime) -> Bool { nextDeadline.map { $0 <= now } ?? false }
     /// When the next one gives up; nothing when nobody waits.
     var nextDeadline: LedgerTime? { deadlines.first?.key.time }
     /// Everybody, in order.

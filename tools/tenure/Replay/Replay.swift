@@ -25,6 +25,11 @@ struct ReplayOpenb: AsyncParsableCommand {
             a checkpoint after every so many operations and opening it again; exit code 65 when \
             the two do not end alike.
 
+            With --wait a task that does not fit waits, and runs from its grant for as long as \
+            in the trace. Then the answer has how long tasks waited, and the waste: the devices \
+            that were free while a task waited for one that it could not use, averaged over the \
+            time after the first tenth of the trace.
+
             With --experiment atc23 the tasks are placed as in Weng et al., "Beware of \
             Fragmentation" (USENIX ATC 2023), without a ledger: shuffled by a seed, drawn until \
             130 % of the devices are asked for, each once, none leaving. The answer is how much \
@@ -35,6 +40,8 @@ struct ReplayOpenb: AsyncParsableCommand {
               tenure replay openb --nodes nodes.csv --pods pods.csv
               tenure replay openb --nodes nodes.csv --pods pods.csv \\
                 --nodes-sample 0.25 --copies 4 --seed 7 --step 1m
+              tenure replay openb --nodes nodes.csv --pods pods.csv \\
+                --strategy fair-price --wait 1d
               tenure replay openb --nodes nodes.csv --pods pods.csv \\
                 --crash-every 500 --data /srv/replay --json
               tenure replay openb --nodes nodes.csv --pods pods.csv \\
@@ -70,6 +77,14 @@ struct ReplayOpenb: AsyncParsableCommand {
         transform: StrategyOption.parse
     )
     var strategy = Strategy.bestFit
+
+    @Option(
+        help: ArgumentHelp(
+            "Tasks that do not fit wait so long at most; they run as long as in the trace."
+        ),
+        transform: Durations.parse
+    )
+    var wait: UInt64?
 
     @Option(help: ArgumentHelp("Drop and reopen the ledger so often.", valueName: "operations"))
     var crashEvery: Int?
@@ -112,6 +127,11 @@ struct ReplayOpenb: AsyncParsableCommand {
                     + "since they last learnt is lost in a crash, and the two runs may differ"
             )
         }
+        if crashEvery != nil, wait != nil {
+            throw ValidationError(
+                "--crash-every and --wait exclude each other: these waits end with the ledger"
+            )
+        }
         if let cacheBytes, cacheBytes < 0 { throw ValidationError("--cache-bytes is at least 0") }
     }
 
@@ -131,7 +151,12 @@ struct ReplayOpenb: AsyncParsableCommand {
             throw error
         }
         directory.remove()
-        let report = ReplayReport(trace: trace, outcome: outcome, reference: reference)
+        let report = ReplayReport(
+            trace: trace,
+            outcome: outcome,
+            reference: reference,
+            isWaiting: wait != nil
+        )
         try Terminal.data(json ? [JSONText.of(report.document)] : report.lines)
         if report.isAlike == false {
             throw Failure(.damaged, "the run with crashes ended differently from the one without")
@@ -177,6 +202,7 @@ struct ReplayOpenb: AsyncParsableCommand {
             trace,
             at: path,
             strategy: strategy,
+            waitMilliseconds: wait,
             configuration: configuration
         )
         let outcome = try run.finish(crashEvery: crashEvery) { bar.show($0, of: $1) }

@@ -1,58 +1,9 @@
-// What a replay asks of the ledger, and when.
+// What a replay asks of the ledger.
 
 internal import TenureBase
 package import TenureModel
 
-/// One thing that happens to one task.
-package struct ReplayStep: Hashable, Comparable, Sendable {
-    /// At one second, what frees comes first; a task of no length is released after it came.
-    package enum Act: UInt8, Sendable {
-        case release
-        case acquire
-        case releaseAtOnce
-    }
-
-    /// In seconds of the trace.
-    package let second: UInt64
-    package let act: Act
-    /// Which task.
-    package let task: Int
-
-    /// Orders by time, then by act, then by task.
-    package static func < (left: ReplayStep, right: ReplayStep) -> Bool {
-        (left.second, left.act.rawValue, left.task) < (right.second, right.act.rawValue, right.task)
-    }
-}
-
 extension Trace {
-    /// Everything that happens, in the order in which it happens.
-    package var steps: [ReplayStep] {
-        var steps: [ReplayStep] = []
-        steps.reserveCapacity(tasks.count * 2)
-        for (index, task) in tasks.enumerated() {
-            let end: ReplayStep.Act = task.deleted > task.created ? .release : .releaseAtOnce
-            steps.append(ReplayStep(second: task.created, act: .acquire, task: index))
-            steps.append(ReplayStep(second: task.deleted, act: end, task: index))
-        }
-        return steps.sorted()
-    }
-
-    /// Steps that are one group of commits: the same second, the same act, at most `limit`.
-    package static func batches(_ steps: [ReplayStep], limit: Int) -> [ArraySlice<ReplayStep>] {
-        var batches: [ArraySlice<ReplayStep>] = []
-        var start = steps.startIndex
-        for index in steps.indices {
-            let first = steps[start]
-            let step = steps[index]
-            if step.second != first.second || step.act != first.act || index - start >= limit {
-                batches.append(steps[start..<index])
-                start = index
-            }
-        }
-        if start < steps.endIndex { batches.append(steps[start...]) }
-        return batches
-    }
-
     /// The pool of a replay.
     package static let pool = "openb"
 
@@ -103,7 +54,10 @@ extension Trace {
 
 extension TraceTask {
     /// The request for what the task used; its TTL ends a day after the task did.
-    package var request: AcquireRequest {
+    ///
+    /// One that waits, at most for so many milliseconds, tells how long it will run, to the second:
+    /// by such ends it is known what comes free when.
+    package func request(waitingMilliseconds wait: UInt64? = nil) -> AcquireRequest {
         let amounts = [(Kind.cpu, cpu), (.memory, memory), (.gpu, gpu)].filter { $0.1 > 0 }
         var request = AcquireRequest(
             pool: Trace.pool,
@@ -115,6 +69,10 @@ extension TraceTask {
             (deleted - created + 86_400) * 1000,
             Limits.millisecondsMax
         )
+        if wait != nil {
+            request.waitMilliseconds = wait
+            request.maxLifetimeMilliseconds = (deleted - created + 1) * 1000
+        }
         if !models.isEmpty, gpu > 0 { request.selector = [Label(name: "model", value: models)] }
         return request
     }

@@ -9,6 +9,9 @@ struct ReplayReport {
     /// The run without crashes, when there is one to compare with.
     let reference: ReplayOutcome?
 
+    /// Whether tasks waited where they did not fit.
+    let isWaiting: Bool
+
     /// Whether both runs decided alike and ended in the same state; nil with only one run.
     var isAlike: Bool? {
         reference.map { $0.decisions == outcome.decisions && $0.state == outcome.state }
@@ -24,6 +27,7 @@ struct ReplayReport {
             .init("refused", .count(refusedCount)),
             .init("refusals", .list(refusals)),
             .init("use", .list(use)),
+            .init("errors", .count(outcome.errors)),
             .init("operations", .count(outcome.operations)),
             .init("operationsPerSecond", Figures.rate(outcome.operations, in: outcome.elapsed)),
             .init("latencyMicroseconds", .list(latencies)),
@@ -33,6 +37,7 @@ struct ReplayReport {
             .init("stateDigest", .string(outcome.state)),
             .init("ledger", outcome.figures),
         ]
+        if isWaiting { fields += waits }
         if let isAlike {
             fields.append(.init("crashes", .count(outcome.crashes)))
             fields.append(.init("sameAsWithoutCrashes", .bool(isAlike)))
@@ -72,6 +77,25 @@ struct ReplayReport {
                 ])
             }
         }
+    }
+
+    /// How long tasks waited, in seconds of the trace, and what was idle meanwhile.
+    private var waits: [Document.Field] {
+        let waited = outcome.waited.sorted()
+        let part = { (percent: Int) -> Document in
+            waited.isEmpty ? .null : .count(waited[(waited.count - 1) * percent / 100])
+        }
+        let devices = trace.capacities.first { $0.kind == .gpu }?.amount ?? 0
+        return [
+            .init("grantedAfterWaiting", .count(outcome.grantedAfterWaiting)),
+            .init("waitedSecondsP50", part(50)),
+            .init("waitedSecondsP99", part(99)),
+            .init("waitedSecondsLongest", part(100)),
+            .init(
+                "wasteGPUPercent",
+                .string(Figures.percent(outcome.idle.mean, of: Double(devices)))
+            ),
+        ]
     }
 
     private var use: [Document] {

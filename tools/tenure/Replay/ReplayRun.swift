@@ -1,113 +1,26 @@
-// Runs a trace through a ledger in this process, in virtual time, and counts what came of it.
+// Runs a trace through a ledger in this process, in virtual time.
 //
 // One batch is what happens at one second, and one group of commits. The digest of the decisions
-// is over who got what where, in the order of the trace: two runs that decide alike have the same
-// one, whatever lies between them.
+// is over who got what where, in the order in which it was decided: two runs that decide alike have
+// the same one, whatever lies between them.
 
+internal import Synchronization
 package import Tenure
 package import TenureModel
 
-/// What one run did.
-package struct ReplayOutcome: Sendable {
-    /// Requests that were granted.
-    package var granted = 0
-    /// Requests that were refused, by code: how many, and the first sentence of each.
-    package var refused: [RefusalCode: (count: Int, first: String)] = [:]
-    /// Leases that were released.
-    package var released = 0
-    /// How often the ledger was dropped and opened again.
-    package var crashes = 0
-    /// The time spent in the ledger, without opening it.
-    package var elapsed = Duration.zero
-    /// What a request waited for its answer.
-    package var acquires = Latencies()
-    /// What a release waited for its answer.
-    package var releases = Latencies()
-    /// The use of each kind over the trace.
-    package var use = UseOverTime()
-    /// Of who got what where.
-    package var decisions = DecisionDigest()
-    /// Of the ledger at the end.
-    package var state = ""
-    /// What the ledger says of itself at the end.
-    package var figures = Document.null
-    /// Bytes of records written.
-    package var logBytes: UInt64 = 0
+/// Keeps the answers that have come, in the order in which they were decided.
+private final class AnswerQueue: AnswerSink {
+    private let answers = Mutex<[Delivery]>([])
 
-    /// Everything that was asked of the ledger.
-    package var operations: Int {
-        granted + released + refused.values.reduce(0) { $0 + $1.count }
+    func deliver(_ deliveries: [Delivery]) {
+        answers.withLock { $0 += deliveries }
     }
-}
 
-/// Amounts by kind, as they change over time.
-package struct UseOverTime: Sendable {
-    private var second: UInt64?
-    private var first: UInt64 = 0
-    private var current: [Kind: UInt64] = [:]
-    private var peaks: [Kind: UInt64] = [:]
-    private var integrals: [Kind: Double] = [:]
-
-    /// Nothing is used.
-    package init() {}
-
-    /// The time has come to `second`; it never goes back.
-    package mutating func advance(to second: UInt64) {
-        if let before = self.second {
-            for (kind, amount) in current {
-                integrals[kind, default: 0] += Double(amount) * Double(second - before)
-            }
-        } else {
-            first = second
+    func takeAll() -> [Delivery] {
+        answers.withLock { answers in
+            defer { answers = [] }
+            return answers
         }
-        self.second = second
-    }
-
-    /// A lease took these.
-    package mutating func take(_ placements: [PlacementView]) {
-        for placement in placements {
-            let now = current[placement.kind, default: 0] + placement.amount
-            current[placement.kind] = now
-            peaks[placement.kind] = max(peaks[placement.kind, default: 0], now)
-        }
-    }
-
-    /// A lease gave these back.
-    package mutating func give(_ placements: [PlacementView]) {
-        for placement in placements { current[placement.kind, default: 0] -= placement.amount }
-    }
-
-    /// The most that was used at once.
-    package func peak(_ kind: Kind) -> UInt64 { peaks[kind] ?? 0 }
-
-    /// The use averaged over time.
-    package func mean(_ kind: Kind) -> Double {
-        guard let second, second > first else { return Double(current[kind] ?? 0) }
-        return (integrals[kind] ?? 0) / Double(second - first)
-    }
-}
-
-/// FNV-1a over decisions; finds differences, withstands no forger.
-package struct DecisionDigest: Hashable, Sendable {
-    private var state: UInt64 = 0xcbf2_9ce4_8422_2325
-
-    /// The digest of nothing.
-    package init() {}
-
-    /// One more decision.
-    package mutating func add(_ decision: String) {
-        for byte in decision.utf8 { step(byte) }
-        step(0)
-    }
-
-    private mutating func step(_ byte: UInt8) {
-        state = (state ^ UInt64(byte)) &* 0x0000_0100_0000_01b3
-    }
-
-    /// Sixteen hexadecimal digits.
-    package var text: String {
-        let digits = String(state, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
     }
 }
 
@@ -116,31 +29,55 @@ package final class ReplayRun {
     private let trace: Trace
     private let path: String
     private let configuration: LedgerConfiguration
+    private let waitMilliseconds: UInt64?
     private let clock = VirtualClock()
+    private let answers = AnswerQueue()
+    private let devices: UInt64
+    private let warmUntil: UInt64
+    private var agenda: ReplayAgenda
     private var core: LedgerCore?
-    private var nanoseconds: UInt64 = 0
+    private var second: UInt64
     private var held: [Int: (reference: LeaseReference, placements: [PlacementView])] = [:]
+    /// Tasks that wait, and those of them that want devices.
+    private var waiting: Set<Int> = []
+    private var waitingForDevices = 0
     private var outcome = ReplayOutcome()
 
     /// The most commands of one group of commits.
     private static let batchLimit = 256
+    /// The part of the trace's time that fills the cluster and is not averaged over: a tenth.
+    private static let warmUpDivisor: UInt64 = 10
 
     /// Creates the ledger at `path` and declares the cluster in it.
+    ///
+    /// With `waitMilliseconds`, what does not fit waits so long at most.
     package init(
         _ trace: Trace,
         at path: String,
         strategy: Strategy,
+        waitMilliseconds: UInt64? = nil,
         configuration: LedgerConfiguration = LedgerConfiguration()
     ) throws {
         self.trace = trace
         self.path = path
         self.configuration = configuration
-        core = try ReplayRun.open(path, configuration, clock)
+        self.waitMilliseconds = waitMilliseconds
+        let span = trace.span
+        second = span.start
+        warmUntil = span.start + (span.end - span.start) / ReplayRun.warmUpDivisor
+        devices = trace.capacities.first { $0.kind == .gpu }?.amount ?? 0
+        agenda = ReplayAgenda(trace)
+        let core = try ReplayRun.open(path, configuration, clock)
+        self.core = core
         let commands = trace.declarations(strategy: strategy)
         for start in stride(from: 0, to: commands.count, by: ReplayRun.batchLimit) {
             let batch = commands[start..<min(start + ReplayRun.batchLimit, commands.count)]
-            for answer in try process(batch.map { ($0, Caller.embedder) }) {
-                if case .refused(let refusal) = answer { throw refusal }
+            do {
+                for answer in try core.process(batch.map { ($0, Caller.embedder) }) {
+                    if case .refused(let refusal) = answer { throw refusal }
+                }
+            } catch let error as LedgerFailure {
+                throw Failure(code: error.exitCode, error.sentence)
             }
         }
     }
@@ -163,11 +100,19 @@ package final class ReplayRun {
         }
     }
 
-    /// The trace's time becomes the ledger's.
-    private func moveClock(toSecond second: UInt64) {
-        let now = (second - trace.span.start) * 1_000_000_000
-        clock.advance(byNanoseconds: now - nanoseconds)
-        nanoseconds = now
+    /// The trace's time becomes the ledger's; it never goes back.
+    private func move(to next: UInt64) {
+        let from = max(second, warmUntil)
+        if next > from {
+            outcome.idle.add(
+                free: devices - min(outcome.use.now(.gpu), devices),
+                isWanted: waitingForDevices > 0,
+                seconds: next - from
+            )
+        }
+        clock.advance(byNanoseconds: (next - second) * 1_000_000_000)
+        second = next
+        outcome.use.advance(to: next)
     }
 
     /// Drops the ledger without a checkpoint and opens it again.
@@ -185,36 +130,28 @@ package final class ReplayRun {
         return UInt64(max(bytes, 0))
     }
 
-    private func process(_ commands: [(Command, Caller)]) throws -> [Answer] {
-        do {
-            guard let core else { return [] }
-            return try core.process(commands)
-        } catch {
-            throw Failure(code: error.exitCode, error.sentence)
-        }
-    }
-
     /// Runs all of it; with `crashEvery`, drops the ledger after every so many operations.
+    ///
+    /// Calls `progress` with how many tasks have arrived, and of how many.
     package func finish(
         crashEvery: Int?,
         progress: (Int, Int) -> Void
     ) throws -> ReplayOutcome {
-        let steps = trace.steps
-        var done = 0
+        var arrived = 0
         var untilCrash = crashEvery ?? .max
-        for batch in Trace.batches(steps, limit: ReplayRun.batchLimit) {
-            guard let first = batch.first else { continue }
-            moveClock(toSecond: first.second)
-            outcome.use.advance(to: first.second)
+        while let next = agenda.nextSecond {
+            move(to: next)
+            let batch = agenda.takeBatch(limit: ReplayRun.batchLimit)
             try run(batch)
-            done += batch.count
-            progress(done, steps.count)
+            if batch.first?.act == .acquire { arrived += batch.count }
+            progress(arrived, trace.tasks.count)
             untilCrash -= batch.count
-            if let crashEvery, untilCrash <= 0, done < steps.count {
+            if let crashEvery, untilCrash <= 0, agenda.nextSecond != nil {
                 try crash()
                 untilCrash = crashEvery
             }
         }
+        try letWaitsEnd()
         guard let core else { return outcome }
         outcome.state = try core.contentDigest()
         outcome.figures = core.figures()
@@ -223,51 +160,101 @@ package final class ReplayRun {
         return outcome
     }
 
-    private func run(_ batch: ArraySlice<ReplayStep>) throws {
-        // A task that was refused has nothing to release.
-        let asked = batch.filter { $0.act == .acquire || held[$0.task] != nil }
-        let commands = asked.map { step -> (Command, Caller) in
-            if let lease = held[step.task], step.act != .acquire {
-                return (.release(lease.reference, parts: nil), .embedder)
-            }
-            return (.acquire(trace.tasks[step.task].request), .embedder)
-        }
-        guard !commands.isEmpty else { return }
-        let watch = ContinuousClock()
-        let began = watch.now
-        let answers = try process(commands)
-        let took = watch.now - began
-        outcome.elapsed += took
-        for (step, answer) in zip(asked, answers) {
-            try settle(step, answer)
-            if step.act == .acquire {
-                outcome.acquires.record(took)
-            } else {
-                outcome.releases.record(took)
-            }
+    /// Who still waits when everything has ended can never be granted.
+    private func letWaitsEnd() throws {
+        guard !waiting.isEmpty, let waitMilliseconds else { return }
+        clock.advance(byNanoseconds: (waitMilliseconds + 1) * 1_000_000)
+        _ = try decide([])
+        guard waiting.isEmpty else {
+            throw Failure(.damaged, "\(waiting.count) tasks wait past their time")
         }
     }
 
-    private func settle(_ step: ReplayStep, _ answer: Answer) throws {
+    private func run(_ batch: [ReplayStep]) throws {
+        let submissions = batch.compactMap { step -> Submission? in
+            let command: Command
+            if step.act == .acquire {
+                let request = trace.tasks[step.task].request(waitingMilliseconds: waitMilliseconds)
+                command = .acquire(request)
+            } else {
+                guard let lease = held[step.task] else { return nil }
+                command = .release(lease.reference, parts: nil)
+            }
+            return Submission(
+                command: command,
+                caller: .embedder,
+                ticket: UInt64(step.task),
+                sink: answers
+            )
+        }
+        let isAcquiring = batch.first?.act == .acquire
+        if isAcquiring {
+            for step in batch { wait(step.task) }
+        }
+        let took = try decide(submissions)
+        let answered = batch.count { !isAcquiring || !waiting.contains($0.task) }
+        if isAcquiring {
+            outcome.acquires.record(took, count: answered)
+        } else {
+            outcome.releases.record(took, count: answered)
+        }
+    }
+
+    /// Decides a batch and takes in the answers, those of waits included; tells how long it took.
+    private func decide(_ submissions: [Submission]) throws -> Duration {
+        guard let core else { return .zero }
+        let watch = ContinuousClock()
+        let began = watch.now
+        do {
+            try core.runUntilStill(submissions)
+        } catch {
+            throw Failure(code: error.exitCode, error.sentence)
+        }
+        let took = watch.now - began
+        outcome.elapsed += took
+        for delivery in answers.takeAll() {
+            try settle(Int(delivery.ticket), delivery.answer)
+        }
+        return took
+    }
+
+    private func wait(_ task: Int) {
+        waiting.insert(task)
+        if trace.tasks[task].gpu > 0 { waitingForDevices += 1 }
+    }
+
+    private func endWait(_ task: Int) -> Bool {
+        guard waiting.remove(task) != nil else { return false }
+        if trace.tasks[task].gpu > 0 { waitingForDevices -= 1 }
+        return true
+    }
+
+    private func settle(_ task: Int, _ answer: Answer) throws {
+        let isArrival = endWait(task)
         switch answer {
         case .grant(let grant):
             let reference = LeaseReference(lease: grant.lease, token: grant.token)
-            held[step.task] = (reference, grant.placements)
+            held[task] = (reference, grant.placements)
+            agenda.start(task, at: second)
             outcome.granted += 1
+            if second > trace.tasks[task].created {
+                outcome.grantedAfterWaiting += 1
+                outcome.waited.append(second - trace.tasks[task].created)
+            }
             outcome.use.take(grant.placements)
             let places = grant.placements.map { "\($0.resource)=\($0.amount)" }
-            outcome.decisions.add("\(step.task) " + places.joined(separator: ","))
+            outcome.decisions.add("\(task) " + places.joined(separator: ","))
         case .ended:
-            guard let lease = held.removeValue(forKey: step.task) else { break }
+            guard let lease = held.removeValue(forKey: task) else { break }
             outcome.released += 1
             outcome.use.give(lease.placements)
-            outcome.decisions.add("\(step.task) released")
-        case .refused(let refusal) where step.act == .acquire:
+            outcome.decisions.add("\(task) released")
+        case .refused(let refusal) where isArrival:
             let before = outcome.refused[refusal.code]
             outcome.refused[refusal.code] = (
                 (before?.count ?? 0) + 1, before?.first ?? refusal.message
             )
-            outcome.decisions.add("\(step.task) \(refusal.code.rawValue)")
+            outcome.decisions.add("\(task) \(refusal.code.rawValue)")
         case .refused(let refusal):
             throw refusal
         default:
