@@ -130,22 +130,15 @@ extension CommandParser {
         _ arguments: RequestArguments,
         at place: Int
     ) throws(Refusal) -> PoolSetting {
-        if key == "strategy" { return .strategy(try strategy(try arguments.text(place))) }
+        guard let number = PoolNumber(rawValue: key) else {
+            return .strategy(try strategy(try arguments.text(place)))
+        }
         guard let value = arguments.unsigned(place), value <= Limits.millisecondsMax else {
             throw Grammar.fault(
                 "the pool setting \(key) \(arguments.quoted(place)) is not a whole number "
                     + "from 0 to \(Limits.millisecondsMax)"
             )
         }
-        switch key {
-        case "ttlDefault": return .ttlDefault(value)
-        case "ttlMin": return .ttlMin(value)
-        case "ttlMax": return .ttlMax(value)
-        case "maxLifetime": return .maxLifetime(value)
-        case "lockDelay": return .lockDelay(value)
-        case "restartGrace": return .restartGrace(value)
-        case "tier": return .tier(value)
-        default: throw unsupported("the pool setting \(key)")
-        }
+        return .number(number, value)
     }
 }

@@ -122,13 +122,7 @@ package enum CommandWriter {
     private static func words(_ setting: PoolSetting) -> [String] {
         switch setting {
         case .strategy(let value): ["strategy", value.rawValue]
-        case .ttlDefault(let value): ["ttlDefault", "\(value)"]
-        case .ttlMin(let value): ["ttlMin", "\(value)"]
-        case .ttlMax(let value): ["ttlMax", "\(value)"]
-        case .maxLifetime(let value): ["maxLifetime", "\(value)"]
-        case .lockDelay(let value): ["lockDelay", "\(value)"]
-        case .restartGrace(let value): ["restartGrace", "\(value)"]
-        case .tier(let value): ["tier", "\(value)"]
+        case .number(let number, let value): [number.rawValue, "\(value)"]
         }
     }
 

@@ -1,23 +1,75 @@
 // The settings of a pool: every key has a type and a default.
 
+/// A setting of a pool that is a whole number.
+///
+/// To add one: a case here with its `path` and `isDuration`, the property with its default in
+/// `PoolSettings`, and the next code in the table of stored settings (FieldCoding.swift).
+public enum PoolNumber: String, CaseIterable, Sendable {
+    /// The TTL of a lease whose request states none, in milliseconds.
+    case ttlDefault
+    /// The shortest TTL that may be asked for, in milliseconds.
+    case ttlMin
+    /// The longest TTL that may be asked for, in milliseconds.
+    case ttlMax
+    /// The longest life of a lease, renewals included, in milliseconds; 0 for none.
+    case maxLifetime
+    /// How long what holds devices stays quarantined after an unclean end, in milliseconds.
+    case lockDelay
+    /// The longest grace after a gap, in milliseconds.
+    case restartGrace
+    /// A rank among pools; lower is asked first.
+    case tier
+
+    /// Where the value is.
+    package var path: WritableKeyPath<PoolSettings, UInt64> {
+        switch self {
+        case .ttlDefault: \.ttlDefault
+        case .ttlMin: \.ttlMin
+        case .ttlMax: \.ttlMax
+        case .maxLifetime: \.maxLifetime
+        case .lockDelay: \.lockDelay
+        case .restartGrace: \.restartGrace
+        case .tier: \.tier
+        }
+    }
+
+    /// Whether it is in milliseconds.
+    package var isDuration: Bool {
+        switch self {
+        case .tier: false
+        case .ttlDefault, .ttlMin, .ttlMax, .maxLifetime, .lockDelay, .restartGrace: true
+        }
+    }
+
+    /// The largest value: for most as long as anything may last.
+    package var ceiling: UInt64 {
+        self == .restartGrace ? PoolSettings.restartGraceMax : Limits.millisecondsMax
+    }
+}
+
 /// One setting of a pool.
 public enum PoolSetting: Hashable, Sendable {
     /// Which places are looked at first.
     case strategy(Strategy)
+    /// A setting that is a whole number.
+    case number(PoolNumber, UInt64)
+
     /// The TTL of a lease whose request states none, in milliseconds.
-    case ttlDefault(UInt64)
+    public static func ttlDefault(_ value: UInt64) -> PoolSetting { .number(.ttlDefault, value) }
     /// The shortest TTL that may be asked for, in milliseconds.
-    case ttlMin(UInt64)
+    public static func ttlMin(_ value: UInt64) -> PoolSetting { .number(.ttlMin, value) }
     /// The longest TTL that may be asked for, in milliseconds.
-    case ttlMax(UInt64)
+    public static func ttlMax(_ value: UInt64) -> PoolSetting { .number(.ttlMax, value) }
     /// The longest life of a lease, renewals included, in milliseconds; 0 for none.
-    case maxLifetime(UInt64)
+    public static func maxLifetime(_ value: UInt64) -> PoolSetting { .number(.maxLifetime, value) }
     /// How long what holds devices stays quarantined after an unclean end, in milliseconds.
-    case lockDelay(UInt64)
+    public static func lockDelay(_ value: UInt64) -> PoolSetting { .number(.lockDelay, value) }
     /// The longest grace after a gap, in milliseconds.
-    case restartGrace(UInt64)
+    public static func restartGrace(_ value: UInt64) -> PoolSetting {
+        .number(.restartGrace, value)
+    }
     /// A rank among pools; lower is asked first.
-    case tier(UInt64)
+    public static func tier(_ value: UInt64) -> PoolSetting { .number(.tier, value) }
 }
 
 /// All settings of a pool.
@@ -43,25 +95,22 @@ public struct PoolSettings: Hashable, Sendable {
     public init() {}
 
     /// The names of all keys in the order in which they are shown.
-    public static let keys = [
-        "strategy", "ttlDefault", "ttlMin", "ttlMax", "maxLifetime", "lockDelay", "restartGrace",
-        "tier",
-    ]
+    public static let keys = ["strategy"] + PoolNumber.allCases.map(\.rawValue)
 
     /// The longest grace that a pool may give, in milliseconds: one hour.
     package static let restartGraceMax: UInt64 = 3_600_000
+
+    /// A setting that is a whole number.
+    package subscript(number: PoolNumber) -> UInt64 {
+        get { self[keyPath: number.path] }
+        set { self[keyPath: number.path] = newValue }
+    }
 
     /// Changes one setting.
     package mutating func set(_ setting: PoolSetting) {
         switch setting {
         case .strategy(let value): strategy = value
-        case .ttlDefault(let value): ttlDefault = value
-        case .ttlMin(let value): ttlMin = value
-        case .ttlMax(let value): ttlMax = value
-        case .maxLifetime(let value): maxLifetime = value
-        case .lockDelay(let value): lockDelay = value
-        case .restartGrace(let value): restartGrace = value
-        case .tier(let value): tier = value
+        case .number(let number, let value): self[number] = value
         }
     }
 
@@ -70,28 +119,17 @@ public struct PoolSettings: Hashable, Sendable {
         if ttlMin == 0 { return "ttlMin must be at least 1 ms" }
         if ttlMin > ttlDefault { return "ttlMin \(ttlMin) ms is above ttlDefault \(ttlDefault) ms" }
         if ttlDefault > ttlMax { return "ttlDefault \(ttlDefault) ms is above ttlMax \(ttlMax) ms" }
-        if ttlMax > Limits.millisecondsMax { return "ttlMax is above \(Limits.millisecondsMax) ms" }
-        if maxLifetime > Limits.millisecondsMax {
-            return "maxLifetime is above \(Limits.millisecondsMax) ms"
-        }
-        if lockDelay > Limits.millisecondsMax {
-            return "lockDelay is above \(Limits.millisecondsMax) ms"
-        }
-        if restartGrace > Self.restartGraceMax {
-            return "restartGrace is above \(Self.restartGraceMax) ms"
+        for number in PoolNumber.allCases where self[number] > number.ceiling {
+            return "\(number.rawValue) is above \(number.ceiling)"
+                + (number.isDuration ? " ms" : "")
         }
         return nil
     }
 
     /// The settings as fields.
     package var fields: [Document.Field] {
-        [
-            .init("strategy", .string(strategy.rawValue)),
-            .init("ttlDefault", .count(ttlDefault)), .init("ttlMin", .count(ttlMin)),
-            .init("ttlMax", .count(ttlMax)), .init("maxLifetime", .count(maxLifetime)),
-            .init("lockDelay", .count(lockDelay)), .init("restartGrace", .count(restartGrace)),
-            .init("tier", .count(tier)),
-        ]
+        [.init("strategy", .string(strategy.rawValue))]
+            + PoolNumber.allCases.map { .init($0.rawValue, .count(self[$0])) }
     }
 }
 

@@ -54,7 +54,9 @@ extension ByteReader {
             return .epochRaised(to: epoch, reason: try readString())
         case .poolSet:
             let name = try readString()
-            return .poolSet(Pool(name: name, settings: try settings()))
+            var settings = try settings()
+            try furtherSettings(&settings)
+            return .poolSet(Pool(name: name, settings: settings))
         case .poolDeleted: return .poolDeleted(name: try readString())
         case .policyLearnt:
             let pool = try readString()

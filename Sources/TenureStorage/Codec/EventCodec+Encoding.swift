@@ -70,6 +70,7 @@ extension FieldWriter {
         case .poolSet(let pool):
             text(pool.name)
             settings(pool.settings)
+            furtherSettings(pool.settings)
         case .poolDeleted(let name): text(name)
         case .policyLearnt(let pool, let learnt):
             text(pool)

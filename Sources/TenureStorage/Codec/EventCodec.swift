@@ -10,6 +10,8 @@
 //                          · version text · estimate u8
 //     2  grace             from u64 · end u64 · ms u64 · count · each: pool text · ms u64
 //     3  pool set          name text · strategy u8 · 7 settings u64, in the order of their keys
+//                          · further settings: count u8 · each: key u8 · value u64; absent when
+//                          all are their defaults
 //     4  pool deleted      name text
 //     5  resource set      id u32 · name text · pool text · kind text · capacity u64
 //                          · node optional text · labels optional · cost optional u64

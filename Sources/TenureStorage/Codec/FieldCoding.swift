@@ -80,15 +80,21 @@ extension FieldWriter {
         }
     }
 
+    /// The strategy and the numbers that every pool set has.
     mutating func settings(_ settings: PoolSettings) {
         u8(settings.strategy.code)
-        u64(settings.ttlDefault)
-        u64(settings.ttlMin)
-        u64(settings.ttlMax)
-        u64(settings.maxLifetime)
-        u64(settings.lockDelay)
-        u64(settings.restartGrace)
-        u64(settings.tier)
+        for number in PoolNumber.always { u64(settings[number]) }
+    }
+
+    /// The other numbers, where one is not its default; nothing when all are.
+    mutating func furtherSettings(_ settings: PoolSettings) {
+        let changed = PoolNumber.further.filter { settings[$0] != PoolSettings()[$0] }
+        guard !changed.isEmpty else { return }
+        u8(UInt8(changed.count))
+        for number in changed {
+            u8(number.code)
+            u64(settings[number])
+        }
     }
 }
 
@@ -203,14 +209,29 @@ extension ByteReader {
     mutating func settings() throws(DecodeError) -> PoolSettings {
         var settings = PoolSettings()
         settings.strategy = try coded(Strategy.init(code:), "strategy")
-        settings.ttlDefault = try read()
-        settings.ttlMin = try read()
-        settings.ttlMax = try read()
-        settings.maxLifetime = try read()
-        settings.lockDelay = try read()
-        settings.restartGrace = try read()
-        settings.tier = try read()
+        for number in PoolNumber.always { settings[number] = try read() }
         return settings
+    }
+
+    /// Reads the settings behind the last field, if there are any.
+    ///
+    /// Refuses what would be written otherwise than it was read: defaults, and another order.
+    mutating func furtherSettings(_ settings: inout PoolSettings) throws(DecodeError) {
+        guard remaining > 0 else { return }
+        let tail = offset
+        let count: UInt8 = try read()
+        guard count > 0 else { throw .trailing(offset: tail) }
+        var rest = PoolNumber.further[...]
+        for _ in 0..<count {
+            let start = offset
+            let number = try coded(PoolNumber.init(code:), "pool setting")
+            let value: UInt64 = try read()
+            guard let index = rest.firstIndex(of: number), value != settings[number] else {
+                throw .invalid(offset: start, field: "pool setting")
+            }
+            rest = rest[(index + 1)...]
+            settings[number] = value
+        }
     }
 
     /// Reads a u8 that `make` turns into a case.
@@ -246,6 +267,34 @@ extension Strategy {
     }
 
     init?(code: UInt8) {
+        guard let found = Self.allCases.first(where: { $0.code == code }) else { return nil }
+        self = found
+    }
+}
+
+extension PoolNumber {
+    /// What every record has, in this order.
+    fileprivate static let always: [PoolNumber] = [
+        .ttlDefault, .ttlMin, .ttlMax, .maxLifetime, .lockDelay, .restartGrace, .tier,
+    ]
+
+    /// What records have where it is not the default.
+    fileprivate static let further = allCases.filter { !always.contains($0) }
+
+    /// The number in events and rows.
+    fileprivate var code: UInt8 {
+        switch self {
+        case .ttlDefault: 1
+        case .ttlMin: 2
+        case .ttlMax: 3
+        case .maxLifetime: 4
+        case .lockDelay: 5
+        case .restartGrace: 6
+        case .tier: 7
+        }
+    }
+
+    fileprivate init?(code: UInt8) {
         guard let found = Self.allCases.first(where: { $0.code == code }) else { return nil }
         self = found
     }

@@ -3,6 +3,7 @@
 //   table         key                                  payload
 //   pools         name                                 strategy u8 · 7 settings u64
 //                                                      · policy optional (PolicyCoding.swift)
+//                                                      · further settings, as in event 3
 //   resources     id u32                               name text · pool text · kind text
 //                                                      · node optional text · capacity u64 · labels
 //                                                      · cost u64 · state u8 · detected u8
@@ -104,14 +105,16 @@ extension Pool: StorableRow {
         writer.settings(settings)
         writer.bool(policy != nil)
         if let policy { writer.policy(policy) }
+        writer.furtherSettings(settings)
     }
 
     package static func read(
         _ key: String,
         from reader: inout ByteReader
     ) throws(DecodeError) -> Pool {
-        let settings = try reader.settings()
+        var settings = try reader.settings()
         let policy = try reader.bool() ? try reader.policy() : nil
+        try reader.furtherSettings(&settings)
         return Pool(name: key, settings: settings, policy: policy)
     }
 }

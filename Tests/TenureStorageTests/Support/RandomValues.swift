@@ -76,13 +76,7 @@ struct RandomValues {
     mutating func poolSettings() -> PoolSettings {
         var settings = PoolSettings()
         settings.strategy = pick(Strategy.allCases)
-        settings.ttlDefault = u64()
-        settings.ttlMin = u64()
-        settings.ttlMax = u64()
-        settings.maxLifetime = u64()
-        settings.lockDelay = u64()
-        settings.restartGrace = u64()
-        settings.tier = u64()
+        for number in PoolNumber.allCases { settings[number] = u64() }
         return settings
     }
 

@@ -37,9 +37,9 @@ struct PoolSet: LedgerVerb {
     )
 
     /// Keys whose value is a time.
-    private static let durations: Set<String> = [
-        "ttldefault", "ttlmin", "ttlmax", "maxlifetime", "lockdelay", "restartgrace",
-    ]
+    private static let durations = Set(
+        PoolNumber.allCases.filter(\.isDuration).map { $0.rawValue.lowercased() }
+    )
 
     @Argument(help: "Name of the pool.")
     var name: String

@@ -143,8 +143,7 @@ package enum Rendering {
 
     private static let passingFields: Set<String> = ["ttl", "age"]
 
-    private static let durationFields: Set<String> = [
-        "hold", "ttlDefault", "ttlMin", "ttlMax", "maxLifetime", "lockDelay",
-        "restartGrace",
-    ]
+    private static let durationFields = Set(
+        ["hold"] + PoolNumber.allCases.filter(\.isDuration).map(\.rawValue)
+    )
 }
