@@ -61,7 +61,7 @@ package final class Environment: @unchecked Sendable {
     private static let nextSerial = Atomic<UInt64>(1)
 
     /// How many named tables there can be, the one that numbers commits included.
-    private static let tableLimit: UInt32 = 16
+    private static let tableLimit: UInt32 = 32
     /// How many readers there can be: cache misses, the scrub, a copy.
     private static let readerLimit: UInt32 = 32
 

@@ -40,6 +40,8 @@ public enum Limits {
     /// How long a session lives on whose process can not be seen any more and that has no TTL, in
     /// milliseconds, from then on and from every keep-alive: as long as the usual grace.
     public static let unseenProcessMilliseconds: UInt64 = 10_000
+    /// The most leases that are looked at to make room for one request: some milliseconds.
+    public static let preemptionCandidates = 256
     /// The most items of one page of a list.
     public static let pageItems = 1_000
     /// The most rows that one page of a filtered list looks at.

@@ -23,6 +23,7 @@ struct StoreContent: Equatable {
     var usage: [String: Stored<TenantUsage>] = [:]
     var due: [DueKey: Stored<DueEntry>] = [:]
     var members: [MemberKey: Stored<MemberKey>] = [:]
+    var preemptible: [PreemptibleKey: Stored<PreemptibleKey>] = [:]
 
     /// Takes the changes of one checkpoint.
     mutating func write(_ changes: FrozenChanges) {
@@ -36,6 +37,7 @@ struct StoreContent: Equatable {
         usage.write(changes.usage)
         due.write(changes.due)
         members.write(changes.members)
+        preemptible.write(changes.preemptible)
     }
 
     /// What a ledger reads once when it opens.
@@ -57,6 +59,7 @@ struct StoreContent: Equatable {
             ("storedAnswers", storedAnswers == other.storedAnswers),
             ("usage", usage == other.usage), ("due", due == other.due),
             ("members", members == other.members),
+            ("preemptible", preemptible == other.preemptible),
         ]
         return verdicts.filter { !$0.1 }.map(\.0)
     }
@@ -108,6 +111,17 @@ final class MemoryRows: RowSource {
             key.session == session && (lease.map { key.lease > $0 } ?? true)
         }
         return Array(all.map(\.lease).sorted().prefix(limit))
+    }
+
+    func preemptible(
+        in pool: String,
+        after key: PreemptibleKey?,
+        limit: Int
+    ) throws(RowFault) -> [PreemptibleKey] {
+        let all = content.preemptible.keys.filter { other in
+            other.pool == pool && (key.map { other > $0 } ?? true)
+        }
+        return Array(all.sorted().prefix(limit))
     }
 
     func leases(after id: LeaseID?, limit: Int) throws(RowFault) -> [Lease] {

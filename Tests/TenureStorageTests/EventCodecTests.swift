@@ -32,6 +32,11 @@ struct EventCodecTests {
             var cut = Array(first[..<count])
             let length = UInt32(count - 6)
             for index in 0..<4 { cut[2 + index] = UInt8(truncatingIfNeeded: length >> (8 * index)) }
+            // Without its last part, where that may be absent, it is another event.
+            if let other = try? EventCodec.decode(cut) {
+                #expect(EventCodec.encode(other.events) == cut)
+                continue
+            }
             #expect(throws: DecodeError.self) { try EventCodec.decode(cut) }
         }
     }

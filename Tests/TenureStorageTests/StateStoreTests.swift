@@ -177,6 +177,13 @@ func expectRows(_ source: any RowSource, of model: ModelState) throws {
             let rest = try source.members(of: id, after: first, limit: 2)
             #expect(rest == Array(members.dropFirst().prefix(2)))
         }
+        let pool = "pool-\(session)"
+        let giving = rows.preemptible.keys.filter { $0.pool == pool }.sorted()
+        #expect(try source.preemptible(in: pool, after: nil, limit: .max) == giving)
+        if let first = giving.first {
+            let rest = try source.preemptible(in: pool, after: first, limit: 2)
+            #expect(rest == Array(giving.dropFirst().prefix(2)))
+        }
     }
 }
 

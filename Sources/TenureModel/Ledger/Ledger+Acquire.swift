@@ -52,16 +52,40 @@ extension LedgerState {
             if let infeasible = infeasible(request) {
                 return refuseForGood(request, infeasible, body: body, now: now)
             }
-            return Decision(.refused(exhaustion(of: request)))
+            guard let preemption = try preemption(for: request, now: now) else {
+                return Decision(.refused(exhaustion(of: request)))
+            }
+            return try grant(request, terms, preemption, body: body, caller: caller, now: now)
         }
-        guard placer.placements.count <= Limits.partsPerLease else {
+        return try grant(
+            request,
+            terms,
+            placer.placements,
+            why: why,
+            body: body,
+            caller: caller,
+            now: now
+        )
+    }
+
+    /// A lease, reservation or plan at these placements.
+    mutating func grant(
+        _ request: AcquireRequest,
+        _ terms: Terms,
+        _ placements: [Placement],
+        why: GrantReason,
+        body: [UInt8],
+        caller: Caller,
+        now: LedgerTime
+    ) throws(RowFault) -> Decision {
+        guard placements.count <= Limits.partsPerLease else {
             return Decision(
                 refused: .malformed,
-                "the request needs \(placer.placements.count) parts, above the limit of "
+                "the request needs \(placements.count) parts, above the limit of "
                     + "\(Limits.partsPerLease); ask for it in smaller requests"
             )
         }
-        let lease = newLease(request, terms, placer.placements, caller: caller, now: now)
+        let lease = newLease(request, terms, placements, caller: caller, now: now)
         var answer = Grant(
             status: lease.state == .held ? .granted : .reserved,
             lease: lease.id,

@@ -38,6 +38,7 @@ extension LedgerState {
         case .released(let id): try end(id)
         case .reclaimed(let leases, _, _):
             for reclaimed in leases { try applyReclaim(reclaimed) }
+        case .preempted(let ids, let until, _): try applyNotice(ids, until)
         case .quarantineEnded(let ids):
             for id in ids { try end(id) }
         case .sessionOpened, .sessionKept, .sessionEnded, .sessionForgotten:
@@ -68,6 +69,10 @@ extension LedgerState {
         if let session = lease.terms.session {
             let key = MemberKey(session: session, lease: lease.id)
             members.insert(key, key, at: facts.position)
+        }
+        if isPreemptible(lease) {
+            let key = PreemptibleKey(lease)
+            preemptible.insert(key, key, at: facts.position)
         }
         if let stored = record.stored { store(stored) }
     }
@@ -108,7 +113,7 @@ extension LedgerState {
         var lease = try known(reclaimed.lease)
         try count(lease.placements, of: lease, as: lease.state, by: .subtracting)
         removeDue(time: lease.deadline, .lease, lease.id.rawValue)
-        removeMember(lease)
+        leaveIndexes(lease)
         lease.state = .quarantined
         lease.deadline = until
         try count(lease.placements, of: lease, as: .quarantined, by: .adding)
@@ -121,17 +126,19 @@ extension LedgerState {
         let lease = try known(id)
         try count(lease.placements, of: lease, as: lease.state, by: .subtracting)
         removeDue(time: lease.deadline, .lease, id.rawValue)
-        if lease.state != .quarantined { removeMember(lease) }
+        if lease.state != .quarantined { leaveIndexes(lease) }
         leases.remove(id, at: facts.position)
         facts.leases -= 1
     }
 
-    private mutating func removeMember(_ lease: Lease) {
-        guard let session = lease.terms.session else { return }
-        members.remove(MemberKey(session: session, lease: lease.id), at: facts.position)
+    private mutating func leaveIndexes(_ lease: Lease) {
+        if let session = lease.terms.session {
+            members.remove(MemberKey(session: session, lease: lease.id), at: facts.position)
+        }
+        if isPreemptible(lease) { preemptible.remove(PreemptibleKey(lease), at: facts.position) }
     }
 
-    private func known(_ id: LeaseID) throws(RowFault) -> Lease {
+    func known(_ id: LeaseID) throws(RowFault) -> Lease {
         guard let lease = try lease(id) else {
             throw .damaged(
                 "the log changes lease \(id.rawValue) at position \(facts.position), "
@@ -143,7 +150,7 @@ extension LedgerState {
 
     // MARK: Due entries and stored answers
 
-    private mutating func insertDue(
+    mutating func insertDue(
         time: LedgerTime,
         _ subject: DueKey.Class,
         _ id: UInt64,
@@ -155,7 +162,7 @@ extension LedgerState {
         dueQueue.insert(entry)
     }
 
-    private mutating func removeDue(time: LedgerTime, _ subject: DueKey.Class, _ id: UInt64) {
+    mutating func removeDue(time: LedgerTime, _ subject: DueKey.Class, _ id: UInt64) {
         guard time < .never else { return }
         due.remove(DueKey(time: time, subject: subject, id: id), at: facts.position)
     }

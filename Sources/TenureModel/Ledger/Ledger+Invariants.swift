@@ -64,7 +64,8 @@ extension LedgerState {
         _ used: inout [String: [Kind: UInt64]]
     ) {
         for placement in lease.placements {
-            taken[placement.resource, default: [:]][lease.state, default: 0] += placement.amount
+            let state = lease.state.isHeld ? .held : lease.state
+            taken[placement.resource, default: [:]][state, default: 0] += placement.amount
             guard let kind = resource(placement.resource)?.kind else { continue }
             for level in Self.levels(of: lease.terms.tenant) {
                 used[level, default: [:]][kind, default: 0] += placement.amount

@@ -186,7 +186,7 @@ extension LedgerState {
         case .ended: return Decision(refused: .expired, endedSentence(reference))
         case .valid(let lease, let end):
             fields = [
-                .init("status", .string(lease.state == .held ? "held" : "reserved")),
+                .init("status", .string(lease.state.name)),
                 .init("lease", .id(lease.id.rawValue)), .init("token", .id(lease.token.rawValue)),
                 .init("ttl", ttl(until: end, now: now).map(Document.count) ?? .null),
                 .init("position", .id(facts.position)),

@@ -189,11 +189,7 @@ extension LedgerState {
     }
 
     private func stateName(of lease: Lease, end: LedgerTime, now: LedgerTime) -> String {
-        switch lease.state {
-        case .quarantined: "quarantined"
-        case .held: end > now ? "held" : "ended"
-        case .reserved: end > now ? "reserved" : "ended"
-        }
+        lease.state == .quarantined || end > now ? lease.state.name : "ended"
     }
 
     private func sessionAnswer(

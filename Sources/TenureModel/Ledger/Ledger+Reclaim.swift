@@ -48,7 +48,7 @@ extension LedgerState {
     func reclaimed(_ lease: Lease, cause: ReclaimCause, now: LedgerTime) -> Reclaimed {
         let delay = pools[lease.terms.pool]?.pool.settings.lockDelay ?? 0
         let waits =
-            delay > 0 && cause.isUnclean && lease.state == .held
+            delay > 0 && cause.isUnclean && lease.state.isHeld
             && lease.placements.contains { resource($0.resource)?.kind.isExclusive ?? true }
         return Reclaimed(
             lease: lease.id,
@@ -62,6 +62,7 @@ extension LedgerState {
         var leases: Set<LeaseID> = []
         var sessions: Set<SessionID> = []
         var expired: [Reclaimed] = []
+        var preempted: [Reclaimed] = []
         var unquarantined: [LeaseID] = []
         var forgotten: [DueEntry] = []
         var others: [Event] = []
@@ -92,6 +93,15 @@ extension LedgerState {
                 )
             )
         }
+        if !batch.preempted.isEmpty {
+            events.append(
+                .reclaimed(
+                    batch.preempted,
+                    cause: .preempted,
+                    evidence: "told to leave, and did not by ledger time \(now.nanoseconds)"
+                )
+            )
+        }
         if !batch.unquarantined.isEmpty { events.append(.quarantineEnded(batch.unquarantined)) }
         if !batch.forgotten.isEmpty { events.append(.answersForgotten(batch.forgotten)) }
         return events
@@ -111,10 +121,10 @@ extension LedgerState {
         }
         guard batch.leases.insert(id).inserted else { return }
         batch.weight += 1
-        if lease.state == .quarantined {
-            batch.unquarantined.append(id)
-        } else {
-            batch.expired.append(reclaimed(lease, cause: .expired, now: now))
+        switch lease.state {
+        case .quarantined: batch.unquarantined.append(id)
+        case .preempted: batch.preempted.append(reclaimed(lease, cause: .preempted, now: now))
+        case .held, .reserved: batch.expired.append(reclaimed(lease, cause: .expired, now: now))
         }
     }
 

@@ -19,6 +19,9 @@ extension LedgerState {
         var pool = pools[name]?.pool ?? Pool(name: name, settings: PoolSettings())
         for setting in settings { pool.settings.set(setting) }
         if let fault = pool.settings.fault { return Decision(refused: .malformed, fault) }
+        if pool.settings.preemptionGap > 0, pool.settings.preemptionSince == 0 {
+            pool.settings.preemptionSince = nextPosition
+        }
         // What it has learnt has events of its own.
         return Decision(.poolSet(Pool(name: name, settings: pool.settings)), done)
     }

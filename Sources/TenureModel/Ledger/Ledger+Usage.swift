@@ -69,7 +69,7 @@ extension Resource {
         by direction: LedgerState.Direction
     ) {
         switch state {
-        case .held: held.move(amount, direction)
+        case .held, .preempted: held.move(amount, direction)
         case .reserved: reserved.move(amount, direction)
         case .quarantined: quarantined.move(amount, direction)
         }
@@ -88,7 +88,7 @@ extension TenantUsage {
             entries.insert(empty, at: index)
         }
         switch state {
-        case .held: entries[index].held.move(total.amount, direction)
+        case .held, .preempted: entries[index].held.move(total.amount, direction)
         case .reserved: entries[index].reserved.move(total.amount, direction)
         case .quarantined: entries[index].quarantined.move(total.amount, direction)
         }

@@ -130,7 +130,7 @@ extension LedgerState {
             relief.shortages.insert(Shortage(quotaOf: quota.tenant, quota.kind))
         case .quotaDeleted(let key):
             relief.shortages.insert(Shortage(quotaOf: key.tenant, key.kind))
-        case .opened, .grace, .epochRaised, .renewed, .sessionOpened, .sessionKept,
+        case .opened, .grace, .epochRaised, .renewed, .preempted, .sessionOpened, .sessionKept,
             .sessionForgotten, .answered, .answersForgotten, .refused, .refusalsCounted:
             break
         }

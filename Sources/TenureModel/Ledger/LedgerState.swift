@@ -31,6 +31,7 @@ package struct LedgerState {
     var usage = Table<String, TenantUsage>()
     var due = Table<DueKey, DueEntry>()
     var members = Table<MemberKey, MemberKey>()
+    var preemptible = Table<PreemptibleKey, PreemptibleKey>()
     var dueQueue = DueQueue()
     /// The pool that has seen enough requests to learn from them, if one has.
     var poolToLearn: String?
@@ -78,7 +79,8 @@ package struct LedgerState {
     /// How many rows changed since the last checkpoint.
     package var changedRows: Int {
         leases.count + sessions.count + storedAnswers.count + usage.count + due.count
-            + members.count + changedPools.count + changedResources.count + changedQuotas.count
+            + members.count + preemptible.count + changedPools.count + changedResources.count
+            + changedQuotas.count
     }
 
     /// How many scattered rows the changes cost as much as, when they are written.
@@ -87,7 +89,7 @@ package struct LedgerState {
     package var scatteredRows: Int {
         let scattered =
             leases.scattered + sessions.scattered + storedAnswers.scattered + usage.scattered
-            + due.scattered + members.scattered
+            + due.scattered + members.scattered + preemptible.scattered
         let settings = changedPools.count + changedResources.count + changedQuotas.count
         return scattered + settings + (changedRows - scattered - settings) / 2
     }
@@ -117,6 +119,7 @@ package struct LedgerState {
         changes.usage = usage.freeze()
         changes.due = due.freeze()
         changes.members = members.freeze()
+        changes.preemptible = preemptible.freeze()
         dueQueue.freeze()
         return changes
     }
@@ -129,6 +132,7 @@ package struct LedgerState {
         usage.thaw()
         due.thaw()
         members.thaw()
+        preemptible.thaw()
         dueQueue.thaw()
     }
 

@@ -61,6 +61,9 @@ struct PlaceIndex {
     /// Whether the pool has no resource.
     var isEmpty: Bool { places.allSatisfy(\.resources.isEmpty) }
 
+    /// The slot of the place of a resource.
+    func slot(of resource: ResourceID) -> Int? { slotsOfResources[resource] }
+
     /// Adds a resource, or takes a change of one in.
     mutating func set(_ resource: Resource, in resources: [Resource?]) {
         let slot = slots[resource.place] ?? addPlace(resource.place)

@@ -15,6 +15,8 @@ struct Placer {
     private let resources: [Resource?]
     private let selector: [Label]
     private let view: PlaceIndex.View
+    /// What is held and counts as free.
+    private let freed: [ResourceID: UInt64]
     private var taken: [ResourceID: UInt64] = [:]
     /// Slots scored as if what was taken on trial were gone, or hidden.
     private var onTrial: [Int] = []
@@ -24,8 +26,14 @@ struct Placer {
     private(set) var considered: UInt32 = 0
     private(set) var passedOver = PassedOver()
 
-    /// A search over `resources`, as they are or as if nothing were used.
-    init(resources: [Resource?], selector: [Label], view: PlaceIndex.View = .now) {
+    /// A search over `resources`, as they are or as if nothing were used, or less was.
+    init(
+        resources: [Resource?],
+        selector: [Label],
+        view: PlaceIndex.View = .now,
+        freed: [ResourceID: UInt64] = [:]
+    ) {
+        self.freed = freed
         self.resources = resources
         self.selector = selector
         self.view = view
@@ -74,7 +82,7 @@ struct Placer {
         return true
     }
 
-    private mutating func placeFirst(_ claim: Claim, in index: PlaceIndex) -> Bool {
+    mutating func placeFirst(_ claim: Claim, in index: PlaceIndex) -> Bool {
         var left = claim.places
         var start = 0
         while left > 0 {
@@ -197,7 +205,7 @@ struct Placer {
     }
 
     /// Puts the amounts into `place` as often as they fit; returns how often.
-    private mutating func fill(
+    mutating func fill(
         _ place: PlaceIndex.Place,
         with amounts: [ClaimAmount],
         atMost limit: Int,
@@ -299,9 +307,15 @@ struct Placer {
     }
 
     private func free(_ resource: Resource) -> UInt64 {
-        let free = view == .now ? resource.free : resource.capacity
+        let free = view == .now ? freeNow(resource) : resource.capacity
         guard !taken.isEmpty, let extra = taken[resource.id] else { return free }
         return free > extra ? free - extra : 0
+    }
+
+    private func freeNow(_ resource: Resource) -> UInt64 {
+        guard !freed.isEmpty, let extra = freed[resource.id] else { return resource.free }
+        let used = resource.used > extra ? resource.used - extra : 0
+        return resource.capacity > used ? resource.capacity - used : 0
     }
 
     /// The resource when it can be granted for this request at all.

@@ -151,6 +151,7 @@ package struct FrozenChanges: Sendable {
     package var usage: [String: Changed<TenantUsage>] = [:]
     package var due: [DueKey: Changed<DueEntry>] = [:]
     package var members: [MemberKey: Changed<MemberKey>] = [:]
+    package var preemptible: [PreemptibleKey: Changed<PreemptibleKey>] = [:]
 
     package init() {}
 
@@ -158,6 +159,7 @@ package struct FrozenChanges: Sendable {
     package var count: Int {
         pools.count + resources.count + quotas.count + leases.count + sessions.count
             + storedAnswers.count + usage.count + due.count + members.count
+            + preemptible.count
     }
 }
 

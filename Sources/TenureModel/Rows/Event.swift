@@ -29,6 +29,8 @@ package enum Event: Hashable, Sendable {
     case released(LeaseID)
     /// Taken back; with a time, quarantined until then.
     case reclaimed([Reclaimed], cause: ReclaimCause, evidence: String)
+    /// Told to leave by then for a more important request; until then they are held.
+    case preempted([LeaseID], until: LedgerTime, evidence: String)
     /// The lock-delay of these is over.
     case quarantineEnded([LeaseID])
     case sessionOpened(Session)

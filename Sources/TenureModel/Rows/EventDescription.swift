@@ -21,6 +21,7 @@ extension Event {
         case .reduced: "reduced"
         case .released: "released"
         case .reclaimed(_, let cause, _): cause.name
+        case .preempted: "preemption-noticed"
         case .quarantineEnded: "quarantine-ended"
         case .sessionOpened: "session-opened"
         case .sessionKept: "session-kept"
@@ -40,7 +41,7 @@ extension Event {
         case .committed(let id, _, _), .renewed(let id, _), .reduced(let id, _), .released(let id):
             [id]
         case .reclaimed(let leases, _, _): leases.map(\.lease)
-        case .quarantineEnded(let ids): ids
+        case .preempted(let ids, _, _), .quarantineEnded(let ids): ids
         default: []
         }
     }
@@ -93,7 +94,8 @@ extension Event {
             ]
         case .quotaDeleted(let key):
             [.init("tenant", .string(key.tenant)), .init("kind", .string(key.kind.name))]
-        case .granted, .committed, .renewed, .reduced, .released, .reclaimed, .quarantineEnded:
+        case .granted, .committed, .renewed, .reduced, .released, .reclaimed, .preempted,
+            .quarantineEnded:
             leaseFields
         case .sessionOpened, .sessionKept, .sessionEnded, .sessionForgotten: sessionFields
         case .answered, .answersForgotten, .refused, .refusalsCounted: answerFields
@@ -117,6 +119,11 @@ extension Event {
             [
                 .init("cause", .string(cause.name)), .init("evidence", .string(evidence)),
                 .init("leases", .list(leases.map(\.document))),
+            ]
+        case .preempted(let ids, let until, let evidence):
+            [
+                .init("until", until.document), .init("evidence", .string(evidence)),
+                .init("leases", .list(ids.map { .id($0.rawValue) })),
             ]
         case .quarantineEnded(let ids):
             [.init("leases", .list(ids.map { .id($0.rawValue) }))]

@@ -26,6 +26,13 @@ package protocol RowSource: AnyObject {
         after lease: LeaseID?,
         limit: Int
     ) throws(RowFault) -> [LeaseID]
+    /// The leases of `pool` that may be preempted behind `key`, or from the start, in the order in
+    /// which they give way; at most `limit`.
+    func preemptible(
+        in pool: String,
+        after key: PreemptibleKey?,
+        limit: Int
+    ) throws(RowFault) -> [PreemptibleKey]
     /// The leases behind `id`, or from the start, in order; at most `limit`.
     func leases(after id: LeaseID?, limit: Int) throws(RowFault) -> [Lease]
     /// The sessions behind `id`, or from the start, in order; at most `limit`.

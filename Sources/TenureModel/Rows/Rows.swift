@@ -162,6 +162,21 @@ package enum LeaseState: UInt8, Sendable {
     case reserved = 1
     /// Ended uncleanly; its amounts wait for the end of the lock-delay.
     case quarantined = 2
+    /// Held by its holder, who was told to leave by its deadline.
+    case preempted = 3
+
+    /// The name in answers.
+    package var name: String {
+        switch self {
+        case .held: "held"
+        case .reserved: "reserved"
+        case .quarantined: "quarantined"
+        case .preempted: "preempted"
+        }
+    }
+
+    /// Whether its holder has it, so that what it holds counts as held.
+    package var isHeld: Bool { self == .held || self == .preempted }
 }
 
 /// What of a lease never changes after its grant.
@@ -239,7 +254,7 @@ package struct Lease: Hashable, Sendable {
     /// When it ends without renewal: for a session's lease the end of its longest life.
     package var deadline: LedgerTime
     package var placements: [Placement]
-    package let terms: LeaseTerms
+    package var terms: LeaseTerms
 
     package init(
         id: LeaseID,
@@ -305,6 +320,8 @@ public enum ReclaimCause: UInt8, CaseIterable, Sendable {
     case closed = 3
     /// Its process is dead and so is every process it started, by proof.
     case gone = 4
+    /// A more important request took its place.
+    case preempted = 5
 
     /// The name in answers.
     public var name: String {
@@ -313,11 +330,17 @@ public enum ReclaimCause: UInt8, CaseIterable, Sendable {
         case .dead, .gone: "dead"
         case .revoked: "revoked"
         case .closed: "closed"
+        case .preempted: "preempted"
         }
     }
 
     /// Whether the holder may still be using what it held, so that the lock-delay applies.
-    package var isUnclean: Bool { self == .expired || self == .revoked || self == .dead }
+    package var isUnclean: Bool {
+        switch self {
+        case .expired, .revoked, .dead, .preempted: true
+        case .closed, .gone: false
+        }
+    }
 }
 
 /// A request id within its tenant.

@@ -19,6 +19,14 @@ public enum PoolNumber: String, CaseIterable, Sendable {
     case restartGrace
     /// A rank among pools; lower is asked first.
     case tier
+    /// How many classes above a lease a request must be to take its place; 0 for never.
+    case preemptionGap
+    /// How long a lease has run, in milliseconds, before it may be preempted.
+    case preemptionMinRuntime
+    /// How long a lease that is preempted is told before, in milliseconds; 0 for not at all.
+    case preemptionGrace
+    /// The position from which on leases of the pool may be preempted; 0 for none, not to be set.
+    case preemptionSince
 
     /// Where the value is.
     package var path: WritableKeyPath<PoolSettings, UInt64> {
@@ -30,21 +38,35 @@ public enum PoolNumber: String, CaseIterable, Sendable {
         case .lockDelay: \.lockDelay
         case .restartGrace: \.restartGrace
         case .tier: \.tier
+        case .preemptionGap: \.preemptionGap
+        case .preemptionMinRuntime: \.preemptionMinRuntime
+        case .preemptionGrace: \.preemptionGrace
+        case .preemptionSince: \.preemptionSince
         }
     }
 
     /// Whether it is in milliseconds.
     package var isDuration: Bool {
         switch self {
-        case .tier: false
-        case .ttlDefault, .ttlMin, .ttlMax, .maxLifetime, .lockDelay, .restartGrace: true
+        case .tier, .preemptionGap, .preemptionSince: false
+        case .ttlDefault, .ttlMin, .ttlMax, .maxLifetime, .lockDelay, .restartGrace,
+            .preemptionMinRuntime, .preemptionGrace:
+            true
         }
     }
 
     /// The largest value: for most as long as anything may last.
     package var ceiling: UInt64 {
-        self == .restartGrace ? PoolSettings.restartGraceMax : Limits.millisecondsMax
+        switch self {
+        case .restartGrace: PoolSettings.restartGraceMax
+        case .preemptionGap: UInt64(Priority.critical.rawValue)
+        case .preemptionSince: .max
+        default: Limits.millisecondsMax
+        }
     }
+
+    /// Whether it can be asked for; what can not is the ledger's own.
+    package var isSettable: Bool { self != .preemptionSince }
 }
 
 /// One setting of a pool.
@@ -70,6 +92,18 @@ public enum PoolSetting: Hashable, Sendable {
     }
     /// A rank among pools; lower is asked first.
     public static func tier(_ value: UInt64) -> PoolSetting { .number(.tier, value) }
+    /// How many classes above a lease a request must be to take its place; 0 for never.
+    public static func preemptionGap(_ value: UInt64) -> PoolSetting {
+        .number(.preemptionGap, value)
+    }
+    /// How long a lease has run, in milliseconds, before it may be preempted.
+    public static func preemptionMinRuntime(_ value: UInt64) -> PoolSetting {
+        .number(.preemptionMinRuntime, value)
+    }
+    /// How long a lease that is preempted is told before, in milliseconds; 0 for not at all.
+    public static func preemptionGrace(_ value: UInt64) -> PoolSetting {
+        .number(.preemptionGrace, value)
+    }
 }
 
 /// All settings of a pool.
@@ -90,12 +124,21 @@ public struct PoolSettings: Hashable, Sendable {
     public var restartGrace: UInt64 = 10_000
     /// A rank among pools; lower is asked first.
     public var tier: UInt64 = 0
+    /// How many classes above a lease a request must be to take its place: never.
+    public var preemptionGap: UInt64 = 0
+    /// How long a lease has run before it may be preempted: not at all.
+    public var preemptionMinRuntime: UInt64 = 0
+    /// How long a lease that is preempted is told before: not at all.
+    public var preemptionGrace: UInt64 = 0
+    /// The position from which on leases of the pool may be preempted; 0 for none.
+    public internal(set) var preemptionSince: Position = 0
 
     /// The defaults.
     public init() {}
 
-    /// The names of all keys in the order in which they are shown.
-    public static let keys = ["strategy"] + PoolNumber.allCases.map(\.rawValue)
+    /// The names of all keys that can be set, in the order in which they are shown.
+    public static let keys =
+        ["strategy"] + PoolNumber.allCases.filter(\.isSettable).map(\.rawValue)
 
     /// The longest grace that a pool may give, in milliseconds: one hour.
     package static let restartGraceMax: UInt64 = 3_600_000

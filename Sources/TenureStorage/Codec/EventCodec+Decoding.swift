@@ -22,6 +22,10 @@ extension ByteReader {
             return .reduced(id, by: try placements())
         case .released: return .released(try leaseID())
         case .reclaimed: return try reclaimed()
+        case .preempted:
+            let until = try time()
+            let evidence = try readString()
+            return .preempted(try leaseIDs(), until: until, evidence: evidence)
         case .quarantineEnded: return .quarantineEnded(try leaseIDs())
         case .answered:
             let key = try requestKey()

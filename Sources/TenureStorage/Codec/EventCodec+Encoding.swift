@@ -28,6 +28,11 @@ extension FieldWriter {
             placements(parts)
         case .released(let id): u64(id.rawValue)
         case .reclaimed(let leases, let cause, let evidence): reclaimed(leases, cause, evidence)
+        case .preempted(let leases, let until, let evidence):
+            time(until)
+            text(evidence)
+            count(leases.count)
+            for lease in leases { u64(lease.rawValue) }
         case .quarantineEnded(let leases):
             count(leases.count)
             for lease in leases { u64(lease.rawValue) }
@@ -187,6 +192,7 @@ extension Event {
         case .reduced: .reduced
         case .released: .released
         case .reclaimed: .reclaimed
+        case .preempted: .preempted
         case .quarantineEnded: .quarantineEnded
         case .sessionOpened: .sessionOpened
         case .sessionKept: .sessionKept

@@ -291,6 +291,10 @@ extension PoolNumber {
         case .lockDelay: 5
         case .restartGrace: 6
         case .tier: 7
+        case .preemptionGap: 32
+        case .preemptionMinRuntime: 33
+        case .preemptionGrace: 34
+        case .preemptionSince: 35
         }
     }
 

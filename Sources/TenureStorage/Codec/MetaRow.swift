@@ -6,6 +6,7 @@
 //             · 9 counts u64 (pools to members) · ledger time u64 · epoch u16
 //             · epoch since u64 · next resource u32 · leases u64 · sessions u64 · answers u64
 //             · opened at u64 · opening optional · count of gaps, each with the fields of event 2
+//             · further counts: count u8 · each: table u8 · count u64; absent when all are 0
 //
 // The position is the checkpoint's own. The row is not part of the digest, which it holds.
 
@@ -60,7 +61,7 @@ extension StoredCheckpoint: StorableRow {
         writer.raw(seal.bytes)
         writer.u64(UInt64(truncatingIfNeeded: digest.sum))
         writer.u64(UInt64(truncatingIfNeeded: digest.sum >> 64))
-        for table in RowTable.counted { writer.u64(counts[table]) }
+        for table in RowTable.always { writer.u64(counts[table]) }
         writer.time(facts.time)
         writer.u16(facts.epoch)
         writer.u64(facts.epochSince)
@@ -73,6 +74,13 @@ extension StoredCheckpoint: StorableRow {
         if let opening = facts.opening { writer.opening(opening) }
         writer.count(facts.graces.count)
         for grace in facts.graces { writer.grace(grace) }
+        let further = RowTable.further.filter { counts[$0] > 0 }
+        guard !further.isEmpty else { return }
+        writer.u8(UInt8(further.count))
+        for table in further {
+            writer.u8(table.rawValue)
+            writer.u64(counts[table])
+        }
     }
 
     package static func read(
@@ -90,13 +98,43 @@ extension StoredCheckpoint: StorableRow {
         let low: UInt64 = try reader.read()
         let high: UInt64 = try reader.read()
         checkpoint.digest = StateDigest(sum: UInt128(high) << 64 | UInt128(low))
-        for table in RowTable.counted { checkpoint.counts[table] = try reader.read() }
+        for table in RowTable.always { checkpoint.counts[table] = try reader.read() }
         checkpoint.facts = try reader.facts(key)
+        try reader.furtherCounts(&checkpoint.counts)
         return checkpoint
     }
 }
 
+extension RowTable {
+    /// The tables whose count every checkpoint has, in this order.
+    fileprivate static let always: [RowTable] = [
+        .pools, .resources, .quotas, .leases, .sessions, .storedAnswers, .usage, .due, .members,
+    ]
+    /// The tables whose count a checkpoint has where it is not 0.
+    fileprivate static let further = counted.filter { !always.contains($0) }
+}
+
 extension ByteReader {
+    /// Reads the counts behind the last field, if there are any; refuses what would be written
+    /// otherwise than it was read.
+    fileprivate mutating func furtherCounts(_ counts: inout RowCounts) throws(DecodeError) {
+        guard remaining > 0 else { return }
+        let tail = offset
+        let number: UInt8 = try read()
+        guard number > 0 else { throw .trailing(offset: tail) }
+        var rest = RowTable.further[...]
+        for _ in 0..<number {
+            let start = offset
+            let table = try coded(RowTable.init(rawValue:), "table")
+            let count: UInt64 = try read()
+            guard let index = rest.firstIndex(of: table), count > 0 else {
+                throw .invalid(offset: start, field: "table")
+            }
+            rest = rest[(index + 1)...]
+            counts[table] = count
+        }
+    }
+
     fileprivate mutating func facts(_ position: Position) throws(DecodeError) -> LedgerFacts {
         var facts = LedgerFacts()
         facts.position = position

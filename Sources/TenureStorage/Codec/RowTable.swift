@@ -15,9 +15,20 @@ package enum RowTable: UInt8, CaseIterable, Sendable {
     case usage = 7
     case due = 8
     case members = 9
+    case preemptible = 16
 
     /// The tables whose rows are counted and digested: all but `meta`.
     package static let counted = Array(allCases.dropFirst())
+    /// Its rank among all tables; numbers have gaps.
+    var rank: Int { Int(Self.ranks[Int(rawValue)]) }
+    private static let ranks: [UInt8] = {
+        var ranks = [UInt8](
+            repeating: 0,
+            count: allCases.reduce(0) { max($0, Int($1.rawValue)) } + 1
+        )
+        for (rank, table) in allCases.enumerated() { ranks[Int(table.rawValue)] = UInt8(rank) }
+        return ranks
+    }()
 
     /// What the file calls it.
     package var name: String {
@@ -32,6 +43,7 @@ package enum RowTable: UInt8, CaseIterable, Sendable {
         case .usage: "usage"
         case .due: "due"
         case .members: "members"
+        case .preemptible: "preemptible"
         }
     }
 }
@@ -44,8 +56,8 @@ package struct RowCounts: Hashable, Sendable {
 
     /// The count of `table`.
     package subscript(table: RowTable) -> UInt64 {
-        get { counts[Int(table.rawValue)] }
-        set { counts[Int(table.rawValue)] = newValue }
+        get { counts[table.rank] }
+        set { counts[table.rank] = newValue }
     }
 
     /// The count of all tables together.

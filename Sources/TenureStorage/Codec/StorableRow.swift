@@ -16,6 +16,8 @@
 //                                                      · reserved u64 · quarantined u64
 //   due           time u64 · class u8 · id u64         request optional (tenant text · id text)
 //   members       session u64 · lease u64              nothing
+//   preemptible   pool 0x00 class u8 · 2^64-1-lease    nothing
+//                   u64
 //
 // Integers in keys are big-endian, so that byte order is their order. Names hold no 0x00. Lease,
 // session and answer are in RecordCoding.swift. A payload that goes on behind its last field is
@@ -334,6 +336,40 @@ extension MemberKey: StorableRow {
         _ key: MemberKey,
         from reader: inout ByteReader
     ) throws(DecodeError) -> MemberKey {
+        key
+    }
+}
+
+extension PreemptibleKey: StorableRow {
+    package static var table: RowTable { .preemptible }
+
+    package static func write(_ key: PreemptibleKey, to writer: inout FieldWriter) {
+        writer.rawText(key.pool)
+        writer.u8(0)
+        writer.u8(key.priority.rawValue)
+        // Who was granted last comes first.
+        writer.u64BigEndian(~key.lease.rawValue)
+    }
+
+    package static func readKey(_ bytes: [UInt8]) throws(DecodeError) -> PreemptibleKey {
+        let end = bytes.count - 10
+        guard end >= 0, bytes[end] == 0, let priority = Priority(rawValue: bytes[end + 1]) else {
+            throw .invalid(offset: 0, field: "key")
+        }
+        let lease = try KeyBytes.u64(bytes, at: end + 2, of: bytes.count)
+        return PreemptibleKey(
+            pool: try KeyBytes.text(bytes[..<end]),
+            priority: priority,
+            lease: LeaseID(rawValue: ~lease)
+        )
+    }
+
+    package func writePayload(to writer: inout FieldWriter) {}
+
+    package static func read(
+        _ key: PreemptibleKey,
+        from reader: inout ByteReader
+    ) throws(DecodeError) -> PreemptibleKey {
         key
     }
 }

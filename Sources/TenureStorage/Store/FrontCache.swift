@@ -196,6 +196,16 @@ package final class FrontCache: RowSource {
             .map(\.lease)
     }
 
+    package func preemptible(
+        in pool: String,
+        after key: PreemptibleKey?,
+        limit: Int
+    ) throws(RowFault) -> [PreemptibleKey] {
+        let prefix = Array(pool.utf8) + [0]
+        let start = key.map { ScanStart.after(PreemptibleKey.bytes(of: $0)) } ?? .at(prefix)
+        return try scan(PreemptibleKey.self, from: start, prefix: prefix, limit: limit)
+    }
+
     package func leases(after id: LeaseID?, limit: Int) throws(RowFault) -> [Lease] {
         try scan(Lease.self, after: id, limit: limit)
     }

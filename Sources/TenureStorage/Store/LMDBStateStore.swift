@@ -197,7 +197,7 @@ struct TableSet: Sendable {
         tables = try environment.tables(RowTable.allCases.map(\.name))
     }
 
-    subscript(table: RowTable) -> Table { tables[Int(table.rawValue)] }
+    subscript(table: RowTable) -> Table { tables[table.rank] }
 
     /// The handles of the tables that are counted.
     var counted: [Table] { RowTable.counted.map { self[$0] } }

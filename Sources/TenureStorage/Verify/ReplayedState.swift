@@ -27,6 +27,11 @@ package final class NoRows: RowSource {
         after lease: LeaseID?,
         limit: Int
     ) throws(RowFault) -> [LeaseID] { [] }
+    package func preemptible(
+        in pool: String,
+        after key: PreemptibleKey?,
+        limit: Int
+    ) throws(RowFault) -> [PreemptibleKey] { [] }
     package func leases(after id: LeaseID?, limit: Int) throws(RowFault) -> [Lease] { [] }
     package func sessions(after id: SessionID?, limit: Int) throws(RowFault) -> [Session] { [] }
 }

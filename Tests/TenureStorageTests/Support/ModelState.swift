@@ -48,6 +48,7 @@ struct ModelState {
         rows.usage = rows.usage.filter { $0.value.value != nil }
         rows.due = rows.due.filter { $0.value.value != nil }
         rows.members = rows.members.filter { $0.value.value != nil }
+        rows.preemptible = rows.preemptible.filter { $0.value.value != nil }
         return rows
     }
 
@@ -67,6 +68,12 @@ struct ModelState {
             lease: values.leaseID()
         )
         set(\.members, member, member)
+        let preemptible = PreemptibleKey(
+            pool: "pool-\(values.count(3))",
+            priority: values.pick(Priority.allCases),
+            lease: values.leaseID()
+        )
+        set(\.preemptible, preemptible, preemptible)
     }
 
     private mutating func setLargeRows() {
@@ -86,6 +93,7 @@ struct ModelState {
         removeOne(\.usage)
         removeOne(\.due)
         removeOne(\.members)
+        removeOne(\.preemptible)
         removeOne(\.pools)
     }
 

@@ -76,7 +76,7 @@ struct RandomValues {
     mutating func poolSettings() -> PoolSettings {
         var settings = PoolSettings()
         settings.strategy = pick(Strategy.allCases)
-        for number in PoolNumber.allCases { settings[number] = u64() }
+        for number in PoolNumber.allCases where bool() { settings[number] = u64() }
         return settings
     }
 

@@ -34,6 +34,8 @@ extension RandomValues {
                 cause: pick(ReclaimCause.allCases),
                 evidence: text()
             )
+        case .preempted:
+            .preempted(list { $0.leaseID() }, until: time(), evidence: text())
         case .quarantineEnded: .quarantineEnded(list { $0.leaseID() })
         case .sessionOpened: .sessionOpened(session())
         case .sessionKept: .sessionKept(sessionID(), deadline: time())
@@ -170,6 +172,7 @@ enum SampleEvents {
         ]),
         .epochRaised(to: 2, reason: "cut"),
         .policyLearnt(pool: "gpus", policy),
+        .preempted([lease.id], until: LedgerTime(nanoseconds: 79), evidence: "full"),
         .refused(
             RefusalRecord(tenant: "t", pool: "p", code: .quota, limit: "t gpu", message: "full")
         ),

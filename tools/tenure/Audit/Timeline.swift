@@ -31,7 +31,8 @@ package struct Timeline {
             return leases.contains(lease)
         case .released(let lease): return leases.contains(lease)
         case .reclaimed(let ended, _, _): return ended.contains { leases.contains($0.lease) }
-        case .quarantineEnded(let ended): return ended.contains { leases.contains($0) }
+        case .preempted(let ended, _, _), .quarantineEnded(let ended):
+            return ended.contains { leases.contains($0) }
         case .resourceSet(let declaration):
             guard declaration.request.name == subject else { return false }
             resources.insert(declaration.id)

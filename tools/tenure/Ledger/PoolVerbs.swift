@@ -29,6 +29,10 @@ struct PoolSet: LedgerVerb {
               lockDelay     quarantine after an unclean end; 0s
               restartGrace  the longest grace after a restart or stall; 10s
               tier          kept and shown, decides nothing yet; 0
+              preemptionGap         how many classes above a lease a request takes its place; \
+            0 for never
+              preemptionMinRuntime  how long a lease has run before it may be preempted; 0s
+              preemptionGrace       how long before a lease is told to leave; 0s
 
             EXAMPLES
               tenure pool set gpus
