@@ -4,6 +4,8 @@
 public enum Limits {
     /// The most base units of one amount: 2^62, so that two of them add without overflow.
     public static let amountMax: UInt64 = 1 << 62
+    /// The largest weight of a quota.
+    public static let quotaWeightMax: UInt64 = 1_000_000
     /// The most levels of a tenant's path: each costs one row for every grant.
     public static let tenantLevels = 8
     /// The most claims of one request.

@@ -52,13 +52,7 @@ extension CommandParser {
             return .setResourceState(name: try words.name(operand: 0), state: .active)
         case .resourceDelete: return .deleteResource(name: try words.name(operand: 0))
         case .quotaSet:
-            let (tenant, kind) = try tenantAndKind(words)
-            let limit = try Grammar.amount(
-                (try words.text(.limit) ?? "")[...],
-                of: kind,
-                orZero: true
-            )
-            return .setQuota(tenant: tenant, kind: kind, limit: limit)
+            return .setQuota(try quota(words))
         case .quotaDelete:
             let (tenant, kind) = try tenantAndKind(words)
             return .deleteQuota(tenant: tenant, kind: kind)
@@ -66,15 +60,6 @@ extension CommandParser {
             // Only a row that was added to the table and not here; an answer, not a trap.
             throw unsupported(words.row.word.rawValue)
         }
-    }
-
-    private static func tenantAndKind(
-        _ words: CommandWords
-    ) throws(Refusal) -> (tenant: String, kind: Kind) {
-        (
-            try Grammar.tenant(try words.text(operand: 0)),
-            try Grammar.kind((try words.text(operand: 1))[...])
-        )
     }
 
     private static func resource(_ words: CommandWords) throws(Refusal) -> ResourceRequest {

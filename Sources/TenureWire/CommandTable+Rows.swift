@@ -228,11 +228,10 @@ extension CommandTable {
         row(
             .quotaSet,
             ["tenant", "kind"],
-            options: [.limit, .guarantee, .borrow, .weight],
-            required: [.limit],
+            options: [.limit, .guarantee, .borrow, .lend, .weight],
             isAdmin: true,
-            "Sets the most that a tenant and all below it may hold of a kind.",
-            "QUOTA SET research gpu LIMIT 8"
+            "Sets what a tenant and all below it may hold of a kind; what is not named stays.",
+            "QUOTA SET research gpu LIMIT 8 GUARANTEE 4 LEND 2"
         ),
         row(
             .quotaGet,

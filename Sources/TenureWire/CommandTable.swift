@@ -66,7 +66,7 @@ package enum CommandWord: String, CaseIterable, Sendable {
 package enum OptionWord: UInt8, CaseIterable, Sendable {
     case tenant, holder, ttl, session, maxLifetime, priority, wait, queue, request, strategy
     case select, tag, purpose, hold, process, pool, limit, after, kind, capacity, node, label
-    case cost, force, guarantee, borrow, weight
+    case cost, force, guarantee, borrow, lend, weight
 
     /// The words by raw value.
     private static let words = allCases.map { String(describing: $0).uppercased() }
@@ -88,7 +88,9 @@ package enum OptionWord: UInt8, CaseIterable, Sendable {
         case .strategy: Strategy.allCases.map(\.rawValue).joined(separator: "|")
         case .select, .tag, .label: "k=v,…"
         case .process: "pid|peer"
-        case .capacity, .cost, .guarantee, .borrow: "q"
+        case .capacity, .cost, .guarantee: "q"
+        case .borrow: "q|unlimited"
+        case .lend: "q|all"
         case .limit, .weight: "n"
         case .purpose: "text"
         case .after: "cursor"
@@ -99,7 +101,7 @@ package enum OptionWord: UInt8, CaseIterable, Sendable {
     /// Whether the design has it and this version does not.
     package var isLater: Bool {
         switch self {
-        case .queue, .guarantee, .borrow, .weight: true
+        case .queue: true
         default: false
         }
     }

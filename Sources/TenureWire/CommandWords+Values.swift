@@ -62,6 +62,17 @@ extension CommandWords {
         return value
     }
 
+    /// The number in `option`, from 0 to `most`, when it was given.
+    func count(_ option: OptionWord, upTo most: UInt64) throws(Refusal) -> UInt64? {
+        guard let place = self[option] else { return nil }
+        guard let value = arguments.unsigned(place), value <= most else {
+            throw Grammar.fault(
+                "\(option.word) \(arguments.quoted(place)) is not a whole number from 0 to \(most)"
+            )
+        }
+        return value
+    }
+
     /// The lease or reservation and its token, the first two operands.
     func leaseReference() throws(Refusal) -> LeaseReference {
         LeaseReference(

@@ -37,8 +37,7 @@ package enum CommandWriter {
         case .setResourceState(let name, let state):
             stateWord(state).map { ["RESOURCE", $0, name] }
         case .deleteResource(let name): ["RESOURCE", "DEL", name]
-        case .setQuota(let tenant, let kind, let limit):
-            ["QUOTA", "SET", tenant, kind.name, "LIMIT", Quantity.text(limit, kind: kind)]
+        case .setQuota(let request): quota(request)
         case .deleteQuota(let tenant, let kind): ["QUOTA", "DEL", tenant, kind.name]
         default: nil
         }
@@ -61,6 +60,16 @@ package enum CommandWriter {
         words += option(.select, request.selector.isEmpty ? nil : text(request.selector))
         words += option(.tag, request.tags.isEmpty ? nil : text(request.tags))
         return words + option(.purpose, request.purpose)
+    }
+
+    private static func quota(_ request: QuotaRequest) -> [String] {
+        let text = { Quantity.text($0, kind: request.kind) }
+        let words = ["QUOTA", "SET", request.tenant, request.kind.name]
+        return words + option(.limit, request.limit.map(text))
+            + option(.guarantee, request.guarantee.map(text))
+            + option(.borrow, request.borrowing.map { $0.amount.map(text) ?? "unlimited" })
+            + option(.lend, request.lending.map { $0.amount.map(text) ?? "all" })
+            + option(.weight, request.weight.map { "\($0)" })
     }
 
     private static func openSession(_ request: SessionRequest) -> [String] {

@@ -92,6 +92,10 @@ struct RequestCase: Sendable, CustomTestStringConvertible {
         .init("resource drain g", "RESOURCE DRAIN g"),
         .init("resource del g", "RESOURCE DEL g"),
         .init("quota set t gpu --limit 8", "QUOTA SET t gpu LIMIT 8"),
+        .init(
+            "quota set t gpu --guarantee 4 --borrow unlimited --lend 2 --weight 3",
+            "QUOTA SET t gpu GUARANTEE 4 BORROW unlimited LEND 2 WEIGHT 3"
+        ),
         .init("quota get t gpu", "QUOTA GET t gpu"),
         .init("quota list --tenant t", "QUOTA LIST TENANT t"),
         .init("quota del t gpu", "QUOTA DEL t gpu"),

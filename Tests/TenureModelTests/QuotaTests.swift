@@ -78,6 +78,29 @@ struct QuotaTests {
     }
 
     @Test
+    func `what is not named stays, and unlimited takes a bound away`() throws {
+        var world = try World.slots(10)
+        let fields = { (world: inout World) throws -> [Int64?] in
+            let quota = try world.read(.quota(tenant: "t", kind: .slot))
+            return ["limit", "guarantee", "borrow", "lend", "weight"].map { quota[$0]?.asInteger }
+        }
+        var request = QuotaRequest(tenant: "t", kind: .slot, limit: 8)
+        try world.ask(.setQuota(request))
+        #expect(try fields(&world) == [8, 0, nil, nil, 1])
+        request = QuotaRequest(tenant: "t", kind: .slot)
+        (request.guarantee, request.weight) = (4, 3)
+        (request.borrowing, request.lending) = (.amount(2), .amount(1))
+        try world.ask(.setQuota(request))
+        #expect(try fields(&world) == [8, 4, 2, 1, 3])
+        try world.ask(.setQuota(tenant: "t", kind: .slot, limit: 9))
+        #expect(try fields(&world) == [9, 4, 2, 1, 3])
+        request = QuotaRequest(tenant: "t", kind: .slot)
+        (request.borrowing, request.lending) = (.unlimited, .unlimited)
+        try world.ask(.setQuota(request))
+        #expect(try fields(&world) == [9, 4, nil, nil, 3])
+    }
+
+    @Test
     func `a gang counts whole against the quota`() throws {
         var world = try World.hosts(2)
         try world.ask(.setQuota(tenant: "default", kind: .gpu, limit: 3_000))

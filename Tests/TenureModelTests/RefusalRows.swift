@@ -447,6 +447,25 @@ enum RefusalRows {
         RefusalRow("quota above the limit", .malformed, ["LIMIT"]) {
             try $0.ask(.setQuota(tenant: "a", kind: .cpu, limit: .max))
         },
+        RefusalRow("a new quota without a limit", .malformed, ["LIMIT", "a ", "cpu"]) {
+            try $0.ask(.setQuota(.init(tenant: "a", kind: .cpu)))
+        },
+        RefusalRow("a guarantee above the limit", .malformed, ["GUARANTEE 2", "LIMIT 1"]) {
+            var request = QuotaRequest(tenant: "a", kind: .slot, limit: 1)
+            request.guarantee = 2
+            return try $0.ask(.setQuota(request))
+        },
+        RefusalRow("more lent than is guaranteed", .malformed, ["LEND 3", "GUARANTEE 2"]) {
+            var request = QuotaRequest(tenant: "a", kind: .slot, limit: 9)
+            request.guarantee = 2
+            request.lending = .amount(3)
+            return try $0.ask(.setQuota(request))
+        },
+        RefusalRow("a weight above the limit", .malformed, ["WEIGHT", "1000000"]) {
+            var request = QuotaRequest(tenant: "a", kind: .slot, limit: 9)
+            request.weight = 1_000_001
+            return try $0.ask(.setQuota(request))
+        },
         RefusalRow("delete a quota that is none", .notFound, ["quota"]) {
             try $0.ask(.deleteQuota(tenant: "a", kind: .cpu))
         },

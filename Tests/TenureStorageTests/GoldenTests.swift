@@ -15,6 +15,12 @@ struct GoldenTests {
         #expect(try EventCodec.decode(bytes(golden)).events == [event])
     }
 
+    @Test(arguments: zip(SampleEvents.appended, GoldenBytes.appended))
+    func `appended fields stand behind those of format 1`(event: Event, golden: String) throws {
+        #expect(hexadecimal(EventCodec.encode([event])) == golden)
+        #expect(try EventCodec.decode(bytes(golden)).events == [event])
+    }
+
     @Test
     func `there is a golden event for every tag`() {
         #expect(SampleEvents.all.count == EventTag.allCases.count)

@@ -94,6 +94,7 @@ struct RowCodecTests {
         var values = RandomValues(seed: 15)
         try truncate(Pool.self, "p", values.pool())
         try truncate(Resource.self, ResourceID(rawValue: 3), values.resource())
+        try truncate(Quota.self, SampleEvents.quota.key, SampleEvents.quota)
         try truncate(Lease.self, LeaseID(rawValue: 3), values.lease())
         try truncate(Session.self, SessionID(rawValue: 3), values.session())
         try truncate(TenantUsage.self, "t", values.usage())

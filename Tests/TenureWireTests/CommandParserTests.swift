@@ -41,8 +41,12 @@ struct CommandParserTests {
             "the option QUEUE is not supported by this version"
         ),
         (
-            ["QUOTA", "SET", "t", "gpu", "LIMIT", "1", "WEIGHT", "2"],
-            "the option WEIGHT is not supported by this version"
+            ["QUOTA", "SET", "t", "gpu", "WEIGHT", "1000001"],
+            "WEIGHT '1000001' is not a whole number from 0 to 1000000"
+        ),
+        (
+            ["QUOTA", "SET", "t", "gpu", "BORROW", "all"],
+            "the quantity 'all' of gpu is not a number such as 500m, 2, 1.5 or 32Gi"
         ),
         (
             ["RENEW", "0", "2"],

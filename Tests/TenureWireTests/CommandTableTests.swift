@@ -20,7 +20,7 @@ struct CommandTableTests {
                 "TENANT", "HOLDER", "TTL", "SESSION", "MAXLIFETIME", "PRIORITY", "WAIT", "QUEUE",
                 "REQUEST", "STRATEGY", "SELECT", "TAG", "PURPOSE", "HOLD", "PROCESS", "POOL",
                 "LIMIT", "AFTER", "KIND", "CAPACITY", "NODE", "LABEL", "COST", "FORCE",
-                "GUARANTEE", "BORROW", "WEIGHT",
+                "GUARANTEE", "BORROW", "LEND", "WEIGHT",
             ]
         )
     }
@@ -53,7 +53,8 @@ struct CommandTableTests {
     func `syntax shows required and optional words and leaves out what is not supported`() {
         #expect(
             CommandTable.specification(named: "quota set")?.syntax
-                == "QUOTA SET tenant kind LIMIT q"
+                == "QUOTA SET tenant kind [LIMIT q] [GUARANTEE q] [BORROW q|unlimited] "
+                + "[LEND q|all] [WEIGHT n]"
         )
         #expect(
             CommandTable.specification(named: "release")?.syntax == "RELEASE lease token [parts]"
@@ -70,7 +71,7 @@ struct CommandTableTests {
             .acquire: ["p", "gpu=1"], .reserve: ["p", "gpu=1"], .plan: ["p", "gpu=1"],
             .renew: ["1", "1"], .sessionOpen: [], .leaseList: [], .resourceList: [],
             .resourceSet: ["g", "POOL", "p", "KIND", "gpu", "CAPACITY", "1"],
-            .quotaSet: ["research", "gpu", "LIMIT", "1"],
+            .quotaSet: ["research", "gpu"],
         ]
         var shown = 0
         for row in CommandTable.supported {

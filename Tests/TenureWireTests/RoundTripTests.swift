@@ -77,6 +77,24 @@ struct RoundTripTests {
         return request
     }
 
+    private static let bareQuota = QuotaRequest(tenant: "a", kind: .gpu)
+
+    private static var shares: QuotaRequest {
+        var request = QuotaRequest(tenant: "a", kind: .gpu, limit: 8_000)
+        request.guarantee = 4_500
+        request.borrowing = .amount(500)
+        request.lending = .amount(0)
+        request.weight = 0
+        return request
+    }
+
+    private static var unbound: QuotaRequest {
+        var request = QuotaRequest(tenant: "a", kind: .gpu)
+        request.borrowing = .unlimited
+        request.lending = .unlimited
+        return request
+    }
+
     private static let commands: [Command] = [
         .acquire(
             AcquireRequest(pool: "p", claims: [Claim(amounts: [.init(kind: .gpu, amount: 1)])])
@@ -109,7 +127,8 @@ struct RoundTripTests {
         .setResourceState(name: "r", state: .draining), .deleteResource(name: "r"),
         .setQuota(tenant: "a/b", kind: .gpu, limit: 8_000),
         .setQuota(tenant: "a", kind: .memory, limit: 0),
-        .setQuota(tenant: "a", kind: .cpu, limit: Limits.amountMax),
+        .setQuota(tenant: "a", kind: .cpu, limit: Limits.amountMax), .setQuota(bareQuota),
+        .setQuota(shares), .setQuota(unbound),
         .deleteQuota(tenant: "a", kind: .gpu),
         .query(.pool("p")), .query(.pools), .query(.resource("r")),
         .query(.resources(pool: nil, page: Page())),

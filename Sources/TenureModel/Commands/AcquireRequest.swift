@@ -158,6 +158,48 @@ public struct ProcessIdentity: Hashable, Sendable {
     }
 }
 
+/// A bound of a quota that can also be absent.
+public enum QuotaBound: Hashable, Sendable {
+    /// No more than so many base units.
+    case amount(UInt64)
+    /// No bound.
+    case unlimited
+
+    /// The base units, or nothing without a bound.
+    package var amount: UInt64? {
+        guard case .amount(let amount) = self else { return nil }
+        return amount
+    }
+}
+
+/// What is asked for when a quota is set or changed; what is absent stays.
+///
+/// All amounts are base units of the kind, at most `Limits.amountMax`.
+public struct QuotaRequest: Hashable, Sendable {
+    /// The tenant: a path; the quota binds all below it.
+    public var tenant: String
+    /// What is counted.
+    public var kind: Kind
+    /// The most that may be taken; needed where there is no quota yet.
+    public var limit: UInt64?
+    /// What the tenant is sure of, at most the limit; at first 0.
+    public var guarantee: UInt64?
+    /// The most that may be taken above the guarantee; at first unlimited.
+    public var borrowing: QuotaBound?
+    /// How much of the guarantee others may use while it is free; at first, and unlimited, all.
+    public var lending: QuotaBound?
+    /// The share of what is left over compared with other tenants, 0 to `Limits.quotaWeightMax`;
+    /// at first 1.
+    public var weight: UInt64?
+
+    /// A request that changes the limit, or nothing.
+    public init(tenant: String, kind: Kind, limit: UInt64? = nil) {
+        self.tenant = tenant
+        self.kind = kind
+        self.limit = limit
+    }
+}
+
 /// What is asked for when a resource is declared or changed; what is absent stays.
 public struct ResourceRequest: Hashable, Sendable {
     /// Its name, unique in the ledger.

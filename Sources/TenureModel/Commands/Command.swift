@@ -35,8 +35,8 @@ public enum Command: Equatable, Sendable {
     case setResourceState(name: String, state: ResourceState)
     /// Deletes a resource without use.
     case deleteResource(name: String)
-    /// Sets the quota of a tenant for a kind.
-    case setQuota(tenant: String, kind: Kind, limit: UInt64)
+    /// Sets the quota of a tenant for a kind, or changes it.
+    case setQuota(QuotaRequest)
     /// Deletes a quota.
     case deleteQuota(tenant: String, kind: Kind)
     /// Reads; see `Query`.
@@ -46,6 +46,11 @@ public enum Command: Equatable, Sendable {
 }
 
 extension Command {
+    /// Sets the hard limit of a quota and leaves the rest of it as it is.
+    public static func setQuota(tenant: String, kind: Kind, limit: UInt64) -> Command {
+        .setQuota(QuotaRequest(tenant: tenant, kind: kind, limit: limit))
+    }
+
     /// Whether its answer may come late because it waits for what it asks.
     package var waits: Bool {
         if case .acquire(let request) = self { request.waitMilliseconds != nil } else { false }

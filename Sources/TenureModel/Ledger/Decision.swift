@@ -64,7 +64,7 @@ extension LedgerState {
         case .setResource(let request): setResource(request)
         case .setResourceState(let name, let state): setResourceState(name, state)
         case .deleteResource(let name): deleteResource(name)
-        case .setQuota(let tenant, let kind, let limit): setQuota(tenant, kind, limit)
+        case .setQuota(let request): setQuota(request)
         case .deleteQuota(let tenant, let kind): deleteQuota(tenant, kind)
         case .query(let query): try answer(query, caller: caller, now: now)
         case .housekeeping(let task): try housekeep(task, now: now)

@@ -100,6 +100,12 @@ extension LedgerState {
             .init("held", .count(entry?.held ?? 0)),
             .init("reserved", .count(entry?.reserved ?? 0)),
             .init("quarantined", .count(entry?.quarantined ?? 0)),
+            .init("guarantee", .count(quota.guarantee)),
+            .init("borrow", quota.borrowing.map(Document.count) ?? .null),
+            .init("lend", quota.lending.map(Document.count) ?? .null),
+            .init("weight", .count(quota.weight)),
+            .init("guaranteedUsed", .count(min(entry?.used ?? 0, quota.guarantee))),
+            .init("borrowed", .count(quota.borrowed(at: entry?.used ?? 0))),
         ])
     }
 

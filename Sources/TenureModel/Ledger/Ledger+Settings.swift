@@ -1,9 +1,10 @@
-// What operators declare: pools, resources, quotas.
+// What operators declare: pools and resources.
 
 internal import TenureBase
 
 extension LedgerState {
-    private var done: Answer {
+    /// The answer to what changes settings.
+    var done: Answer {
         .document(
             .map([.init("status", .string("ok")), .init("position", .id(nextPosition))])
         )
@@ -119,30 +120,6 @@ extension LedgerState {
             )
         }
         return Decision(.resourceDeleted(resource.id), done)
-    }
-
-    func setQuota(_ tenant: String, _ kind: Kind, _ limit: UInt64) -> Decision {
-        guard Names.isValidTenant(tenant) else {
-            return Decision(refused: .malformed, "TENANT '\(tenant.printable)' is no path of names")
-        }
-        guard limit <= Limits.amountMax else {
-            return Decision(
-                refused: .malformed,
-                "LIMIT is above \(Limits.amountMax) \(kind.baseUnit.rawValue)"
-            )
-        }
-        return Decision(.quotaSet(Quota(tenant: tenant, kind: kind, limit: limit)), done)
-    }
-
-    func deleteQuota(_ tenant: String, _ kind: Kind) -> Decision {
-        let key = QuotaKey(tenant: tenant, kind: kind)
-        guard quota(key) != nil else {
-            return Decision(
-                refused: .notFound,
-                "tenant \(tenant.printable) has no quota for \(kind.name); see QUOTA LIST"
-            )
-        }
-        return Decision(.quotaDeleted(key), done)
     }
 
     func noPool(_ name: String) -> Refusal {

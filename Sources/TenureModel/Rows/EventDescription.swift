@@ -91,6 +91,10 @@ extension Event {
             [
                 .init("tenant", .string(quota.tenant)), .init("kind", .string(quota.kind.name)),
                 .init("limit", .count(quota.limit)),
+                .init("guarantee", .count(quota.guarantee)),
+                .init("borrow", quota.borrowing.map(Document.count) ?? .null),
+                .init("lend", quota.lending.map(Document.count) ?? .null),
+                .init("weight", .count(quota.weight)),
             ]
         case .quotaDeleted(let key):
             [.init("tenant", .string(key.tenant)), .init("kind", .string(key.kind.name))]

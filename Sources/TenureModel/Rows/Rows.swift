@@ -99,19 +99,6 @@ package struct Resource: Hashable, Sendable {
     package var place: String { node ?? name }
 }
 
-/// The quota of a tenant for a kind.
-package struct Quota: Hashable, Sendable {
-    package let tenant: String
-    package let kind: Kind
-    package var limit: UInt64
-
-    package init(tenant: String, kind: Kind, limit: UInt64) {
-        self.tenant = tenant
-        self.kind = kind
-        self.limit = limit
-    }
-}
-
 /// What a tenant and all below it use, by kind.
 ///
 /// I3.

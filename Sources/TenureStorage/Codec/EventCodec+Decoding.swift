@@ -71,9 +71,7 @@ extension ByteReader {
             let state = try coded(ResourceState.init(rawValue:), "resource state")
             return .resourceStateSet(id, state)
         case .resourceDeleted: return .resourceDeleted(ResourceID(rawValue: try read()))
-        case .quotaSet:
-            let key = try quotaKey()
-            return .quotaSet(Quota(tenant: key.tenant, kind: key.kind, limit: try read()))
+        case .quotaSet: return .quotaSet(try quota(quotaKey()))
         case .quotaDeleted: return .quotaDeleted(try quotaKey())
         case .refused:
             let tenant = try readString()

@@ -88,7 +88,7 @@ extension FieldWriter {
         case .quotaSet(let quota):
             text(quota.tenant)
             kind(quota.kind)
-            u64(quota.limit)
+            quotaTerms(quota)
         case .quotaDeleted(let key):
             text(key.tenant)
             kind(key.kind)

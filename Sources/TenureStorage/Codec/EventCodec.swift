@@ -18,7 +18,7 @@
 //                          · force u8 · detected u8
 //     6  resource state    id u32 · state u8
 //     7  resource deleted  id u32
-//     8  quota set         tenant text · kind text · limit u64
+//     8  quota set         tenant text · kind text · quota (QuotaCoding.swift)
 //     9  quota deleted     tenant text · kind text
 //    10  granted           id u64 · lease · policy u16 · strategy u8 · considered u32
 //                          · without room count · without labels count

@@ -8,7 +8,7 @@
 //                                                      · node optional text · capacity u64 · labels
 //                                                      · cost u64 · state u8 · detected u8
 //                                                      · held u64 · reserved u64 · quarantined u64
-//   quotas        tenant 0x00 kind                     limit u64
+//   quotas        tenant 0x00 kind                     quota (QuotaCoding.swift)
 //   leases        id u64                               lease
 //   sessions      id u64                               session
 //   answers       tenant 0x00 request id               answer
@@ -191,13 +191,13 @@ extension Quota: StorableRow {
         return QuotaKey(tenant: tenant, kind: kind)
     }
 
-    package func writePayload(to writer: inout FieldWriter) { writer.u64(limit) }
+    package func writePayload(to writer: inout FieldWriter) { writer.quotaTerms(self) }
 
     package static func read(
         _ key: QuotaKey,
         from reader: inout ByteReader
     ) throws(DecodeError) -> Quota {
-        Quota(tenant: key.tenant, kind: key.kind, limit: try reader.read())
+        try reader.quota(key)
     }
 }
 

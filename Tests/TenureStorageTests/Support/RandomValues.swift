@@ -137,7 +137,15 @@ struct RandomValues {
         return resource
     }
 
-    mutating func quota() -> Quota { Quota(tenant: name(), kind: kind(), limit: u64()) }
+    mutating func quota() -> Quota {
+        var quota = Quota(tenant: name(), kind: kind(), limit: u64())
+        guard bool() else { return quota }
+        quota.guarantee = u64()
+        quota.borrowing = maybe { $0.u64() }
+        quota.lending = maybe { $0.u64() }
+        quota.weight = u64()
+        return quota
+    }
 
     mutating func lease() -> Lease {
         let terms = LeaseTerms(

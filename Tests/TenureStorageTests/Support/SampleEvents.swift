@@ -104,6 +104,17 @@ enum SampleEvents {
         .quotaDeleted(QuotaKey(tenant: "a/b", kind: .gpu)),
     ]
 
+    /// Events with the fields that were appended to their tag.
+    static let appended: [Event] = [.quotaSet(quota)]
+
+    static var quota: Quota {
+        var quota = Quota(tenant: "a/b", kind: .gpu, limit: 4_000)
+        quota.guarantee = 3_000
+        quota.borrowing = 500
+        quota.weight = 7
+        return quota
+    }
+
     private static let leases: [Event] = [
         .granted(
             GrantRecord(

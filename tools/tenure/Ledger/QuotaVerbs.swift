@@ -23,25 +23,57 @@ struct QuotaArguments: ParsableArguments {
 struct QuotaSet: LedgerVerb {
     static let configuration = CommandConfiguration(
         commandName: "set",
-        abstract: "Set how much of a kind a tenant may hold.",
+        abstract: "Set how much of a kind a tenant may hold, and what it is sure of.",
         discussion: """
-            The quota binds the tenant and everything below it together. A limit below use takes \
-            nothing back; it stops new grants.
+            The quota binds the tenant and everything below it together. What is not named stays \
+            as it is; a new quota needs --limit. A limit below use takes nothing back; it stops \
+            new grants. What is guaranteed and not lent is kept free for the tenant.
 
             EXAMPLES
               tenure quota set research gpu --limit 16
-              tenure quota set research/vision memory --limit 512Gi
+              tenure quota set research gpu --guarantee 8 --lend 4
+              tenure quota set research/vision memory --limit 512Gi --borrow unlimited
             """
     )
 
     @OptionGroup var quota: QuotaArguments
 
     @Option(help: ArgumentHelp("The most that may be held.", valueName: "quantity"))
-    var limit: String
+    var limit: String?
+
+    @Option(help: ArgumentHelp("What the tenant is sure of.", valueName: "quantity"))
+    var guarantee: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The most that may be held above the guarantee, or unlimited.",
+            valueName: "quantity"
+        )
+    )
+    var borrow: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "How much of the guarantee others may use while it is free, or all.",
+            valueName: "quantity"
+        )
+    )
+    var lend: String?
+
+    @Option(help: ArgumentHelp("The share of what is left over, 0 to 1000000.", valueName: "n"))
+    var weight: String?
 
     @OptionGroup var options: GlobalOptions
 
-    func request() -> [String] { ["QUOTA", "SET", quota.tenant, quota.kind, "LIMIT", limit] }
+    func request() -> [String] {
+        var words = Words("QUOTA", "SET", quota.tenant, quota.kind)
+        words.add("LIMIT", limit)
+        words.add("GUARANTEE", guarantee)
+        words.add("BORROW", borrow)
+        words.add("LEND", lend)
+        words.add("WEIGHT", weight)
+        return words.list
+    }
 }
 
 struct QuotaGet: LedgerVerb {

@@ -1,0 +1,47 @@
+// What quotas are set to.
+
+internal import TenureModel
+
+extension CommandParser {
+    /// The quota that QUOTA SET asks for.
+    static func quota(_ words: CommandWords) throws(Refusal) -> QuotaRequest {
+        let (tenant, kind) = try tenantAndKind(words)
+        var request = QuotaRequest(tenant: tenant, kind: kind)
+        request.limit = try amount(words, .limit, of: kind)
+        request.guarantee = try amount(words, .guarantee, of: kind)
+        request.borrowing = try bound(words, .borrow, of: kind, without: "unlimited")
+        request.lending = try bound(words, .lend, of: kind, without: "all")
+        request.weight = try words.count(.weight, upTo: Limits.quotaWeightMax)
+        return request
+    }
+
+    /// The tenant and the kind that a command about a quota names.
+    static func tenantAndKind(
+        _ words: CommandWords
+    ) throws(Refusal) -> (tenant: String, kind: Kind) {
+        (
+            try Grammar.tenant(try words.text(operand: 0)),
+            try Grammar.kind((try words.text(operand: 1))[...])
+        )
+    }
+
+    private static func amount(
+        _ words: CommandWords,
+        _ option: OptionWord,
+        of kind: Kind
+    ) throws(Refusal) -> UInt64? {
+        guard let text = try words.text(option) else { return nil }
+        return try Grammar.amount(text[...], of: kind, orZero: true)
+    }
+
+    /// An amount, or the word that takes the bound away.
+    private static func bound(
+        _ words: CommandWords,
+        _ option: OptionWord,
+        of kind: Kind,
+        without word: String
+    ) throws(Refusal) -> QuotaBound? {
+        if try words.text(option)?.lowercased() == word { return .unlimited }
+        return try amount(words, option, of: kind).map(QuotaBound.amount)
+    }
+}
