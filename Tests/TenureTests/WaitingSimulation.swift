@@ -212,9 +212,13 @@ struct WaitingSimulation {
             let tenant = run.generator.chance(50) ? "a" : "a/b"
             let kind = run.generator.chance(50) ? Kind.gpu : .cpu
             let limit = UInt64.random(in: 1...6, using: &run.generator) * 1000
-            return run.generator.chance(20)
-                ? .deleteQuota(tenant: tenant, kind: kind)
-                : .setQuota(tenant: tenant, kind: kind, limit: limit)
+            if run.generator.chance(20) { return .deleteQuota(tenant: tenant, kind: kind) }
+            var quota = QuotaRequest(tenant: tenant, kind: kind, limit: limit)
+            if run.generator.chance(50) {
+                quota.guarantee = UInt64.random(in: 0...limit, using: &run.generator)
+                quota.lending = .amount(0)
+            }
+            return .setQuota(quota)
         case 87..<92:
             return .setResourceState(
                 name: resource(&run.generator),

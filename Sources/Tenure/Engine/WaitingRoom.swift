@@ -308,6 +308,9 @@ struct WaitingRoom {
     /// Marks whom a change may concern (W3).
     mutating func mark(_ relief: Relief) {
         for shortage in relief.shortages { mark(shortage) }
+        for kind in relief.borrowed {
+            for shortage in queues.keys where shortage.isBorrowing(of: kind) { mark(shortage) }
+        }
         if !relief.pools.isEmpty {
             for waiter in all.values where relief.pools.contains(waiter.request.pool) {
                 marked.insert(waiter, at: waiter.order)

@@ -242,29 +242,6 @@ extension LedgerState {
         )
     }
 
-    /// The first quota, from the whole path up, that the request would pass.
-    private func quotaRefusal(_ terms: Terms) throws(RowFault) -> Refusal? {
-        guard !quotas.isEmpty else { return nil }
-        for level in terms.tenantLevels {
-            guard let limits = quotas[level] else { continue }
-            let used = try usage(of: level)?.entries ?? []
-            for total in terms.totals {
-                guard let quota = limits.first(where: { $0.kind == total.kind }) else { continue }
-                let before = used.first { $0.kind == total.kind }?.used ?? 0
-                let (after, overflow) = before.addingReportingOverflow(total.amount)
-                guard overflow || after > quota.limit else { continue }
-                let text = { Quantity.text($0, kind: total.kind) }
-                return Refusal(
-                    .quota,
-                    "tenant \(level) uses \(text(before)) of its \(total.kind.name) quota of "
-                        + "\(text(quota.limit)); \(text(total.amount)) more does not fit",
-                    limit: "\(level) \(total.kind.name)"
-                )
-            }
-        }
-        return nil
-    }
-
     /// The refusal of what the counters of the tenant could not hold; its first level has most.
     private func uncountable(_ terms: Terms) throws(RowFault) -> Refusal? {
         guard let root = terms.tenantLevels.last, let used = try usage(of: root)?.entries else {

@@ -243,15 +243,18 @@ extension LedgerState {
         case .resourceStateSet(let id, let state): changeResource(id) { $0.state = state }
         case .resourceDeleted(let id):
             guard let resource = resource(id) else { return }
+            guarantees[resource.kind]?.setFree(0, before: resource.grantable)
             resources[Int(id.rawValue)] = nil
             resourceIDs[resource.name] = nil
             pools[resource.pool]?.index.remove(resource, in: resources)
             changedResources[id] = facts.position
         case .quotaSet(let quota):
+            guaranteesChanged(from: self.quota(quota.key), to: quota)
             quotas[quota.tenant]?.removeAll { $0.kind == quota.kind }
             quotas[quota.tenant, default: []].append(quota)
-            changedQuotas[QuotaKey(tenant: quota.tenant, kind: quota.kind)] = facts.position
+            changedQuotas[quota.key] = facts.position
         case .quotaDeleted(let key):
+            guaranteesChanged(from: quota(key), to: nil)
             quotas[key.tenant]?.removeAll { $0.kind == key.kind }
             if quotas[key.tenant]?.isEmpty == true { quotas[key.tenant] = nil }
             changedQuotas[key] = facts.position

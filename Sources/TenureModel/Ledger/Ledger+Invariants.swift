@@ -55,7 +55,8 @@ extension LedgerState {
             return "I6: \(facts.leases) leases are counted, \(count) are there"
         }
         if let fault = resourceFault(taken) { return fault }
-        return try usageFault(used)
+        if let fault = try usageFault(used) { return fault }
+        return try guaranteeFault()
     }
 
     private func tally(

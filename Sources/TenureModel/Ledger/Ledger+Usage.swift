@@ -24,7 +24,12 @@ extension LedgerState {
                         + "which does not exist"
                 )
             }
+            let grantable = guarantees.isEmpty ? 0 : resources[index]?.grantable ?? 0
             resources[index]?.take(placement.amount, as: state, by: direction)
+            if !guarantees.isEmpty {
+                let now = resources[index]?.grantable ?? 0
+                guarantees[kind]?.setFree(now, before: grantable)
+            }
             changedResources[placement.resource] = facts.position
             if let position = totals.firstIndex(where: { $0.kind == kind }) {
                 totals[position].amount += placement.amount
@@ -51,7 +56,12 @@ extension LedgerState {
     ) throws(RowFault) {
         let known = try usage(of: tenant)
         var row = known ?? TenantUsage(tenant: tenant)
-        for total in totals { row.take(total, as: state, by: direction) }
+        for total in totals {
+            row.take(total, as: state, by: direction)
+            if guarantees.isEmpty { continue }
+            let used = row.entries.first { $0.kind == total.kind }?.used ?? 0
+            guarantees[total.kind]?.setUsed(used, by: tenant)
+        }
         if row.entries.isEmpty {
             if known != nil { usage.remove(tenant, at: facts.position) }
         } else if known == nil {

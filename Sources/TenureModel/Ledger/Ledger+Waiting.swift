@@ -24,6 +24,17 @@ package struct Shortage: Hashable, Sendable {
         limit = "\(tenant) \(kind.name)"
     }
 
+    /// Too little that others are not guaranteed, for `tenant` to borrow more of `kind`.
+    package init(borrowingBy tenant: String, _ kind: Kind) {
+        pool = ""
+        limit = "\(tenant) \(kind.name) borrowed"
+    }
+
+    /// Whether it is of this kind that there is too little to borrow.
+    package func isBorrowing(of kind: Kind) -> Bool {
+        isQuota && limit.hasSuffix(" \(kind.name) borrowed")
+    }
+
     fileprivate init(pool: String, limit: String) {
         self.pool = pool
         self.limit = limit
@@ -39,6 +50,7 @@ extension AcquireRequest {
         let levels = LedgerState.levels(of: tenant)
         return kinds.map { Shortage(of: $0, in: pool) }
             + levels.flatMap { level in kinds.map { Shortage(quotaOf: level, $0) } }
+            + kinds.map { Shortage(borrowingBy: tenant, $0) }
     }
 
     /// What it lacks by `refusal`; nothing when waiting can not help.
@@ -91,6 +103,8 @@ extension [Label] {
 package struct Relief {
     /// Of these there may be enough now.
     package fileprivate(set) var shortages: Set<Shortage> = []
+    /// More of these may be borrowed now.
+    package fileprivate(set) var borrowed: Set<Kind> = []
     /// Whoever waits in these pools may fit now, or never.
     package fileprivate(set) var pools: Set<String> = []
     /// Whoever waits in these sessions waits in vain.
@@ -119,7 +133,10 @@ extension LedgerState {
         case .resourceStateSet(let id, _):
             guard let resource = resource(id) else { return }
             relief.shortages.insert(Shortage(of: resource.kind, in: resource.pool))
-        case .resourceSet(let declaration): relief.pools.insert(declaration.request.pool)
+            relief.borrowed.insert(resource.kind)
+        case .resourceSet(let declaration):
+            relief.pools.insert(declaration.request.pool)
+            relief.borrowed.insert(declaration.request.kind)
         case .resourceDeleted(let id):
             if let pool = resource(id)?.pool { relief.pools.insert(pool) }
         case .poolSet(let pool): relief.pools.insert(pool.name)
@@ -128,8 +145,10 @@ extension LedgerState {
         case .policyLearnt(let pool, _): relief.pools.insert(pool)
         case .quotaSet(let quota):
             relief.shortages.insert(Shortage(quotaOf: quota.tenant, quota.kind))
+            relief.borrowed.insert(quota.kind)
         case .quotaDeleted(let key):
             relief.shortages.insert(Shortage(quotaOf: key.tenant, key.kind))
+            relief.borrowed.insert(key.kind)
         case .opened, .grace, .epochRaised, .renewed, .preempted, .sessionOpened, .sessionKept,
             .sessionForgotten, .answered, .answersForgotten, .refused, .refusalsCounted:
             break
@@ -144,6 +163,7 @@ extension LedgerState {
                 continue
             }
             kinds.append(kind)
+            if reservedKinds[kind] != nil { relief.borrowed.insert(kind) }
             relief.shortages.insert(Shortage(of: kind, in: lease.terms.pool))
             for level in levels { relief.shortages.insert(Shortage(quotaOf: level, kind)) }
         }

@@ -24,6 +24,10 @@ package struct LedgerState {
     var resources: [Resource?] = [nil]
     var resourceIDs: [String: ResourceID] = [:]
     var quotas: [String: [Quota]] = [:]
+    /// Of how many tenants something is kept free, by kind; no entry is 0.
+    var reservedKinds: [Kind: Int] = [:]
+    /// What is kept free of a kind, as far as it was asked for.
+    var guarantees: [Kind: GuaranteeTree] = [:]
 
     var leases = Table<LeaseID, Lease>()
     var sessions = Table<SessionID, Session>()
@@ -69,7 +73,10 @@ package struct LedgerState {
         source = rows
         facts = resident.facts
         for pool in resident.pools { pools[pool.name] = PoolState(pool: pool) }
-        for quota in resident.quotas { quotas[quota.tenant, default: []].append(quota) }
+        for quota in resident.quotas {
+            quotas[quota.tenant, default: []].append(quota)
+            guaranteesChanged(from: nil, to: quota)
+        }
         for resource in resident.resources.sorted(by: { $0.id < $1.id }) { place(resource) }
     }
 
@@ -226,6 +233,10 @@ extension LedgerState {
     mutating func place(_ resource: Resource) {
         let index = Int(resource.id.rawValue)
         while resources.count <= index { resources.append(nil) }
+        guarantees[resource.kind]?.setFree(
+            resource.grantable,
+            before: resources[index]?.grantable ?? 0
+        )
         resources[index] = resource
         resourceIDs[resource.name] = resource.id
         pools[resource.pool]?.index.set(resource, in: resources)
