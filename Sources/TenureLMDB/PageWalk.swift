@@ -45,12 +45,13 @@ package final class PageWalk {
     private var free: UInt64 = 0
     private var faults = 0
 
-    /// Opens the file in `directory` and finds its `tables`.
+    /// Opens the file in `directory` and finds its `tables`, and those of `others` that are there.
     ///
     /// - Throws: `.damaged` when the pre-open check refuses the file, or what the kernel said.
     package init(
         directory: String,
         tables: [String],
+        others: [String] = [],
         fault: @escaping Fault
     ) throws(StoreError) {
         switch PreOpenCheck.run(directory: directory) {
@@ -68,7 +69,7 @@ package final class PageWalk {
             throw .damaged(Self.sentence(error))
         }
         taken = [UInt64](repeating: 0, count: Int(file.pages / 64 + 1))
-        readNames(tables)
+        readNames(tables, others)
     }
 
     /// Gives every row of `table` to `body`, in the order of keys; to be called once a table.
@@ -124,7 +125,7 @@ extension PageWalk {
         return metas[1]
     }
 
-    private func readNames(_ tables: [String]) {
+    private func readNames(_ tables: [String], _ others: [String]) {
         let expected = Set(tables + (meta.transaction > 1 ? [CommitNumber.tableName] : []))
         walk(meta.mainTree, "table names", .bytes, flags: TreePage.subtreeFlag) { key, value in
             let name = String(decoding: key, as: UTF8.self)
@@ -133,7 +134,10 @@ extension PageWalk {
                 guard value.count == TreeRecord.byteCount, record.pad == 0, record.flags == 0 else {
                     throw MetaFault("table \(name) is none of ours")
                 }
-                guard expected.contains(name) || name == CommitNumber.tableName else {
+                guard
+                    expected.contains(name) || others.contains(name)
+                        || name == CommitNumber.tableName
+                else {
                     throw MetaFault("there is a table '\(name)'")
                 }
                 self.trees[name] = record

@@ -6,6 +6,10 @@ public enum Limits {
     public static let amountMax: UInt64 = 1 << 62
     /// The largest weight of a quota.
     public static let quotaWeightMax: UInt64 = 1_000_000
+    /// The most grants per second that a tenant can be limited to: the clock tells a nanosecond.
+    public static let grantRateMax: UInt64 = 1_000_000_000
+    /// The most grants at once that a limited rate can allow.
+    public static let grantBurstMax: UInt64 = 1_000_000
     /// The most levels of a tenant's path: each costs one row for every grant.
     public static let tenantLevels = 8
     /// The most claims of one request.

@@ -180,8 +180,8 @@ extension Query {
     /// Whether the answer can be long.
     fileprivate var isList: Bool {
         switch self {
-        case .pools, .resources, .quotas, .leases: true
-        case .pool, .resource, .quota, .usage, .lease, .session, .request, .status: false
+        case .pools, .resources, .quotas, .tenants, .leases: true
+        case .pool, .resource, .quota, .tenant, .usage, .lease, .session, .request, .status: false
         }
     }
 }

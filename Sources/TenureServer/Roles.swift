@@ -10,7 +10,7 @@ enum Roles {
         guard !caller.isAdmin else { return nil }
         switch command {
         case .setPool, .deletePool, .setResource, .setResourceState, .deleteResource, .setQuota,
-            .deleteQuota, .revoke, .housekeeping:
+            .deleteQuota, .setTenant, .deleteTenant, .revoke, .housekeeping:
             let who = caller.uid.map { "user \($0)" } ?? "this caller"
             return Refusal(
                 .notPermitted,

@@ -1,4 +1,4 @@
-// What quotas are set to.
+// What quotas and limits of tenants are set to.
 
 internal import TenureModel
 
@@ -13,6 +13,24 @@ extension CommandParser {
         request.lending = try bound(words, .lend, of: kind, without: "all")
         request.weight = try words.count(.weight, upTo: Limits.quotaWeightMax)
         return request
+    }
+
+    /// The limits that TENANT SET asks for.
+    static func tenant(_ words: CommandWords) throws(Refusal) -> TenantRequest {
+        var request = TenantRequest(tenant: try Grammar.tenant(try words.text(operand: 0)))
+        request.leases = try bound(words, .leases, upTo: Limits.amountMax)
+        request.rate = try bound(words, .rate, upTo: Limits.grantRateMax)
+        request.burst = try words.count(.burst, upTo: Limits.grantBurstMax)
+        return request
+    }
+
+    private static func bound(
+        _ words: CommandWords,
+        _ option: OptionWord,
+        upTo most: UInt64
+    ) throws(Refusal) -> QuotaBound? {
+        if try words.text(option)?.lowercased() == "unlimited" { return .unlimited }
+        return try words.count(option, upTo: most).map(QuotaBound.amount)
     }
 
     /// The tenant and the kind that a command about a quota names.

@@ -30,6 +30,8 @@ extension CommandParser {
             let (tenant, kind) = try tenantAndKind(words)
             return .quota(tenant: tenant, kind: kind)
         case .quotaList: return .quotas(tenant: try words.tenant())
+        case .tenantGet: return .tenant(try Grammar.tenant(try words.text(operand: 0)))
+        case .tenantList: return .tenants(below: try words.tenant())
         default: return .status
         }
     }
@@ -56,6 +58,9 @@ extension CommandParser {
         case .quotaDelete:
             let (tenant, kind) = try tenantAndKind(words)
             return .deleteQuota(tenant: tenant, kind: kind)
+        case .tenantSet: return .setTenant(try tenant(words))
+        case .tenantDelete:
+            return .deleteTenant(try Grammar.tenant(try words.text(operand: 0)))
         default:
             // Only a row that was added to the table and not here; an answer, not a trap.
             throw unsupported(words.row.word.rawValue)

@@ -94,7 +94,7 @@ package enum CommandParser {
             .sessionClose:
             try holding(words)
         case .sessionGet, .leaseGet, .leaseList, .requestGet, .usageGet, .status, .poolGet,
-            .poolList, .resourceGet, .resourceList, .quotaGet, .quotaList:
+            .poolList, .resourceGet, .resourceList, .quotaGet, .quotaList, .tenantGet, .tenantList:
             .query(try query(words))
         default:
             try setting(words)
@@ -109,7 +109,7 @@ struct CommandWords {
     /// All words.
     let arguments: RequestArguments
     /// The place of each option's value by the option's raw value; 0 when it was not given.
-    private var places = SIMD32<Int16>(repeating: 0)
+    private var places = SIMD64<Int16>(repeating: 0)
 
     /// Checks that every operand is there, every option is known, given once and has its value.
     init(_ row: CommandSpecification, _ arguments: RequestArguments) throws(Refusal) {

@@ -252,6 +252,28 @@ extension CommandTable {
             "Deletes a quota.",
             "QUOTA DEL research gpu"
         ),
+        row(
+            .tenantSet,
+            ["tenant"],
+            options: [.leases, .rate, .burst],
+            isAdmin: true,
+            "Limits the leases at once and the grants per second of a tenant and all below it.",
+            "TENANT SET research LEASES 100 RATE 50 BURST 20"
+        ),
+        row(.tenantGet, ["tenant"], "Shows the limits of a tenant.", "TENANT GET research"),
+        row(
+            .tenantList,
+            options: [.tenant],
+            "Lists limits of tenants, of all or at and below one.",
+            "TENANT LIST TENANT research"
+        ),
+        row(
+            .tenantDelete,
+            ["tenant"],
+            isAdmin: true,
+            "Takes the limits of a tenant away, but not its quotas.",
+            "TENANT DEL research"
+        ),
     ]
 
     /// What a connection answers by itself.

@@ -37,6 +37,10 @@ package enum CommandWord: String, CaseIterable, Sendable {
     case quotaGet = "QUOTA GET"
     case quotaList = "QUOTA LIST"
     case quotaDelete = "QUOTA DEL"
+    case tenantSet = "TENANT SET"
+    case tenantGet = "TENANT GET"
+    case tenantList = "TENANT LIST"
+    case tenantDelete = "TENANT DEL"
     case usageGet = "USAGE GET"
     case status = "STATUS"
     case watch = "WATCH"
@@ -66,7 +70,7 @@ package enum CommandWord: String, CaseIterable, Sendable {
 package enum OptionWord: UInt8, CaseIterable, Sendable {
     case tenant, holder, ttl, session, maxLifetime, priority, wait, queue, request, strategy
     case select, tag, purpose, hold, process, pool, limit, after, kind, capacity, node, label
-    case cost, force, guarantee, borrow, lend, weight
+    case cost, force, guarantee, borrow, lend, weight, leases, rate, burst
 
     /// The words by raw value.
     private static let words = allCases.map { String(describing: $0).uppercased() }
@@ -75,7 +79,7 @@ package enum OptionWord: UInt8, CaseIterable, Sendable {
     package var word: String { Self.words[Int(rawValue)] }
 
     /// Its place in a set of options.
-    var bit: UInt32 { 1 << UInt32(rawValue) }
+    var bit: UInt64 { 1 << UInt64(rawValue) }
 
     /// What stands behind the word, nothing when the word says it all.
     ///
@@ -91,7 +95,8 @@ package enum OptionWord: UInt8, CaseIterable, Sendable {
         case .capacity, .cost, .guarantee: "q"
         case .borrow: "q|unlimited"
         case .lend: "q|all"
-        case .limit, .weight: "n"
+        case .limit, .weight, .burst: "n"
+        case .leases, .rate: "n|unlimited"
         case .purpose: "text"
         case .after: "cursor"
         default: word.lowercased()
@@ -132,7 +137,7 @@ package final class CommandSpecification: Sendable {
     /// Options without which it is refused.
     package let required: [OptionWord]
     /// `options` as a set.
-    let optionBits: UInt32
+    let optionBits: UInt64
     /// Who answers.
     package let scope: Scope
     /// Whether only an admin may send it.

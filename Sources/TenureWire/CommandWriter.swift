@@ -39,6 +39,8 @@ package enum CommandWriter {
         case .deleteResource(let name): ["RESOURCE", "DEL", name]
         case .setQuota(let request): quota(request)
         case .deleteQuota(let tenant, let kind): ["QUOTA", "DEL", tenant, kind.name]
+        case .setTenant(let request): tenant(request)
+        case .deleteTenant(let tenant): ["TENANT", "DEL", tenant]
         default: nil
         }
     }
@@ -72,6 +74,13 @@ package enum CommandWriter {
             + option(.weight, request.weight.map { "\($0)" })
     }
 
+    private static func tenant(_ request: TenantRequest) -> [String] {
+        let text = { (bound: QuotaBound) in bound.amount.map { "\($0)" } ?? "unlimited" }
+        return ["TENANT", "SET", request.tenant] + option(.leases, request.leases.map(text))
+            + option(.rate, request.rate.map(text))
+            + option(.burst, request.burst.map { "\($0)" })
+    }
+
     private static func openSession(_ request: SessionRequest) -> [String] {
         ["SESSION", "OPEN"] + option(.ttl, request.ttlMilliseconds.map { "\($0)" })
             + option(.process, request.process.map { "\($0.pid)" })
@@ -98,6 +107,8 @@ package enum CommandWriter {
             ["RESOURCE", "LIST"] + option(.pool, pool) + words(page)
         case .quota(let tenant, let kind): ["QUOTA", "GET", tenant, kind.name]
         case .quotas(let tenant): ["QUOTA", "LIST"] + option(.tenant, tenant)
+        case .tenant(let tenant): ["TENANT", "GET", tenant]
+        case .tenants(let tenant): ["TENANT", "LIST"] + option(.tenant, tenant)
         case .usage(let tenant): ["USAGE", "GET", tenant]
         case .lease(let lease): ["LEASE", "GET", "\(lease.rawValue)"]
         case .leases(let filter, let page):

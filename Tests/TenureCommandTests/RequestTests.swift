@@ -99,6 +99,13 @@ struct RequestCase: Sendable, CustomTestStringConvertible {
         .init("quota get t gpu", "QUOTA GET t gpu"),
         .init("quota list --tenant t", "QUOTA LIST TENANT t"),
         .init("quota del t gpu", "QUOTA DEL t gpu"),
+        .init(
+            "tenant set t --leases 5 --rate unlimited --burst 2",
+            "TENANT SET t LEASES 5 RATE unlimited BURST 2"
+        ),
+        .init("tenant get t", "TENANT GET t"),
+        .init("tenant list --tenant t", "TENANT LIST TENANT t"),
+        .init("tenant del t", "TENANT DEL t"),
     ]
 }
 

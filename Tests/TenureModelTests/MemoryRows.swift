@@ -23,6 +23,7 @@ struct StoreContent: Equatable {
     var usage: [String: Stored<TenantUsage>] = [:]
     var due: [DueKey: Stored<DueEntry>] = [:]
     var members: [MemberKey: Stored<MemberKey>] = [:]
+    var tenantLimits: [String: Stored<TenantLimits>] = [:]
     var preemptible: [PreemptibleKey: Stored<PreemptibleKey>] = [:]
 
     /// Takes the changes of one checkpoint.
@@ -37,6 +38,7 @@ struct StoreContent: Equatable {
         usage.write(changes.usage)
         due.write(changes.due)
         members.write(changes.members)
+        tenantLimits.write(changes.tenantLimits)
         preemptible.write(changes.preemptible)
     }
 
@@ -47,6 +49,7 @@ struct StoreContent: Equatable {
         rows.pools = pools.values.map(\.row)
         rows.resources = resources.values.map(\.row)
         rows.quotas = quotas.values.map(\.row)
+        rows.tenantLimits = tenantLimits.values.map(\.row)
         return rows
     }
 
@@ -59,6 +62,7 @@ struct StoreContent: Equatable {
             ("storedAnswers", storedAnswers == other.storedAnswers),
             ("usage", usage == other.usage), ("due", due == other.due),
             ("members", members == other.members),
+            ("tenantLimits", tenantLimits == other.tenantLimits),
             ("preemptible", preemptible == other.preemptible),
         ]
         return verdicts.filter { !$0.1 }.map(\.0)

@@ -34,6 +34,7 @@ struct RowCodecTests {
         try roundTrip(key: \.name) { $0.pool() }
         try roundTrip(key: \.id) { $0.resource() }
         try roundTrip(key: \.rowKey) { $0.quota() }
+        try roundTrip(key: \.tenant) { $0.tenantLimits() }
         try roundTrip(key: \.id) { $0.lease() }
         try roundTrip(key: \.id) { $0.session() }
         try roundTrip(key: \.key) { $0.storedAnswer() }
@@ -94,6 +95,7 @@ struct RowCodecTests {
         var values = RandomValues(seed: 15)
         try truncate(Pool.self, "p", values.pool())
         try truncate(Resource.self, ResourceID(rawValue: 3), values.resource())
+        try truncate(TenantLimits.self, "t", values.tenantLimits())
         try truncate(Quota.self, SampleEvents.quota.key, SampleEvents.quota)
         try truncate(Lease.self, LeaseID(rawValue: 3), values.lease())
         try truncate(Session.self, SessionID(rawValue: 3), values.session())

@@ -20,7 +20,7 @@ struct CommandTableTests {
                 "TENANT", "HOLDER", "TTL", "SESSION", "MAXLIFETIME", "PRIORITY", "WAIT", "QUEUE",
                 "REQUEST", "STRATEGY", "SELECT", "TAG", "PURPOSE", "HOLD", "PROCESS", "POOL",
                 "LIMIT", "AFTER", "KIND", "CAPACITY", "NODE", "LABEL", "COST", "FORCE",
-                "GUARANTEE", "BORROW", "LEND", "WEIGHT",
+                "GUARANTEE", "BORROW", "LEND", "WEIGHT", "LEASES", "RATE", "BURST",
             ]
         )
     }
@@ -71,7 +71,7 @@ struct CommandTableTests {
             .acquire: ["p", "gpu=1"], .reserve: ["p", "gpu=1"], .plan: ["p", "gpu=1"],
             .renew: ["1", "1"], .sessionOpen: [], .leaseList: [], .resourceList: [],
             .resourceSet: ["g", "POOL", "p", "KIND", "gpu", "CAPACITY", "1"],
-            .quotaSet: ["research", "gpu"],
+            .quotaSet: ["research", "gpu"], .tenantSet: ["research"],
         ]
         var shown = 0
         for row in CommandTable.supported {

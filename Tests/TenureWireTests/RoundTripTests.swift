@@ -88,6 +88,14 @@ struct RoundTripTests {
         return request
     }
 
+    private static var limits: TenantRequest {
+        var request = TenantRequest(tenant: "a/b")
+        request.leases = .amount(5)
+        request.rate = .unlimited
+        request.burst = 7
+        return request
+    }
+
     private static var unbound: QuotaRequest {
         var request = QuotaRequest(tenant: "a", kind: .gpu)
         request.borrowing = .unlimited
@@ -129,7 +137,9 @@ struct RoundTripTests {
         .setQuota(tenant: "a", kind: .memory, limit: 0),
         .setQuota(tenant: "a", kind: .cpu, limit: Limits.amountMax), .setQuota(bareQuota),
         .setQuota(shares), .setQuota(unbound),
-        .deleteQuota(tenant: "a", kind: .gpu),
+        .deleteQuota(tenant: "a", kind: .gpu), .setTenant(limits),
+        .setTenant(TenantRequest(tenant: "a")), .deleteTenant("a"), .query(.tenant("a")),
+        .query(.tenants(below: nil)), .query(.tenants(below: "a")),
         .query(.pool("p")), .query(.pools), .query(.resource("r")),
         .query(.resources(pool: nil, page: Page())),
         .query(.resources(pool: "p", page: Page(limit: 7, after: "r"))),

@@ -42,7 +42,7 @@ package struct TenureTool: AsyncParsableCommand {
             ),
             CommandGroup(
                 name: "Settings",
-                subcommands: [PoolNoun.self, ResourceNoun.self, QuotaNoun.self]
+                subcommands: [PoolNoun.self, ResourceNoun.self, QuotaNoun.self, TenantNoun.self]
             ),
             CommandGroup(
                 name: "Daemon",

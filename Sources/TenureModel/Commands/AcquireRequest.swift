@@ -158,9 +158,9 @@ public struct ProcessIdentity: Hashable, Sendable {
     }
 }
 
-/// A bound of a quota that can also be absent.
+/// A bound of a quota or a tenant that can also be absent.
 public enum QuotaBound: Hashable, Sendable {
-    /// No more than so many base units.
+    /// No more than so many; of a quota, base units.
     case amount(UInt64)
     /// No bound.
     case unlimited
@@ -197,6 +197,23 @@ public struct QuotaRequest: Hashable, Sendable {
         self.tenant = tenant
         self.kind = kind
         self.limit = limit
+    }
+}
+
+/// What is asked for when the limits of a tenant are set or changed; what is absent stays.
+public struct TenantRequest: Hashable, Sendable {
+    /// The tenant: a path; the limits bind all below it.
+    public var tenant: String
+    /// The most leases, reservations and quarantined leases at once; at first unlimited.
+    public var leases: QuotaBound?
+    /// The most grants per second, 1 to `Limits.grantRateMax`; at first unlimited.
+    public var rate: QuotaBound?
+    /// How many grants may come at once after a pause, 1 to `Limits.grantBurstMax`; at first 1.
+    public var burst: UInt64?
+
+    /// A request that changes nothing yet.
+    public init(tenant: String) {
+        self.tenant = tenant
     }
 }
 

@@ -39,6 +39,10 @@ public enum Command: Equatable, Sendable {
     case setQuota(QuotaRequest)
     /// Deletes a quota.
     case deleteQuota(tenant: String, kind: Kind)
+    /// Sets limits of a tenant, or changes them.
+    case setTenant(TenantRequest)
+    /// Takes all limits of a tenant away, but not its quotas.
+    case deleteTenant(String)
     /// Reads; see `Query`.
     case query(Query)
     /// What the ledger asks of itself; never from outside.
@@ -71,6 +75,10 @@ public enum Query: Equatable, Sendable {
     case quota(tenant: String, kind: Kind)
     /// All quotas with their use, at or below a tenant or all.
     case quotas(tenant: String?)
+    /// The limits of one tenant.
+    case tenant(String)
+    /// All limits of tenants, at or below a tenant or all.
+    case tenants(below: String?)
     /// The use of one tenant.
     case usage(tenant: String)
     /// One lease or reservation.

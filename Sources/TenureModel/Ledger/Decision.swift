@@ -66,6 +66,8 @@ extension LedgerState {
         case .deleteResource(let name): deleteResource(name)
         case .setQuota(let request): setQuota(request)
         case .deleteQuota(let tenant, let kind): deleteQuota(tenant, kind)
+        case .setTenant(let request): try setTenant(request)
+        case .deleteTenant(let tenant): deleteTenant(tenant)
         case .query(let query): try answer(query, caller: caller, now: now)
         case .housekeeping(let task): try housekeep(task, now: now)
         }

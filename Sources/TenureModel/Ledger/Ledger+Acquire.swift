@@ -1,7 +1,7 @@
 // Granting: leases, reservations and plans.
 //
 // In order of precedence: malformed, a repeated or conflicting request id, unknown pool or session,
-// unsatisfiable, quota, exhausted.
+// unsatisfiable, quota, exhausted, too many grants a second.
 
 internal import TenureBase
 
@@ -31,7 +31,8 @@ extension LedgerState {
         case .success(let found): terms = found
         case .failure(let refusal): return Decision(.refused(refusal))
         }
-        if let refusal = try quotaRefusal(terms) {
+        let overQuota = try quotaRefusal(terms)
+        if let refusal = overQuota ?? leaseCountRefusal(terms.tenantLevels) {
             if let infeasible = infeasible(request) {
                 return refuseForGood(request, infeasible, body: body, now: now)
             }
@@ -84,6 +85,9 @@ extension LedgerState {
                 "the request needs \(placements.count) parts, above the limit of "
                     + "\(Limits.partsPerLease); ask for it in smaller requests"
             )
+        }
+        if let refusal = rateRefusal(terms.tenantLevels, now: now) {
+            return Decision(.refused(refusal))
         }
         let lease = newLease(request, terms, placements, caller: caller, now: now)
         var answer = Grant(

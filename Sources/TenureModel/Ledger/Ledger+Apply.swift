@@ -50,6 +50,7 @@ extension LedgerState {
             .resourceDeleted, .quotaSet,
             .quotaDeleted:
             applySetting(event)
+        case .tenantLimitsSet(let limits): apply(limits)
         case .refused, .refusalsCounted: break
         }
     }
@@ -64,6 +65,7 @@ extension LedgerState {
         )
         leases.insert(lease.id, lease, at: facts.position)
         facts.leases += 1
+        noteGrant(to: lease.terms.tenant)
         try count(lease.placements, of: lease, as: lease.state, by: .adding)
         insertDue(time: lease.deadline, .lease, lease.id.rawValue)
         if let session = lease.terms.session {
@@ -129,6 +131,7 @@ extension LedgerState {
         if lease.state != .quarantined { leaveIndexes(lease) }
         leases.remove(id, at: facts.position)
         facts.leases -= 1
+        noteEnd(of: lease)
     }
 
     private mutating func leaveIndexes(_ lease: Lease) {

@@ -26,7 +26,7 @@ extension LedgerState {
     /// Calls `body` with every lease, in no stated order.
     ///
     /// O(leases).
-    private func forEachLease(_ body: (Lease) -> Void) throws(RowFault) {
+    func forEachLease(_ body: (Lease) -> Void) throws(RowFault) {
         let changed = leases.keys { _ in true }
         for id in changed.keys.sorted() where changed[id] == true {
             if let lease = try lease(id) { body(lease) }
@@ -47,14 +47,16 @@ extension LedgerState {
         var taken: [ResourceID: [LeaseState: UInt64]] = [:]
         var used: [String: [Kind: UInt64]] = [:]
         var count: UInt64 = 0
+        var counts: [String: UInt64] = [:]
         try forEachLease { lease in
             count += 1
+            for level in Self.levels(of: lease.terms.tenant) { counts[level, default: 0] += 1 }
             tally(lease, &taken, &used)
         }
         if count != facts.leases {
             return "I6: \(facts.leases) leases are counted, \(count) are there"
         }
-        if let fault = resourceFault(taken) { return fault }
+        if let fault = resourceFault(taken) ?? leaseCountFault(counts) { return fault }
         if let fault = try usageFault(used) { return fault }
         return try guaranteeFault()
     }

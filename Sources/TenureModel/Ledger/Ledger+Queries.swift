@@ -22,6 +22,8 @@ extension LedgerState {
         case .resources(let pool, let page): return resourcePage(of: pool, page)
         case .quota(let tenant, let kind): return try quotaAnswer(tenant, kind)
         case .quotas(let tenant): return try quotaList(below: tenant)
+        case .tenant(let tenant): return tenantAnswer(tenant, now: now)
+        case .tenants(let tenant): return tenantList(below: tenant, now: now)
         case .usage(let tenant): return try usageAnswer(tenant)
         case .lease(let id):
             guard let lease = try lease(id) else {
@@ -39,12 +41,12 @@ extension LedgerState {
         }
     }
 
-    private func shown(_ document: Document) -> Decision {
+    func shown(_ document: Document) -> Decision {
         guard case .map(let fields) = document else { return Decision(.document(document)) }
         return Decision(.document(.map(fields + [.init("position", .id(facts.position))])))
     }
 
-    private func list(_ items: [Document], cursor: String? = nil) -> Decision {
+    func list(_ items: [Document], cursor: String? = nil) -> Decision {
         shown(.map([.init("items", .list(items)), .init("cursor", .optional(cursor))]))
     }
 

@@ -30,6 +30,12 @@ package struct Shortage: Hashable, Sendable {
         limit = "\(tenant) \(kind.name) borrowed"
     }
 
+    /// As many leases as `tenant` may have.
+    package init(leasesOf tenant: String) {
+        pool = ""
+        limit = "leases of \(tenant)"
+    }
+
     /// Whether it is of this kind that there is too little to borrow.
     package func isBorrowing(of kind: Kind) -> Bool {
         isQuota && limit.hasSuffix(" \(kind.name) borrowed")
@@ -51,6 +57,7 @@ extension AcquireRequest {
         return kinds.map { Shortage(of: $0, in: pool) }
             + levels.flatMap { level in kinds.map { Shortage(quotaOf: level, $0) } }
             + kinds.map { Shortage(borrowingBy: tenant, $0) }
+            + levels.map { Shortage(leasesOf: $0) }
     }
 
     /// What it lacks by `refusal`; nothing when waiting can not help.
@@ -149,6 +156,8 @@ extension LedgerState {
         case .quotaDeleted(let key):
             relief.shortages.insert(Shortage(quotaOf: key.tenant, key.kind))
             relief.borrowed.insert(key.kind)
+        case .tenantLimitsSet(let limits):
+            relief.shortages.insert(Shortage(leasesOf: limits.tenant))
         case .opened, .grace, .epochRaised, .renewed, .preempted, .sessionOpened, .sessionKept,
             .sessionForgotten, .answered, .answersForgotten, .refused, .refusalsCounted:
             break
@@ -157,6 +166,9 @@ extension LedgerState {
 
     private func add(_ lease: Lease, to relief: inout Relief) {
         let levels = Self.levels(of: lease.terms.tenant)
+        for level in levels where tenantLimits[level]?.leases != nil {
+            relief.shortages.insert(Shortage(leasesOf: level))
+        }
         var kinds: [Kind] = []
         for placement in lease.placements {
             guard let kind = resource(placement.resource)?.kind, !kinds.contains(kind) else {

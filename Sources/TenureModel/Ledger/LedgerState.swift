@@ -24,6 +24,7 @@ package struct LedgerState {
     var resources: [Resource?] = [nil]
     var resourceIDs: [String: ResourceID] = [:]
     var quotas: [String: [Quota]] = [:]
+    var tenantLimits: [String: TenantLimits] = [:]
     /// Of how many tenants something is kept free, by kind; no entry is 0.
     var reservedKinds: [Kind: Int] = [:]
     /// What is kept free of a kind, as far as it was asked for.
@@ -45,6 +46,7 @@ package struct LedgerState {
     var changedPools: [String: Position] = [:]
     var changedResources: [ResourceID: Position] = [:]
     var changedQuotas: [QuotaKey: Position] = [:]
+    var changedTenantLimits: [String: Position] = [:]
 
     /// Counts lookups; a class, because reading a row changes nothing of the state.
     private final class LookupCounter {
@@ -77,6 +79,7 @@ package struct LedgerState {
             quotas[quota.tenant, default: []].append(quota)
             guaranteesChanged(from: nil, to: quota)
         }
+        for limits in resident.tenantLimits { tenantLimits[limits.tenant] = limits }
         for resource in resident.resources.sorted(by: { $0.id < $1.id }) { place(resource) }
     }
 
@@ -86,8 +89,12 @@ package struct LedgerState {
     /// How many rows changed since the last checkpoint.
     package var changedRows: Int {
         leases.count + sessions.count + storedAnswers.count + usage.count + due.count
-            + members.count + preemptible.count + changedPools.count + changedResources.count
-            + changedQuotas.count
+            + members.count + preemptible.count + changedSettings
+    }
+
+    private var changedSettings: Int {
+        changedPools.count + changedResources.count + changedQuotas.count
+            + changedTenantLimits.count
     }
 
     /// How many scattered rows the changes cost as much as, when they are written.
@@ -97,7 +104,7 @@ package struct LedgerState {
         let scattered =
             leases.scattered + sessions.scattered + storedAnswers.scattered + usage.scattered
             + due.scattered + members.scattered + preemptible.scattered
-        let settings = changedPools.count + changedResources.count + changedQuotas.count
+        let settings = changedSettings
         return scattered + settings + (changedRows - scattered - settings) / 2
     }
 
@@ -117,9 +124,16 @@ package struct LedgerState {
         for (key, position) in changedQuotas {
             changes.quotas[key] = Changed(value: quota(key), position: position)
         }
+        for (tenant, position) in changedTenantLimits {
+            changes.tenantLimits[tenant] = Changed(
+                value: tenantLimits[tenant],
+                position: position
+            )
+        }
         changedPools = [:]
         changedResources = [:]
         changedQuotas = [:]
+        changedTenantLimits = [:]
         changes.leases = leases.freeze()
         changes.sessions = sessions.freeze()
         changes.storedAnswers = storedAnswers.freeze()

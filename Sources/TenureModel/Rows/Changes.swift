@@ -151,6 +151,7 @@ package struct FrozenChanges: Sendable {
     package var usage: [String: Changed<TenantUsage>] = [:]
     package var due: [DueKey: Changed<DueEntry>] = [:]
     package var members: [MemberKey: Changed<MemberKey>] = [:]
+    package var tenantLimits: [String: Changed<TenantLimits>] = [:]
     package var preemptible: [PreemptibleKey: Changed<PreemptibleKey>] = [:]
 
     package init() {}
@@ -159,6 +160,7 @@ package struct FrozenChanges: Sendable {
     package var count: Int {
         pools.count + resources.count + quotas.count + leases.count + sessions.count
             + storedAnswers.count + usage.count + due.count + members.count
+            + tenantLimits.count
             + preemptible.count
     }
 }
@@ -184,6 +186,7 @@ package struct ResidentRows: Sendable {
     package var pools: [Pool] = []
     package var resources: [Resource] = []
     package var quotas: [Quota] = []
+    package var tenantLimits: [TenantLimits] = []
 
     package init() {}
 }

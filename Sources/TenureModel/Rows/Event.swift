@@ -18,6 +18,8 @@ package enum Event: Hashable, Sendable {
     case resourceDeleted(ResourceID)
     case quotaSet(Quota)
     case quotaDeleted(QuotaKey)
+    /// The limits of a tenant, whole; without any they are gone.
+    case tenantLimitsSet(TenantLimits)
     /// A lease, or a reservation by its state, came to be.
     case granted(GrantRecord)
     /// A reservation became a lease with these placements; what is not among them went back.

@@ -15,6 +15,7 @@ extension Event {
         case .resourceDeleted: "resource-deleted"
         case .quotaSet: "quota-set"
         case .quotaDeleted: "quota-deleted"
+        case .tenantLimitsSet: "tenant-limits-set"
         case .granted(let record): record.lease.state == .reserved ? "reserved" : "granted"
         case .committed: "committed"
         case .renewed: "renewed"
@@ -98,6 +99,7 @@ extension Event {
             ]
         case .quotaDeleted(let key):
             [.init("tenant", .string(key.tenant)), .init("kind", .string(key.kind.name))]
+        case .tenantLimitsSet(let limits): limits.fields
         case .granted, .committed, .renewed, .reduced, .released, .reclaimed, .preempted,
             .quarantineEnded:
             leaseFields

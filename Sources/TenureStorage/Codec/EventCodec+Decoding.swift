@@ -73,6 +73,7 @@ extension ByteReader {
         case .resourceDeleted: return .resourceDeleted(ResourceID(rawValue: try read()))
         case .quotaSet: return .quotaSet(try quota(quotaKey()))
         case .quotaDeleted: return .quotaDeleted(try quotaKey())
+        case .tenantLimitsSet: return .tenantLimitsSet(try tenantLimits(readString()))
         case .refused:
             let tenant = try readString()
             let pool = try readString()

@@ -92,6 +92,9 @@ extension FieldWriter {
         case .quotaDeleted(let key):
             text(key.tenant)
             kind(key.kind)
+        case .tenantLimitsSet(let limits):
+            text(limits.tenant)
+            tenantLimits(limits)
         case .refused(let record):
             text(record.tenant)
             text(record.pool)
@@ -186,6 +189,7 @@ extension Event {
         case .resourceDeleted: .resourceDeleted
         case .quotaSet: .quotaSet
         case .quotaDeleted: .quotaDeleted
+        case .tenantLimitsSet: .tenantLimitsSet
         case .granted: .granted
         case .committed: .committed
         case .renewed: .renewed

@@ -39,6 +39,7 @@
 //    22  answers forgotten count · each: due time u64 · class u8 · id u64 · request optional
 //    23  epoch raised      epoch u16 · reason text
 //    24  policy learnt     pool text · policy (PolicyCoding.swift)
+//    25  tenant limits set tenant text · tenant limits (TenantCoding.swift)
 //    50  preempted         until u64 · evidence text · count · each: id u64
 //   128  refused           tenant text · pool text · code text · limit text · message text
 //   129  refusals counted  count · each: tenant text · pool text · code text · limit text
@@ -149,6 +150,7 @@ package enum EventTag: UInt8, CaseIterable, Sendable {
     case answersForgotten = 22
     case epochRaised = 23
     case policyLearnt = 24
+    case tenantLimitsSet = 25
     case preempted = 50
     case refused = 128
     case refusalsCounted = 129

@@ -111,7 +111,9 @@ extension RowTable {
         .pools, .resources, .quotas, .leases, .sessions, .storedAnswers, .usage, .due, .members,
     ]
     /// The tables whose count a checkpoint has where it is not 0.
-    fileprivate static let further = counted.filter { !always.contains($0) }
+    ///
+    /// A state that an earlier version wrote lacks them, which is the same as no rows in them.
+    static let further = counted.filter { !always.contains($0) }
 }
 
 extension ByteReader {

@@ -15,6 +15,7 @@ package enum RowTable: UInt8, CaseIterable, Sendable {
     case usage = 7
     case due = 8
     case members = 9
+    case tenantLimits = 12
     case preemptible = 16
 
     /// The tables whose rows are counted and digested: all but `meta`.
@@ -43,6 +44,7 @@ package enum RowTable: UInt8, CaseIterable, Sendable {
         case .usage: "usage"
         case .due: "due"
         case .members: "members"
+        case .tenantLimits: "tenants"
         case .preemptible: "preemptible"
         }
     }

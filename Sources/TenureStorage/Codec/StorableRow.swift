@@ -16,6 +16,7 @@
 //                                                      · reserved u64 · quarantined u64
 //   due           time u64 · class u8 · id u64         request optional (tenant text · id text)
 //   members       session u64 · lease u64              nothing
+//   tenants       tenant                               tenant limits (TenantCoding.swift)
 //   preemptible   pool 0x00 class u8 · 2^64-1-lease    nothing
 //                   u64
 //

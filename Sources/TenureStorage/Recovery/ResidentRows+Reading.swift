@@ -7,7 +7,7 @@ extension ResidentRows {
     /// How many rows are read in one snapshot.
     private static let page = 1_000
 
-    /// The pools, resources and quotas of `store`, each verified, and all that were counted.
+    /// What stays in memory of `store`, each row verified, and all that were counted.
     package static func read(
         from store: any StateStore,
         in path: String
@@ -22,6 +22,7 @@ extension ResidentRows {
             resident.pools = try all(Pool.self, reader, &codec, counts)
             resident.resources = try all(Resource.self, reader, &codec, counts)
             resident.quotas = try all(Quota.self, reader, &codec, counts)
+            resident.tenantLimits = try all(TenantLimits.self, reader, &codec, counts)
         } catch {
             throw StorageError(error, in: path)
         }

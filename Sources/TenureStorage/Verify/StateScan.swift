@@ -70,10 +70,12 @@ package struct StateScan {
         emit: @escaping (String) -> Void
     ) {
         var scan = StateScan(ledger, emit)
+        let later = RowTable.further.map(\.name)
         do throws(StoreError) {
             let walk = try PageWalk(
                 directory: "\(path)/state",
-                tables: RowTable.allCases.map(\.name),
+                tables: RowTable.allCases.map(\.name).filter { !later.contains($0) },
+                others: later,
                 fault: { place, sentence in emit("damage \(place)\t\(sentence)") }
             )
             scan.scan(walk)

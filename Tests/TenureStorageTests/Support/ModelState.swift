@@ -48,6 +48,7 @@ struct ModelState {
         rows.usage = rows.usage.filter { $0.value.value != nil }
         rows.due = rows.due.filter { $0.value.value != nil }
         rows.members = rows.members.filter { $0.value.value != nil }
+        rows.tenantLimits = rows.tenantLimits.filter { $0.value.value != nil }
         rows.preemptible = rows.preemptible.filter { $0.value.value != nil }
         return rows
     }
@@ -59,6 +60,8 @@ struct ModelState {
         set(\.resources, resource.id, resource)
         let quota = values.quota()
         set(\.quotas, QuotaKey(tenant: quota.tenant, kind: quota.kind), quota)
+        let limits = values.tenantLimits()
+        set(\.tenantLimits, limits.tenant, limits)
         let usage = values.usage()
         set(\.usage, usage.tenant, usage)
         let due = values.due()
@@ -95,6 +98,7 @@ struct ModelState {
         removeOne(\.members)
         removeOne(\.preemptible)
         removeOne(\.pools)
+        removeOne(\.tenantLimits)
     }
 
     private mutating func set<Key: Hashable, Value: Sendable>(

@@ -147,6 +147,16 @@ struct RandomValues {
         return quota
     }
 
+    mutating func tenantLimits() -> TenantLimits {
+        var limits = TenantLimits(tenant: name())
+        limits.leases = maybe { $0.u64() }
+        limits.rate = maybe { $0.u64() % Limits.grantRateMax + 1 }
+        limits.burst = u64() % Limits.grantBurstMax + 1
+        limits.count = u64()
+        limits.arrival = time()
+        return limits
+    }
+
     mutating func lease() -> Lease {
         let terms = LeaseTerms(
             pool: name(),

@@ -18,6 +18,7 @@ extension RandomValues {
         case .resourceDeleted: .resourceDeleted(ResourceID(rawValue: u32()))
         case .quotaSet: .quotaSet(quota())
         case .quotaDeleted: .quotaDeleted(QuotaKey(tenant: name(), kind: kind()))
+        case .tenantLimitsSet: .tenantLimitsSet(tenantLimits())
         case .granted: .granted(grantRecord())
         case .committed: .committed(leaseID(), deadline: time(), kept: placements())
         case .renewed: .renewed(leaseID(), deadline: time())
@@ -107,6 +108,16 @@ enum SampleEvents {
     /// Events with the fields that were appended to their tag.
     static let appended: [Event] = [.quotaSet(quota)]
 
+    static var tenantLimits: TenantLimits {
+        var limits = TenantLimits(tenant: "a/b")
+        limits.leases = 100
+        limits.rate = 50
+        limits.burst = 20
+        limits.count = 3
+        limits.arrival = LedgerTime(nanoseconds: 9)
+        return limits
+    }
+
     static var quota: Quota {
         var quota = Quota(tenant: "a/b", kind: .gpu, limit: 4_000)
         quota.guarantee = 3_000
@@ -183,6 +194,7 @@ enum SampleEvents {
         ]),
         .epochRaised(to: 2, reason: "cut"),
         .policyLearnt(pool: "gpus", policy),
+        .tenantLimitsSet(tenantLimits),
         .preempted([lease.id], until: LedgerTime(nanoseconds: 79), evidence: "full"),
         .refused(
             RefusalRecord(tenant: "t", pool: "p", code: .quota, limit: "t gpu", message: "full")

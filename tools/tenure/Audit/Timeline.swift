@@ -45,6 +45,7 @@ package struct Timeline {
         case .sessionForgotten(let session): return sessions.contains(session)
         case .quotaSet(let quota): return isSubject(tenant: quota.tenant)
         case .quotaDeleted(let key): return isSubject(tenant: key.tenant)
+        case .tenantLimitsSet(let limits): return isSubject(tenant: limits.tenant)
         case .answered(let answer): return isSubject(tenant: answer.key.tenant)
         case .refused(let refusal): return isSubject(tenant: refusal.tenant)
         case .refusalsCounted(let counts):
