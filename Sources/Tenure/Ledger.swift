@@ -27,6 +27,7 @@ public final class Ledger: Sendable {
     private let writer: WorkThread
     private let runner: ThreadedCheckpointRunner
     private let watcher: ProcessWatcher
+    let explainer: Explainer
     private let failures = Mutex(Failures())
     private let isClosed = Mutex(false)
     /// What an operator should know of the opening, a sentence each.
@@ -74,6 +75,9 @@ public final class Ledger: Sendable {
         self.inbox = inbox
         self.runner = runner
         openingSentences = core.openingSentences
+        explainer = Explainer(
+            core.directory.map { LogHistory(disk: $0.disk, ledger: $0.ledger) }
+        )
         writer = WorkThread(name: "tenure-writer")
         watcher = ProcessWatcher { finding in
             inbox.add { core in core.take(finding) }
@@ -166,6 +170,7 @@ public final class Ledger: Sendable {
         }
         guard isFirst else { return }
         watcher.stop()
+        explainer.thread.stop()
         // Its reader of the store must be gone before the engine is.
         runner.endScrub()
         inbox.stop()
@@ -173,7 +178,7 @@ public final class Ledger: Sendable {
         runner.stop()
     }
 
-    private func onWriter<Value: Sendable>(
+    func onWriter<Value: Sendable>(
         _ body: @escaping @Sendable (LedgerCore) -> Value
     ) -> Value? {
         let cell = ResultCell<Value>()

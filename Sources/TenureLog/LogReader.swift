@@ -64,16 +64,17 @@ package struct LogReader {
         ledger = ledgerID
     }
 
-    /// Reads every segment from the one with `first` on.
+    /// Reads every segment from the one with `first` on, at most `segments` of them.
     ///
     /// - Throws: What `frame` throws, or `device` when a directory can not be listed. A segment
     ///   that can not be read is a problem, not the end.
     package func read(
         from first: UInt64 = 1,
+        segments: Int = .max,
         frame: FrameBody,
         problem: (LogProblem) -> Void
     ) throws(LogError) -> LogSummary {
-        let places = try segments(from: first)
+        let places = try self.segments(from: first).prefix(segments)
         var audit = SegmentAudit(first: first)
         var expected = ledger
         var before: GroupPlace?

@@ -68,6 +68,7 @@ extension Connection {
             reply { $0.writeSimple("OK") }
             finish()
         case .info(let sections): info(sections)
+        case .explain(let subject): explain(subject)
         default: tell(command)
         }
     }
@@ -180,6 +181,12 @@ extension Connection {
             let text = InfoText.make(sections, hub: hub, commands: commands)
             hub.answer(ticket, .document(.string(text)))
         }
+    }
+
+    /// Answers EXPLAIN; the log is read elsewhere.
+    private func explain(_ subject: ExplainSubject) {
+        let ticket = openSlot()
+        hub.ledger.explain(subject) { [hub] in hub.answer(ticket, $0) }
     }
 
     private func reset() {

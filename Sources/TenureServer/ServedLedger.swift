@@ -17,6 +17,8 @@ package protocol ServedLedger: AnyObject, Sendable {
     func unsubscribe(_ id: UInt64)
     /// Counts, sizes and positions; may wait for the writer.
     func figures() -> Document
+    /// Calls `body` with an explanation from the log; never waits.
+    func explain(_ subject: ExplainSubject, _ body: @escaping @Sendable (Answer) -> Void)
     /// Calls `body` when the ledger stops serving because of a failure.
     func onFailure(_ body: @escaping @Sendable (LedgerFailure) -> Void)
     /// Decides what has come in and closes; waits.

@@ -151,9 +151,10 @@ extension CommandTable {
         ),
         row(
             .explain,
-            ["request|lease"],
-            scope: .later,
-            "Tells why a request was granted, waits, or was refused.",
+            ["lease|request"],
+            options: [.tenant],
+            scope: .connection,
+            "Tells why a lease was granted where it was and how it ended, from the log.",
             "EXPLAIN 281474976710661"
         ),
         row(.usageGet, ["tenant"], "Shows what a tenant uses.", "USAGE GET research/vision"),

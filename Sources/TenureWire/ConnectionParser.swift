@@ -27,6 +27,7 @@ enum ConnectionParser {
         case .commandDocs: return .commandDocs(named: try texts(arguments, from: 2))
         case .commandInfo: return .commands(named: try texts(arguments, from: 2))
         case .info: return .info(sections: try texts(arguments, from: 1).map { $0.lowercased() })
+        case .explain: return .explain(try subject(words))
         case .watch: return .watch(pool: try words.name(.pool))
         case .select:
             guard arguments.unsigned(1) == 0 else {
@@ -35,6 +36,16 @@ enum ConnectionParser {
             return .select
         default: return try plain(row.word)
         }
+    }
+
+    /// A lease by its number, which is above 2^48, or a request by its id.
+    private static func subject(_ words: CommandWords) throws(Refusal) -> ExplainSubject {
+        let text = try words.text(operand: 0)
+        let tenant = try words.tenant()
+        if tenant == nil, let number = UInt64(text), Token(rawValue: number).epoch > 0 {
+            return .lease(LeaseID(rawValue: number))
+        }
+        return .request(id: try Grammar.requestID(text), tenant: tenant ?? "default")
     }
 
     /// Commands without operands.

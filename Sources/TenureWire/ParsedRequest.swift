@@ -54,6 +54,8 @@ package enum ConnectionCommand: Equatable, Sendable {
     case commandList
     /// The figures of the daemon as text.
     case info(sections: [String])
+    /// Why a lease or the answer of a request is what it is.
+    case explain(ExplainSubject)
     /// Chooses database 0.
     case select
     /// Pushes every event, of one pool or all.

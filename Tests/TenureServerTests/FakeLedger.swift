@@ -46,6 +46,10 @@ final class FakeLedger: ServedLedger {
         state.withLock { $0.abandoned += tickets }
     }
 
+    func explain(_ subject: ExplainSubject, _ body: @escaping @Sendable (Answer) -> Void) {
+        writer.async { body(.document(.map([.init("explained", .string("\(subject)"))]))) }
+    }
+
     func endWaiting() {
         state.withLock { $0.endsWaiting = true }
     }

@@ -28,8 +28,10 @@ final class LedgerScratch: Sendable {
     }
 
     /// Opens the ledger with threads of its own.
-    func open() throws -> Ledger {
-        try Ledger.open(at: path, configuration: Self.configuration)
+    func open(_ change: (inout LedgerConfiguration) -> Void = { _ in }) throws -> Ledger {
+        var configuration = Self.configuration
+        change(&configuration)
+        return try Ledger.open(at: path, configuration: configuration)
     }
 
     /// Opens the ledger on the calling thread.

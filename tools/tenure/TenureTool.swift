@@ -38,6 +38,7 @@ package struct TenureTool: AsyncParsableCommand {
                 subcommands: [
                     Acquire.self, Renew.self, Release.self, Check.self, Reserve.self, Commit.self,
                     Cancel.self, Plan.self, LeaseNoun.self, SessionNoun.self, RequestNoun.self,
+                    Explain.self,
                 ]
             ),
             CommandGroup(

@@ -41,6 +41,12 @@ package enum EngineLimits {
     package static let refusalSorts = 1_000
     /// The most bytes of those sorts: a quarter of what one frame can hold.
     static let refusalSortBytes = 256 << 10
+    /// The most explanations that are made or wait to be made.
+    static let explanations = 64
+    /// The most segments that one explanation reads: about half a second.
+    static let explainSegments = 8
+    /// The most events of a lease that one explanation tells; renewals are only counted.
+    static let explainEvents = 256
     /// The most notices that wait for a reader in this process; past it the oldest are dropped.
     static let waitingNotices = 4_096
 }

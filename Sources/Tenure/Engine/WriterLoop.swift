@@ -118,6 +118,16 @@ extension LedgerCore {
         }
     }
 
+    /// What the numbers in events stand for now.
+    func subjects(of events: [Event]) -> EventSubjects {
+        do throws(RowFault) {
+            return try state.subjects(of: events)
+        } catch {
+            fail(LedgerFailure(error))
+            return EventSubjects()
+        }
+    }
+
     /// Sessions behind `id`, in the order of their opening.
     func sessions(after id: SessionID?, limit: Int) -> [Session]? {
         do throws(RowFault) {

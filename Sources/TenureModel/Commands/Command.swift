@@ -93,6 +93,14 @@ public enum Query: Equatable, Sendable {
     case status
 }
 
+/// What can be explained from the log.
+public enum ExplainSubject: Hashable, Sendable {
+    /// A lease or a reservation, held or ended.
+    case lease(LeaseID)
+    /// The request with this id, as long as its answer is kept.
+    case request(id: String, tenant: String)
+}
+
 /// Which part of a list is asked for.
 public struct Page: Equatable, Sendable {
     /// At most so many items; at most `Limits.pageItems`.

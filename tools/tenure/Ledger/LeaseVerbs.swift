@@ -250,3 +250,32 @@ struct RequestGet: LedgerVerb {
         return words.list
     }
 }
+
+struct Explain: LedgerVerb {
+    static let configuration = CommandConfiguration(
+        abstract: "Tell why a lease was granted where it was, and how it ended.",
+        discussion: """
+            The answer is from the log: the strategy, the places that were considered, what \
+            came after, and what ended it, each with its position. For a request id whose \
+            answer was a refusal, the refusal. On a stopped ledger, see tenure audit timeline.
+
+            EXAMPLES
+              tenure explain 281474976710661
+              tenure explain 7f3a --tenant research/vision
+            """
+    )
+
+    @Argument(help: "A lease, or the id that was given with --request.")
+    var subject: String
+
+    @Option(help: ArgumentHelp("Tenant that asked, for a request id.", valueName: "path"))
+    var tenant: String?
+
+    @OptionGroup var options: GlobalOptions
+
+    func request() -> [String] {
+        var words = Words("EXPLAIN", subject)
+        words.add("TENANT", tenant)
+        return words.list
+    }
+}
