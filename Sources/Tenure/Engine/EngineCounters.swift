@@ -100,6 +100,7 @@ extension LedgerCore {
 
     private var cacheFigures: [Document.Field] {
         let cached = cache.figures
+        let bids = state.scoreFigures
         let lookups = cached.hits + cached.misses
         return [
             .init("cacheHits", .count(cached.hits)), .init("cacheMisses", .count(cached.misses)),
@@ -120,6 +121,8 @@ extension LedgerCore {
             ),
             .init("cacheRows", .count(cached.rows)), .init("cacheBytes", .count(cached.bytes)),
             .init("cacheEvictions", .count(cached.evictions)),
+            .init("bidsRemembered", .count(bids.remembered)),
+            .init("bidsComputed", .count(bids.computed)),
         ]
     }
 

@@ -30,6 +30,20 @@ extension LedgerState {
         pools.values[slot].index.prepareScores(policy, in: resources)
     }
 
+    /// Bids that decisions looked at since the opening.
+    package var scoreFigures: ScoreFigures {
+        pools.values.reduce(into: ScoreFigures()) { figures, state in
+            guard let places = state.index.scores?.places else { return }
+            figures.remembered &+= places.remembered
+            figures.computed &+= places.computed
+        }
+    }
+
+    /// Forgets all bids; changes nothing but how long decisions take (P1 of ScoredPlaces).
+    package mutating func forgetScores() {
+        for slot in pools.values.indices { pools.values[slot].index.scores?.places.forget() }
+    }
+
     /// Counts a request that was granted or refused for want, if its pool learns from it.
     package mutating func note(_ request: AcquireRequest) {
         guard !request.planOnly, let slot = pools.index(forKey: request.pool),
@@ -56,6 +70,17 @@ extension LedgerState {
         else { return [] }
         return [.policyLearnt(pool: name, policy)]
     }
+}
+
+/// How often a bid was found remembered.
+package struct ScoreFigures: Sendable {
+    /// Bids that were remembered.
+    package fileprivate(set) var remembered: UInt64 = 0
+    /// Bids that were made anew.
+    package fileprivate(set) var computed: UInt64 = 0
+
+    /// Nothing was looked at.
+    package init() {}
 }
 
 extension LedgerState.PoolState {

@@ -6,7 +6,7 @@ internal import TenureModel
 
 struct Bench: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Measure a daemon over its socket, or the disk alone.",
+        abstract: "Measure a daemon over its socket, or the disk or decisions alone.",
         discussion: """
             Run it against a daemon of its own: it creates pools called bench-0, bench-1 and so \
             on, and their records stay in the log.
@@ -15,8 +15,9 @@ struct Bench: ParsableCommand {
               tenure bench
               tenure bench load --clients 32 --depth 16 --duration 30s --json
               tenure bench disk --directory /srv
+              tenure bench place --nodes nodes.csv --pods pods.csv
             """,
-        subcommands: [BenchLoad.self, BenchFill.self, BenchDisk.self],
+        subcommands: [BenchLoad.self, BenchFill.self, BenchDisk.self, BenchPlace.self],
         defaultSubcommand: BenchLoad.self
     )
 }

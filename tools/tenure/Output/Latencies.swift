@@ -36,6 +36,15 @@ package struct Latencies: Sendable {
         } + [field("max", histogram.maxRecorded)]
     }
 
+    /// Mean and percentiles in nanoseconds.
+    package var precise: [Document.Field] {
+        guard count > 0 else { return [] }
+        return [.init("mean", .count(UInt64(histogram.mean)))]
+            + [("p50", 50), ("p90", 90), ("p99", 99), ("p999", 99.9)].map { name, percentile in
+                .init(name, .count(histogram.valueAtPercentile(percentile)))
+            } + [.init("max", .count(histogram.maxRecorded))]
+    }
+
     private func field(_ name: String, _ nanoseconds: UInt64) -> Document.Field {
         Document.Field(name, .count((nanoseconds + 999) / 1000))
     }
