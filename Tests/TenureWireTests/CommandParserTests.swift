@@ -34,7 +34,8 @@ struct CommandParserTests {
         ),
         (["RENEW", "1", "2", "TTL"], "the option TTL needs a value: TTL ms"),
         (["RENEW", "1", "2", "TTL", "1", "ttl", "2"], "the option TTL is given twice"),
-        (["EXPLAIN", "1"], "EXPLAIN is not supported by this version"),
+        (["EXPLAIN"], "EXPLAIN needs its lease|request: EXPLAIN lease|request"),
+        (["EXPLAIN", ""], "a request id has 1 to 64 bytes, this one 0"),
         (["PLAN", "p", "gpu=1", "WAIT", "5"], "unknown option 'WAIT' of PLAN"),
         (
             ["ACQUIRE", "p", "gpu=1", "QUEUE", "5"],
