@@ -146,7 +146,7 @@ extension Ledger {
         return stream
     }
 
-    private func grant(_ command: Command) async throws -> Grant {
+    func grant(_ command: Command) async throws -> Grant {
         switch await perform(command) {
         case .grant(let grant): return grant
         case .refused(LedgerCore.abandonedRefusal): throw CancellationError()

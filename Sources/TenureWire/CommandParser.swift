@@ -93,6 +93,8 @@ package enum CommandParser {
         case .commit, .cancel, .renew, .release, .check, .leaseRevoke, .sessionKeepAlive,
             .sessionClose:
             try holding(words)
+        case .grow:
+            try changing(words)
         case .sessionGet, .leaseGet, .leaseList, .requestGet, .usageGet, .status, .poolGet,
             .poolList, .resourceGet, .resourceList, .quotaGet, .quotaList, .tenantGet, .tenantList:
             .query(try query(words))

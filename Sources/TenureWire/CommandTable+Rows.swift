@@ -90,6 +90,13 @@ extension CommandTable {
             "RELEASE 281474976710661 281474976710661 gpu0=1"
         ),
         row(
+            .grow,
+            ["lease", "token", "claims"],
+            options: [.node, .select, .strategy, .request],
+            "Adds amounts to a lease, all of them or nothing, and gives it a new token.",
+            "GROW 281474976710661 281474976710661 memory=16Gi NODE box REQUEST 7f3b"
+        ),
+        row(
             .check,
             ["lease", "token"],
             "Tells whether the token is the current one of a valid lease.",

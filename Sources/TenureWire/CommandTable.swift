@@ -12,6 +12,7 @@ package enum CommandWord: String, CaseIterable, Sendable {
     case cancel = "CANCEL"
     case renew = "RENEW"
     case release = "RELEASE"
+    case grow = "GROW"
     case check = "CHECK"
     case sessionOpen = "SESSION OPEN"
     case sessionKeepAlive = "SESSION KEEPALIVE"

@@ -17,6 +17,7 @@ package enum CommandWriter {
             ["RENEW"] + words(reference) + option(.ttl, ttl.map { "\($0)" })
         case .release(let reference, let parts):
             ["RELEASE"] + words(reference) + words(parts)
+        case .grow(let reference, let request): words(reference, request)
         case .revoke(let lease, let reason): ["LEASE", "REVOKE", "\(lease.rawValue)", reason]
         case .check(let reference): ["CHECK"] + words(reference)
         case .openSession(let request): openSession(request)
@@ -121,7 +122,7 @@ package enum CommandWriter {
         }
     }
 
-    private static func words(_ reference: LeaseReference) -> [String] {
+    static func words(_ reference: LeaseReference) -> [String] {
         ["\(reference.lease.rawValue)", "\(reference.token.rawValue)"]
     }
 
@@ -156,7 +157,7 @@ package enum CommandWriter {
         }
     }
 
-    private static func option(_ option: OptionWord, _ value: String?) -> [String] {
+    static func option(_ option: OptionWord, _ value: String?) -> [String] {
         value.map { [option.word, $0] } ?? []
     }
 
@@ -170,7 +171,7 @@ package enum CommandWriter {
         }.joined(separator: "+")
     }
 
-    private static func text(_ labels: [Label]) -> String {
+    static func text(_ labels: [Label]) -> String {
         labels.map { "\($0.name)=\($0.value)" }.joined(separator: ",")
     }
 }

@@ -275,14 +275,25 @@ extension LedgerSimulation {
 
     private mutating func onLease() -> Command {
         let (lease, placements) = lease()
-        return switch dice.pick(0...9) {
+        return switch dice.pick(0...11) {
         case 0...2: .renew(lease, ttlMilliseconds: dice.chance(50) ? nil : dice.pick(0...5_000))
         case 3...4: .release(lease, parts: parts(of: placements))
         case 5...6: .commit(lease, parts: parts(of: placements))
         case 7: .cancel(lease)
         case 8: .revoke(lease.lease, reason: "drill")
+        case 9...10: .grow(lease, growth())
         default: .check(lease)
         }
+    }
+
+    private mutating func growth() -> GrowRequest {
+        let amount: UInt64 = dice.pick([250, 500, 1_000], or: 1)
+        let kind = dice.pick([Kind.gpu, .cpu], or: .cpu)
+        var growth = GrowRequest(claims: [.of(places: Int(dice.pick(1...2)), (kind, amount))])
+        if dice.chance(20) { growth.node = dice.pick(["a", "b", "none"], or: "a") }
+        if dice.chance(30) { growth.requestID = "r\(dice.pick(0...5))" }
+        if dice.chance(20) { growth.strategy = dice.pick(Strategy.allCases, or: .bestFit) }
+        return growth
     }
 
     private mutating func onSession() -> Command {

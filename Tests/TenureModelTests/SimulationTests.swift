@@ -43,7 +43,7 @@ struct LedgerSimulationTests {
             "granted", "reserved", "planned", "replayed", "session", "renewed", "document",
             "released", "partly released", "cancelled", "already ended", "revoked", "closed",
             "ERR", "CONFLICT", "NOTFOUND", "FENCED", "EXPIRED", "UNSATISFIABLE", "QUOTA",
-            "EXHAUSTED",
+            "EXHAUSTED", "grown",
         ] {
             #expect(answered[sort, default: 0] >= 5, "\(sort): \(answered)")
         }

@@ -60,6 +60,21 @@ struct WaitingTests {
     }
 
     @Test
+    func `a lease does not grow past those who wait for the same`() throws {
+        let scene = try Scene(cpus: 3)
+        let lease = try scene.take(2)
+        let waiter = try scene.ask(Scene.request(2))
+        let growth = GrowRequest(claims: [Claim(amounts: [ClaimAmount(kind: .cpu, amount: 1000)])])
+        let early = try scene.ask(.grow(lease.reference, growth))
+        #expect(scene.refusal(early)?.code == .exhausted)
+        #expect(scene.refusal(early)?.message.contains("others wait") == true)
+        #expect(scene.refusal(early)?.message.contains("say WAIT") == false)
+        #expect(try scene.abandon(waiter))
+        let late = try scene.ask(.grow(lease.reference, growth))
+        #expect(scene.grant(late)?.placements.map(\.amount) == [3_000])
+    }
+
+    @Test
     func `more capacity and an end of cordoning let through who waits`() throws {
         let scene = try Scene(cpus: 1)
         _ = try scene.take()

@@ -56,6 +56,15 @@ struct RoundTripTests {
         return request
     }
 
+    private static var growth: GrowRequest {
+        var request = GrowRequest(claims: reservation.claims)
+        request.node = "n1"
+        request.selector = fullRequest.selector
+        request.strategy = .bestFit
+        request.requestID = "id"
+        return request
+    }
+
     private static var resource: ResourceRequest {
         var request = ResourceRequest(
             name: "r/1",
@@ -118,6 +127,7 @@ struct RoundTripTests {
         .cancel(lease), .renew(lease, ttlMilliseconds: nil), .renew(lease, ttlMilliseconds: 5),
         .release(lease, parts: nil),
         .release(lease, parts: [Part(resource: "gpu0", quantity: "1")]),
+        .grow(lease, GrowRequest(claims: fullRequest.claims)), .grow(lease, growth),
         .revoke(lease.lease, reason: "node is on fire"), .check(lease),
         .openSession(SessionRequest(ttlMilliseconds: 5, holder: "h")),
         .keepSession(session), .closeSession(session),

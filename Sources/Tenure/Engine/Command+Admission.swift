@@ -7,7 +7,7 @@ extension Command {
     var needsRoom: Bool {
         switch self {
         case .acquire(let request): !request.planOnly
-        case .openSession, .setPool, .setResource, .setQuota, .setTenant: true
+        case .grow, .openSession, .setPool, .setResource, .setQuota, .setTenant: true
         default: false
         }
     }

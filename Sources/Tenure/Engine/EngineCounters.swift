@@ -21,6 +21,7 @@ package struct OpeningFigures: Sendable {
 /// Counts since the opening.
 struct EngineCounters {
     private(set) var granted: UInt64 = 0
+    private(set) var grown: UInt64 = 0
     private(set) var renewed: UInt64 = 0
     private(set) var released: UInt64 = 0
     private(set) var reclaimed: UInt64 = 0
@@ -35,6 +36,7 @@ struct EngineCounters {
         for event in events {
             switch event {
             case .granted: granted += 1
+            case .grown: grown += 1
             case .renewed, .sessionKept: renewed += 1
             case .released: released += 1
             case .reclaimed(let leases, _, _): reclaimed += UInt64(leases.count)
@@ -73,6 +75,7 @@ extension LedgerCore {
             .init("commandsDecided", .count(counters.decided)),
             .init("commandsRefused", .count(counters.refused)),
             .init("granted", .count(counters.granted)),
+            .init("grown", .count(counters.grown)),
             .init("renewed", .count(counters.renewed)),
             .init("released", .count(counters.released)),
             .init("reclaimed", .count(counters.reclaimed)),

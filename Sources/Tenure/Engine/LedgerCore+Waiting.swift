@@ -20,13 +20,16 @@ extension LedgerCore {
     /// What becomes of a decision where others wait: nobody passes those who asked before.
     ///
     /// Only to be asked when somebody waits.
-    func behindOthers(_ decision: Decision, of command: Command) -> Decision {
-        guard case .acquire(let request) = command else { return decision }
+    func behindOthers(
+        _ decision: Decision,
+        of command: Command
+    ) throws(LedgerFailure) -> Decision {
         switch decision.answer {
         case .grant(let grant) where !grant.replayed: break
         case .refused(let refusal) where refusal.isOfWant: break
         default: return decision
         }
+        guard let request = try asked(by: command) else { return decision }
         if !request.planOnly, let twin = waiting.twin(of: request),
             twin.request.canonicalBytes != request.canonicalBytes
         {
@@ -39,7 +42,23 @@ extension LedgerCore {
         guard case .grant = decision.answer,
             let shortage = waiting.obstacle(toNewcomer: request)
         else { return decision }
-        return Decision(refused: request.refusal(behindThoseWhoLack: shortage))
+        guard case .grow = command else {
+            return Decision(refused: request.refusal(behindThoseWhoLack: shortage))
+        }
+        return Decision(
+            refused: request.refusal(
+                behindThoseWhoLack: shortage,
+                remedy: "retry when they have been served"
+            )
+        )
+    }
+
+    private func asked(by command: Command) throws(LedgerFailure) -> AcquireRequest? {
+        do throws(RowFault) {
+            return try state.asked(by: command)
+        } catch {
+            throw LedgerFailure(error)
+        }
     }
 
     /// Lets a request that was refused for want wait, if it asked for that; false when it did not.

@@ -124,7 +124,7 @@ package final class LedgerCore {
         counters.decided += 1
         var decision = try decide(submission, now: time)
         if !again { count(submission.command, answeredWith: decision.answer) }
-        if !waiting.isEmpty { decision = behindOthers(decision, of: submission.command) }
+        if !waiting.isEmpty { decision = try behindOthers(decision, of: submission.command) }
         if case .refused(let refusal) = decision.answer, refusal.isOfWant {
             if try letWait(submission, refused: refusal, at: time) { return }
             if try isAnythingDue() {

@@ -20,7 +20,7 @@ public enum Answer: Equatable, Sendable {
 
 /// A granted request.
 public struct Grant: Equatable, Sendable {
-    /// Whether it is a lease, a reservation or only a plan.
+    /// Whether it is a lease, a reservation, only a plan, or a change of a lease.
     public enum Status: String, Sendable {
         /// A lease.
         case granted
@@ -28,6 +28,8 @@ public struct Grant: Equatable, Sendable {
         case reserved
         /// What would be granted; nothing was changed.
         case planned
+        /// A lease that has more than before, and a new token.
+        case grown
     }
 
     /// What kind of grant.

@@ -15,6 +15,8 @@ public enum Command: Equatable, Sendable {
     case renew(LeaseReference, ttlMilliseconds: UInt64?)
     /// Gives a lease, or the named parts of it, back.
     case release(LeaseReference, parts: [Part]?)
+    /// Adds amounts to a lease, all of them or nothing, and gives it a new token.
+    case grow(LeaseReference, GrowRequest)
     /// Takes a lease from its holder; needs no token.
     case revoke(LeaseID, reason: String)
     /// Tells whether the token is the current one of a valid lease.

@@ -120,13 +120,16 @@ extension LedgerState {
     }
 
     /// The search that placed all claims, and why there; nothing when they do not fit now.
-    private mutating func place(
-        _ request: AcquireRequest
+    ///
+    /// Places of `nearby` come before those that the strategy prefers.
+    mutating func place(
+        _ request: AcquireRequest,
+        nearby: Nearby = Nearby()
     ) -> (placer: Placer, why: GrantReason)? {
         guard let slot = pools.index(forKey: request.pool) else { return nil }
         let strategy = strategy(of: request, poolAt: slot)
         if strategy.learns { prepareScores(slot) }
-        var placer = Placer(resources: resources, selector: request.selector)
+        var placer = Placer(resources: resources, selector: request.selector, nearby: nearby)
         guard placer.place(request.claims, strategy: strategy, in: &pools.values[slot].index) else {
             return nil
         }
@@ -179,13 +182,7 @@ extension LedgerState {
         now: LedgerTime
     ) -> StoredAnswer? {
         request.requestID.map { id in
-            StoredAnswer(
-                key: RequestKey(tenant: request.tenant, id: id),
-                body: body,
-                outcome: outcome,
-                position: nextPosition,
-                expires: now.advanced(byMilliseconds: Limits.requestWindowMilliseconds)
-            )
+            newAnswer(RequestKey(tenant: request.tenant, id: id), outcome, body: body, now: now)
         }
     }
 
@@ -247,7 +244,7 @@ extension LedgerState {
     }
 
     /// The refusal of what the counters of the tenant could not hold; its first level has most.
-    private func uncountable(_ terms: Terms) throws(RowFault) -> Refusal? {
+    func uncountable(_ terms: Terms) throws(RowFault) -> Refusal? {
         guard let root = terms.tenantLevels.last, let used = try usage(of: root)?.entries else {
             return nil
         }
@@ -266,9 +263,17 @@ extension LedgerState {
     }
 
     /// Why the request could not fit even an empty pool, or nothing when it could.
-    private mutating func infeasible(_ request: AcquireRequest) -> Refusal? {
+    mutating func infeasible(
+        _ request: AcquireRequest,
+        nearby: Nearby = Nearby()
+    ) -> Refusal? {
         guard let slot = pools.index(forKey: request.pool) else { return nil }
-        var placer = Placer(resources: resources, selector: request.selector, view: .empty)
+        var placer = Placer(
+            resources: resources,
+            selector: request.selector,
+            view: .empty,
+            nearby: nearby
+        )
         let fits = placer.place(
             request.claims,
             strategy: .firstFit,
@@ -321,7 +326,7 @@ extension LedgerState {
     }
 
     /// Names the first kind of which no place has enough; often only together is too much asked.
-    private func exhaustion(of request: AcquireRequest) -> Refusal {
+    func exhaustion(of request: AcquireRequest) -> Refusal {
         for wanted in request.claims.flatMap(\.amounts) {
             let most = pools[request.pool]?.index.largestFree(of: wanted.kind) ?? 0
             guard wanted.amount > most else { continue }

@@ -35,12 +35,15 @@ extension LedgerState {
         case .committed(let id, let deadline, let kept): try applyCommit(id, deadline, kept)
         case .renewed(let id, let deadline): try applyRenewal(id, deadline)
         case .reduced(let id, let parts): try applyReduction(id, parts)
+        case .grown(let record): try applyGrowth(record)
         case .released(let id): try end(id)
         case .reclaimed(let leases, _, _):
             for reclaimed in leases { try applyReclaim(reclaimed) }
         case .preempted(let ids, let until, _): try applyNotice(ids, until)
         case .quarantineEnded(let ids):
             for id in ids { try end(id) }
+        case .leasesForgotten(let ids):
+            for id in ids { try forget(id) }
         case .sessionOpened, .sessionKept, .sessionEnded, .sessionForgotten:
             try applySession(event)
         case .answered(let stored): store(stored)
@@ -110,6 +113,19 @@ extension LedgerState {
         leases.update(id, lease, at: facts.position)
     }
 
+    private mutating func applyGrowth(_ record: GrowthRecord) throws(RowFault) {
+        var lease = try known(record.lease)
+        invariant(
+            record.token.position == facts.position,
+            "I4: the token of a growth is its own position"
+        )
+        try count(record.added, of: lease, as: lease.state, by: .adding)
+        lease.placements = lease.placements.adding(record.added)
+        lease.token = record.token
+        leases.update(lease.id, lease, at: facts.position)
+        if let stored = record.stored { store(stored) }
+    }
+
     private mutating func applyReclaim(_ reclaimed: Reclaimed) throws(RowFault) {
         guard let until = reclaimed.quarantinedUntil else { return try end(reclaimed.lease) }
         var lease = try known(reclaimed.lease)
@@ -124,14 +140,33 @@ extension LedgerState {
     }
 
     /// Ends a lease whole: its amounts are free again and its row is gone.
+    ///
+    /// Not the row of one whose token had changed. Its id does not tell its token, so the row stays
+    /// for as long as an answer is kept.
     private mutating func end(_ id: LeaseID) throws(RowFault) {
-        let lease = try known(id)
+        var lease = try known(id)
         try count(lease.placements, of: lease, as: lease.state, by: .subtracting)
         removeDue(time: lease.deadline, .lease, id.rawValue)
         if lease.state != .quarantined { leaveIndexes(lease) }
-        leases.remove(id, at: facts.position)
         facts.leases -= 1
         noteEnd(of: lease)
+        guard lease.token.rawValue != id.rawValue else {
+            leases.remove(id, at: facts.position)
+            return
+        }
+        lease.state = .ended
+        lease.placements = []
+        lease.deadline = facts.time.advanced(byMilliseconds: Limits.requestWindowMilliseconds)
+        insertDue(time: lease.deadline, .lease, id.rawValue)
+        leases.update(id, lease, at: facts.position)
+    }
+
+    /// Forgets a lease that ended before.
+    private mutating func forget(_ id: LeaseID) throws(RowFault) {
+        let lease = try known(id)
+        invariant(lease.state == .ended, "I2: what is forgotten has ended")
+        removeDue(time: lease.deadline, .lease, id.rawValue)
+        leases.remove(id, at: facts.position)
     }
 
     private mutating func leaveIndexes(_ lease: Lease) {

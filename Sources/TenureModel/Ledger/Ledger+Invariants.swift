@@ -13,6 +13,7 @@ extension LedgerState {
             )
         }
         try forEachLease { lease in
+            if lease.state == .ended { return }
             let terms = lease.terms
             let parts = views(of: lease.placements).map { "\($0.resource)=\($0.amount)" }
             lines.append(
@@ -48,11 +49,19 @@ extension LedgerState {
         var used: [String: [Kind: UInt64]] = [:]
         var count: UInt64 = 0
         var counts: [String: UInt64] = [:]
+        var remembered: String?
         try forEachLease { lease in
+            if lease.state == .ended {
+                if !lease.placements.isEmpty || lease.token.rawValue == lease.id.rawValue {
+                    remembered = "I2: lease \(lease.id.rawValue) has ended and holds something"
+                }
+                return
+            }
             count += 1
             for level in Self.levels(of: lease.terms.tenant) { counts[level, default: 0] += 1 }
             tally(lease, &taken, &used)
         }
+        if let remembered { return remembered }
         if count != facts.leases {
             return "I6: \(facts.leases) leases are counted, \(count) are there"
         }

@@ -170,7 +170,7 @@ extension LedgerState {
             }
             return alreadyEnded(reference)
         }
-        if lease.state == .quarantined { return alreadyEnded(reference) }
+        if lease.state.isOver { return alreadyEnded(reference) }
         let event = Event.reclaimed(
             [reclaimed(lease, cause: .revoked, now: now)],
             cause: .revoked,
@@ -232,7 +232,7 @@ extension LedgerState {
         )
     }
 
-    private func endedSentence(_ reference: LeaseReference) -> String {
+    func endedSentence(_ reference: LeaseReference) -> String {
         "lease \(reference.lease.rawValue) has ended; acquire anew"
     }
 

@@ -54,7 +54,7 @@ extension LedgerState {
             case .preempted: search.add(lease, isLeaving: true)
             case .held where hasRun(lease, state.pool.settings.preemptionMinRuntime, now):
                 search.add(lease, isLeaving: false)
-            case .held, .reserved, .quarantined: continue
+            case .held, .reserved, .quarantined, .ended: continue
             }
             if search.fits { return search.spared }
         }

@@ -26,7 +26,7 @@ extension LedgerState {
         case .tenants(let tenant): return tenantList(below: tenant, now: now)
         case .usage(let tenant): return try usageAnswer(tenant)
         case .lease(let id):
-            guard let lease = try lease(id) else {
+            guard let lease = try lease(id), lease.state != .ended else {
                 return Decision(
                     refused: .notFound,
                     "lease \(id.rawValue) is not held; it has ended or was never granted"
@@ -163,7 +163,7 @@ extension LedgerState {
             guard let lease = try rows.next() else { return list(items) }
             scanned += 1
             after = lease.id
-            guard filter.admits(lease) else { continue }
+            guard lease.state != .ended, filter.admits(lease) else { continue }
             items.append(try document(of: lease, caller: caller, now: now))
         }
         return list(items, cursor: after.map { "\($0.rawValue)" })
@@ -197,7 +197,7 @@ extension LedgerState {
     }
 
     private func stateName(of lease: Lease, end: LedgerTime, now: LedgerTime) -> String {
-        lease.state == .quarantined || end > now ? lease.state.name : "ended"
+        lease.state.isOver || end > now ? lease.state.name : "ended"
     }
 
     private func sessionAnswer(

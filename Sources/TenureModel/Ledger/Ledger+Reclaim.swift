@@ -64,6 +64,7 @@ extension LedgerState {
         var expired: [Reclaimed] = []
         var preempted: [Reclaimed] = []
         var unquarantined: [LeaseID] = []
+        var remembered: [LeaseID] = []
         var forgotten: [DueEntry] = []
         var others: [Event] = []
         var weight = 0
@@ -103,6 +104,7 @@ extension LedgerState {
             )
         }
         if !batch.unquarantined.isEmpty { events.append(.quarantineEnded(batch.unquarantined)) }
+        if !batch.remembered.isEmpty { events.append(.leasesForgotten(batch.remembered)) }
         if !batch.forgotten.isEmpty { events.append(.answersForgotten(batch.forgotten)) }
         return events
     }
@@ -123,6 +125,7 @@ extension LedgerState {
         batch.weight += 1
         switch lease.state {
         case .quarantined: batch.unquarantined.append(id)
+        case .ended: batch.remembered.append(id)
         case .preempted: batch.preempted.append(reclaimed(lease, cause: .preempted, now: now))
         case .held, .reserved: batch.expired.append(reclaimed(lease, cause: .expired, now: now))
         }

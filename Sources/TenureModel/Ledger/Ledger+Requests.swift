@@ -11,11 +11,21 @@ extension LedgerState {
     ) throws(RowFault) -> Decision? {
         guard let id = request.requestID else { return nil }
         let key = RequestKey(tenant: request.tenant, id: id)
+        return try answered(key, body: body, now: now)
+    }
+
+    /// The answer that `key` already has, or nothing when it is new.
+    func answered(
+        _ key: RequestKey,
+        body: [UInt8],
+        now: LedgerTime
+    ) throws(RowFault) -> Decision? {
+        let id = key.id
         if let stored = try storedAnswer(key) {
             guard stored.body == body else {
                 return Decision(
                     refused: .conflict,
-                    "request id \(id.printable) of tenant \(request.tenant) was used with another "
+                    "request id \(id.printable) of tenant \(key.tenant) was used with another "
                         + "body at position \(stored.position); use a new id"
                 )
             }
@@ -55,9 +65,38 @@ extension LedgerState {
                     replayed: true
                 )
             )
+        case .changed(let change, let lease, let token, let holder, let deadline, let placements):
+            return .grant(
+                Grant(
+                    status: change.status,
+                    lease: lease,
+                    token: token,
+                    holder: holder,
+                    ttlMilliseconds: ttl(until: deadline, now: now),
+                    placements: views(of: placements),
+                    position: stored.position,
+                    replayed: true
+                )
+            )
         case .refused(let code, let message):
             return .refused(Refusal(RefusalCode(rawValue: code) ?? .unknown, message))
         }
+    }
+
+    /// The answer that the frame of the decision keeps for `key`.
+    func newAnswer(
+        _ key: RequestKey,
+        _ outcome: StoredAnswer.Outcome,
+        body: [UInt8],
+        now: LedgerTime
+    ) -> StoredAnswer {
+        StoredAnswer(
+            key: key,
+            body: body,
+            outcome: outcome,
+            position: nextPosition,
+            expires: now.advanced(byMilliseconds: Limits.requestWindowMilliseconds)
+        )
     }
 
     /// Whether `id` is a time-ordered id (UUIDv7) from before the window.
@@ -89,15 +128,7 @@ extension AcquireRequest {
     package var canonicalBytes: [UInt8] {
         var writer = ByteWriter(capacity: 96)
         writer.write(pool)
-        writer.writeVarint(UInt64(claims.count))
-        for claim in claims {
-            writer.writeVarint(UInt64(claim.places))
-            writer.writeVarint(UInt64(claim.amounts.count))
-            for amount in claim.amounts {
-                writer.write(amount.kind.name)
-                writer.writeVarint(amount.amount)
-            }
-        }
+        writer.write(claims)
         writer.write(tenant)
         writer.write(holder ?? "")
         for number in [
@@ -108,14 +139,32 @@ extension AcquireRequest {
         }
         writer.write(priority.rawValue)
         writer.write(strategy?.rawValue ?? "")
-        for labels in [selector, tags] {
-            writer.writeVarint(UInt64(labels.count))
-            for label in labels {
-                writer.write(label.name)
-                writer.write(label.value)
-            }
-        }
+        for labels in [selector, tags] { writer.write(labels) }
         writer.write(purpose ?? "")
         return writer.bytes
+    }
+}
+
+extension ByteWriter {
+    /// Appends claims as the body of a request has them.
+    mutating func write(_ claims: [Claim]) {
+        writeVarint(UInt64(claims.count))
+        for claim in claims {
+            writeVarint(UInt64(claim.places))
+            writeVarint(UInt64(claim.amounts.count))
+            for amount in claim.amounts {
+                write(amount.kind.name)
+                writeVarint(amount.amount)
+            }
+        }
+    }
+
+    /// Appends labels as the body of a request has them.
+    mutating func write(_ labels: [Label]) {
+        writeVarint(UInt64(labels.count))
+        for label in labels {
+            write(label.name)
+            write(label.value)
+        }
     }
 }

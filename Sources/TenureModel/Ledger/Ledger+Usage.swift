@@ -82,6 +82,7 @@ extension Resource {
         case .held, .preempted: held.move(amount, direction)
         case .reserved: reserved.move(amount, direction)
         case .quarantined: quarantined.move(amount, direction)
+        case .ended: violated("I2: what has ended holds nothing")
         }
     }
 }
@@ -101,6 +102,7 @@ extension TenantUsage {
         case .held, .preempted: entries[index].held.move(total.amount, direction)
         case .reserved: entries[index].reserved.move(total.amount, direction)
         case .quarantined: entries[index].quarantined.move(total.amount, direction)
+        case .ended: violated("I3: what has ended holds nothing")
         }
         if entries[index].used == 0 { entries.remove(at: index) }
     }

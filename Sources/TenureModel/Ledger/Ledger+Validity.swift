@@ -52,7 +52,7 @@ extension LedgerState {
 
     /// When a lease falls due by its own deadline, grace included.
     func dueTime(of lease: Lease) -> LedgerTime {
-        guard lease.state != .quarantined else { return lease.deadline }
+        guard !lease.state.isOver else { return lease.deadline }
         return effective(
             lease.deadline,
             heldSince: lease.terms.granted,
@@ -76,7 +76,7 @@ extension LedgerState {
     ///
     /// `zero` when it has ended already.
     func end(of lease: Lease) throws(RowFault) -> LedgerTime {
-        if lease.state == .quarantined { return .zero }
+        if lease.state.isOver { return .zero }
         guard let id = lease.terms.session else { return dueTime(of: lease) }
         guard let session = try session(id), session.ended == nil else { return .zero }
         return min(dueTime(of: lease), dueTime(of: session))

@@ -74,8 +74,10 @@ extension AcquireRequest {
     }
 
     /// Why it is not granted although it would fit: others have waited for `shortage` before it.
-    package func refusal(behindThoseWhoLack shortage: Shortage) -> Refusal {
-        let remedy = "say WAIT to queue behind them, or ask with a higher PRIORITY"
+    package func refusal(
+        behindThoseWhoLack shortage: Shortage,
+        remedy: String = "say WAIT to queue behind them, or ask with a higher PRIORITY"
+    ) -> Refusal {
         if shortage.isQuota {
             return Refusal(
                 .quota,
@@ -132,6 +134,10 @@ extension LedgerState {
         switch event {
         // A grant, too: a gang is placed claim by claim, and may fit once a place is taken.
         case .granted(let record): add(record.lease, to: &relief)
+        case .grown(let record):
+            guard var lease = try lease(record.lease) else { return }
+            lease.placements = record.added
+            add(lease, to: &relief)
         case .committed, .reduced, .released, .reclaimed, .quarantineEnded:
             for id in event.leases {
                 if let lease = try lease(id) { add(lease, to: &relief) }
@@ -159,7 +165,8 @@ extension LedgerState {
         case .tenantLimitsSet(let limits):
             relief.shortages.insert(Shortage(leasesOf: limits.tenant))
         case .opened, .grace, .epochRaised, .renewed, .preempted, .sessionOpened, .sessionKept,
-            .sessionForgotten, .answered, .answersForgotten, .refused, .refusalsCounted:
+            .sessionForgotten, .answered, .answersForgotten, .refused, .refusalsCounted,
+            .leasesForgotten:
             break
         }
     }

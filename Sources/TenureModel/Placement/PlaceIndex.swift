@@ -131,6 +131,9 @@ struct PlaceIndex {
         }
     }
 
+    /// The slot of the place of this name.
+    func slot(ofPlace name: String) -> Int? { slots[name] }
+
     /// The first slot from `start` on that might fit the amounts; `nil` when none can.
     func firstSlot(
         from start: Int,

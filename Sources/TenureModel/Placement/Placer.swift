@@ -5,6 +5,14 @@
 
 internal import TenureBase
 
+/// Places that come before all others.
+struct Nearby {
+    /// Their names, the first preferred.
+    var places: [String] = []
+    /// Whether there are no others.
+    var isAll = false
+}
+
 /// One search for one request in one pool.
 struct Placer {
     /// The version of the policy, recorded with every grant.
@@ -17,6 +25,7 @@ struct Placer {
     private let view: PlaceIndex.View
     /// What is held and counts as free.
     private let freed: [ResourceID: UInt64]
+    private let nearby: Nearby
     private var taken: [ResourceID: UInt64] = [:]
     /// Slots scored as if what was taken on trial were gone, or hidden.
     private var onTrial: [Int] = []
@@ -31,12 +40,14 @@ struct Placer {
         resources: [Resource?],
         selector: [Label],
         view: PlaceIndex.View = .now,
-        freed: [ResourceID: UInt64] = [:]
+        freed: [ResourceID: UInt64] = [:],
+        nearby: Nearby = Nearby()
     ) {
         self.freed = freed
         self.resources = resources
         self.selector = selector
         self.view = view
+        self.nearby = nearby
     }
 
     /// Places every claim; false when one does not fit.
@@ -71,6 +82,10 @@ struct Placer {
         in index: inout PlaceIndex
     ) -> Bool {
         for claim in claims {
+            var claim = claim
+            claim.places -= placeNearby(claim, in: &index)
+            if claim.places == 0 { continue }
+            if nearby.isAll { return false }
             let placed =
                 switch strategy {
                 case .firstFit, .automatic: placeFirst(claim, in: index)
@@ -80,6 +95,27 @@ struct Placer {
             if !placed { return false }
         }
         return true
+    }
+
+    /// Places as much of the claim as fits into the places nearby; returns how often it did.
+    private mutating func placeNearby(_ claim: Claim, in index: inout PlaceIndex) -> Int {
+        var count = 0
+        for name in nearby.places where count < claim.places {
+            guard let slot = index.slot(ofPlace: name) else { continue }
+            let place = index.places[slot]
+            let filled = fill(
+                place,
+                with: claim.amounts,
+                atMost: claim.places - count,
+                tightest: true
+            )
+            guard filled > 0 else { continue }
+            count += filled
+            guard view == .now else { continue }
+            onTrial.append(slot)
+            index.score(slot, in: resources, less: taken)
+        }
+        return count
     }
 
     mutating func placeFirst(_ claim: Claim, in index: PlaceIndex) -> Bool {

@@ -27,6 +27,10 @@ package enum Event: Hashable, Sendable {
     case renewed(LeaseID, deadline: LedgerTime)
     /// A part was given back.
     case reduced(LeaseID, by: [Placement])
+    /// A lease got more, and with it a new token.
+    case grown(GrowthRecord)
+    /// Leases that ended and were kept for their tokens are forgotten.
+    case leasesForgotten([LeaseID])
     /// Given back whole by its holder: a lease released or a reservation cancelled.
     case released(LeaseID)
     /// Taken back; with a time, quarantined until then.
@@ -74,6 +78,32 @@ package struct GrantRecord: Hashable, Sendable {
     }
 }
 
+/// What was added to a lease, with the reason for its place.
+package struct GrowthRecord: Hashable, Sendable {
+    package let lease: LeaseID
+    /// The token from here on.
+    package let token: Token
+    /// What was added.
+    package let added: [Placement]
+    /// What was asked, when a request id keeps the answer.
+    package let stored: StoredAnswer?
+    package let why: GrantReason
+
+    package init(
+        lease: LeaseID,
+        token: Token,
+        added: [Placement],
+        stored: StoredAnswer?,
+        why: GrantReason
+    ) {
+        self.lease = lease
+        self.token = token
+        self.added = added
+        self.stored = stored
+        self.why = why
+    }
+}
+
 /// Why a grant was made where it was.
 package struct GrantReason: Hashable, Sendable {
     /// The version of the placement policy.
@@ -84,7 +114,7 @@ package struct GrantReason: Hashable, Sendable {
     /// Those of them that could not be used.
     package let passedOver: PassedOver
     /// The version of the prices that the pool had learnt; 0 when they did not decide.
-    package let learntVersion: UInt32
+    package var learntVersion: UInt32
 
     package init(
         policyVersion: UInt16,

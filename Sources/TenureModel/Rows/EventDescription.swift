@@ -20,10 +20,12 @@ extension Event {
         case .committed: "committed"
         case .renewed: "renewed"
         case .reduced: "reduced"
+        case .grown: "grown"
         case .released: "released"
         case .reclaimed(_, let cause, _): cause.name
         case .preempted: "preemption-noticed"
         case .quarantineEnded: "quarantine-ended"
+        case .leasesForgotten: "leases-forgotten"
         case .sessionOpened: "session-opened"
         case .sessionKept: "session-kept"
         case .sessionEnded: "session-ended"
@@ -42,7 +44,8 @@ extension Event {
         case .committed(let id, _, _), .renewed(let id, _), .reduced(let id, _), .released(let id):
             [id]
         case .reclaimed(let leases, _, _): leases.map(\.lease)
-        case .preempted(let ids, _, _), .quarantineEnded(let ids): ids
+        case .grown(let record): [record.lease]
+        case .preempted(let ids, _, _), .quarantineEnded(let ids), .leasesForgotten(let ids): ids
         default: []
         }
     }
@@ -52,6 +55,7 @@ extension Event {
         switch self {
         case .resourceStateSet(let id, _), .resourceDeleted(let id): [id]
         case .granted(let record): record.lease.placements.map(\.resource)
+        case .grown(let record): record.added.map(\.resource)
         case .committed(_, _, let placements), .reduced(_, let placements):
             placements.map(\.resource)
         default: []
@@ -100,8 +104,8 @@ extension Event {
         case .quotaDeleted(let key):
             [.init("tenant", .string(key.tenant)), .init("kind", .string(key.kind.name))]
         case .tenantLimitsSet(let limits): limits.fields
-        case .granted, .committed, .renewed, .reduced, .released, .reclaimed, .preempted,
-            .quarantineEnded:
+        case .granted, .committed, .renewed, .reduced, .grown, .released, .reclaimed, .preempted,
+            .quarantineEnded, .leasesForgotten:
             leaseFields
         case .sessionOpened, .sessionKept, .sessionEnded, .sessionForgotten: sessionFields
         case .answered, .answersForgotten, .refused, .refusalsCounted: answerFields
@@ -120,6 +124,7 @@ extension Event {
             [.init("lease", .id(id.rawValue)), .init("deadline", deadline.document)]
         case .reduced(let id, let parts):
             [.init("lease", .id(id.rawValue)), .init("by", parts.document)]
+        case .grown(let record): record.fields
         case .released(let id): [.init("lease", .id(id.rawValue))]
         case .reclaimed(let leases, let cause, let evidence):
             [
@@ -131,7 +136,7 @@ extension Event {
                 .init("until", until.document), .init("evidence", .string(evidence)),
                 .init("leases", .list(ids.map { .id($0.rawValue) })),
             ]
-        case .quarantineEnded(let ids):
+        case .quarantineEnded(let ids), .leasesForgotten(let ids):
             [.init("leases", .list(ids.map { .id($0.rawValue) }))]
         default: []
         }
@@ -307,13 +312,29 @@ extension GrantRecord {
             .init("request", .optional(terms.requestID)),
             .init("purpose", .optional(terms.purpose)),
             .init("tags", terms.tags.document), .init("placements", lease.placements.document),
-            .init("strategy", .string(why.strategy.rawValue)),
-            .init("policyVersion", .count(UInt64(why.policyVersion))),
-            .init("learntVersion", .count(UInt64(why.learntVersion))),
-            .init("considered", .count(UInt64(why.considered))),
-            .init("withoutRoom", .count(UInt64(why.passedOver.room))),
-            .init("withoutLabels", .count(UInt64(why.passedOver.labels))),
-            .init("passedOver", .list(why.passedOver.first.map(\.document))),
+        ] + why.fields
+    }
+}
+
+extension GrowthRecord {
+    fileprivate var fields: [Document.Field] {
+        [
+            .init("lease", .id(lease.rawValue)), .init("token", .id(token.rawValue)),
+            .init("request", .optional(stored?.key.id)), .init("added", added.document),
+        ] + why.fields
+    }
+}
+
+extension GrantReason {
+    fileprivate var fields: [Document.Field] {
+        [
+            .init("strategy", .string(strategy.rawValue)),
+            .init("policyVersion", .count(UInt64(policyVersion))),
+            .init("learntVersion", .count(UInt64(learntVersion))),
+            .init("considered", .count(UInt64(considered))),
+            .init("withoutRoom", .count(UInt64(passedOver.room))),
+            .init("withoutLabels", .count(UInt64(passedOver.labels))),
+            .init("passedOver", .list(passedOver.first.map(\.document))),
         ]
     }
 }

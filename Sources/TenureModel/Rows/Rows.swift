@@ -151,6 +151,9 @@ package enum LeaseState: UInt8, Sendable {
     case quarantined = 2
     /// Held by its holder, who was told to leave by its deadline.
     case preempted = 3
+    /// Ended, holds nothing; kept for a while because its token had changed, so that whoever still
+    /// has one of its tokens is told the truth.
+    case ended = 4
 
     /// The name in answers.
     package var name: String {
@@ -159,11 +162,15 @@ package enum LeaseState: UInt8, Sendable {
         case .reserved: "reserved"
         case .quarantined: "quarantined"
         case .preempted: "preempted"
+        case .ended: "ended"
         }
     }
 
     /// Whether its holder has it, so that what it holds counts as held.
     package var isHeld: Bool { self == .held || self == .preempted }
+
+    /// Whether it has ended for its holder.
+    var isOver: Bool { self == .quarantined || self == .ended }
 }
 
 /// What of a lease never changes after its grant.
@@ -330,6 +337,19 @@ public enum ReclaimCause: UInt8, CaseIterable, Sendable {
     }
 }
 
+/// A change of a lease that gives it a new token.
+package enum LeaseChange: UInt8, CaseIterable, Sendable {
+    /// It got more.
+    case grown = 0
+
+    /// How an answer calls it.
+    var status: Grant.Status {
+        switch self {
+        case .grown: .grown
+        }
+    }
+}
+
 /// A request id within its tenant.
 package struct RequestKey: Hashable, Comparable, Sendable {
     package let tenant: String
@@ -359,6 +379,15 @@ package struct StoredAnswer: Hashable, Sendable {
             placements: [Placement]
         )
         case refused(code: String, message: String)
+        /// What became of a lease, and the token it got.
+        case changed(
+            LeaseChange,
+            lease: LeaseID,
+            token: Token,
+            holder: String,
+            deadline: LedgerTime,
+            placements: [Placement]
+        )
     }
 
     package let key: RequestKey

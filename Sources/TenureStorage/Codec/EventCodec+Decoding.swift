@@ -26,6 +26,8 @@ extension ByteReader {
             let until = try time()
             let evidence = try readString()
             return .preempted(try leaseIDs(), until: until, evidence: evidence)
+        case .grown: return .grown(try growthRecord())
+        case .leasesForgotten: return .leasesForgotten(try leaseIDs())
         case .quarantineEnded: return .quarantineEnded(try leaseIDs())
         case .answered:
             let key = try requestKey()
@@ -110,6 +112,22 @@ extension ByteReader {
 
     private mutating func grantRecord() throws(DecodeError) -> GrantRecord {
         let lease = try lease(leaseID())
+        var (why, stored) = try reason()
+        if remaining > 0 { why.learntVersion = try read() }
+        return GrantRecord(lease: lease, stored: stored, why: why)
+    }
+
+    private mutating func growthRecord() throws(DecodeError) -> GrowthRecord {
+        let lease = try leaseID()
+        let token = Token(rawValue: try read())
+        let added = try placements()
+        var (why, stored) = try reason()
+        why.learntVersion = try read()
+        return GrowthRecord(lease: lease, token: token, added: added, stored: stored, why: why)
+    }
+
+    /// Why amounts come from where they do, and the answer that is kept.
+    private mutating func reason() throws(DecodeError) -> (GrantReason, StoredAnswer?) {
         let policyVersion: UInt16 = try read()
         let strategy = try coded(Strategy.init(code:), "strategy")
         let considered: UInt32 = try read()
@@ -119,10 +137,9 @@ extension ByteReader {
             policyVersion: policyVersion,
             strategy: strategy,
             considered: considered,
-            passedOver: passedOver,
-            learntVersion: remaining > 0 ? try read() : 0
+            passedOver: passedOver
         )
-        return GrantRecord(lease: lease, stored: stored, why: why)
+        return (why, stored)
     }
 
     private mutating func passedOver() throws(DecodeError) -> PassedOver {

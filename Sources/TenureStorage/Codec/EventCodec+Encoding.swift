@@ -33,7 +33,13 @@ extension FieldWriter {
             text(evidence)
             count(leases.count)
             for lease in leases { u64(lease.rawValue) }
-        case .quarantineEnded(let leases):
+        case .grown(let record):
+            u64(record.lease.rawValue)
+            u64(record.token.rawValue)
+            placements(record.added)
+            reason(record.why, record.stored)
+            u32(record.why.learntVersion)
+        case .quarantineEnded(let leases), .leasesForgotten(let leases):
             count(leases.count)
             for lease in leases { u64(lease.rawValue) }
         case .answered(let stored):
@@ -109,22 +115,27 @@ extension FieldWriter {
     private mutating func granted(_ record: GrantRecord) {
         u64(record.lease.id.rawValue)
         lease(record.lease)
-        u16(record.why.policyVersion)
-        u8(record.why.strategy.code)
-        u32(record.why.considered)
-        count(Int(record.why.passedOver.room))
-        count(Int(record.why.passedOver.labels))
-        count(record.why.passedOver.first.count)
-        for place in record.why.passedOver.first {
+        reason(record.why, record.stored)
+        if record.why.learntVersion > 0 { u32(record.why.learntVersion) }
+    }
+
+    /// Appends why amounts come from where they do, and the answer that is kept.
+    private mutating func reason(_ why: GrantReason, _ stored: StoredAnswer?) {
+        u16(why.policyVersion)
+        u8(why.strategy.code)
+        u32(why.considered)
+        count(Int(why.passedOver.room))
+        count(Int(why.passedOver.labels))
+        count(why.passedOver.first.count)
+        for place in why.passedOver.first {
             text(place.name)
             u8(place.reason.rawValue)
         }
-        bool(record.stored != nil)
-        if let stored = record.stored {
+        bool(stored != nil)
+        if let stored {
             requestKey(stored.key)
             answer(stored)
         }
-        if record.why.learntVersion > 0 { u32(record.why.learntVersion) }
     }
 
     private mutating func reclaimed(
@@ -205,6 +216,8 @@ extension Event {
         case .answered: .answered
         case .answersForgotten: .answersForgotten
         case .epochRaised: .epochRaised
+        case .grown: .grown
+        case .leasesForgotten: .leasesForgotten
         case .refused: .refused
         case .refusalsCounted: .refusalsCounted
         }

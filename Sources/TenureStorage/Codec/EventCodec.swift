@@ -40,6 +40,9 @@
 //    23  epoch raised      epoch u16 · reason text
 //    24  policy learnt     pool text · policy (PolicyCoding.swift)
 //    25  tenant limits set tenant text · tenant limits (TenantCoding.swift)
+//    38  grown             id u64 · token u64 · added placements · policy u16 and all that follows
+//                          it in 10 up to the answer · learnt version u32
+//    41  leases forgotten  count · each: id u64
 //    50  preempted         until u64 · evidence text · count · each: id u64
 //   128  refused           tenant text · pool text · code text · limit text · message text
 //   129  refusals counted  count · each: tenant text · pool text · code text · limit text
@@ -151,6 +154,8 @@ package enum EventTag: UInt8, CaseIterable, Sendable {
     case epochRaised = 23
     case policyLearnt = 24
     case tenantLimitsSet = 25
+    case grown = 38
+    case leasesForgotten = 41
     case preempted = 50
     case refused = 128
     case refusalsCounted = 129

@@ -10,6 +10,8 @@
 //   answer   body bytes · position u64 · expires u64 · outcome u8:
 //              0 granted  status u8 · lease u64 · holder text · deadline u64 · placements
 //              1 refused  code text · message text
+//              2 changed  change u8 · lease u64 · token u64 · holder text · deadline u64
+//                         · placements
 //   placements: count, then for each resource u32 · amount u64
 //   tags, labels: count, then for each name text · value text
 //
@@ -70,6 +72,14 @@ extension FieldWriter {
             u8(1)
             text(code)
             text(message)
+        case .changed(let change, let lease, let token, let holder, let deadline, let placed):
+            u8(2)
+            u8(change.rawValue)
+            u64(lease.rawValue)
+            u64(token.rawValue)
+            text(holder)
+            time(deadline)
+            placements(placed)
         }
     }
 }
@@ -171,6 +181,20 @@ extension ByteReader {
         case 1:
             let code = try readString()
             return .refused(code: code, message: try readString())
+        case 2:
+            let change = try coded(LeaseChange.init(rawValue:), "change")
+            let lease = LeaseID(rawValue: try read())
+            let token = Token(rawValue: try read())
+            let holder = try readString()
+            let deadline = try time()
+            return .changed(
+                change,
+                lease: lease,
+                token: token,
+                holder: holder,
+                deadline: deadline,
+                placements: try placements()
+            )
         default:
             throw .invalid(offset: start, field: "outcome")
         }

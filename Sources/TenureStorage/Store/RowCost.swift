@@ -45,7 +45,8 @@ extension StoredAnswer {
         let key = RowCost.text(key.tenant) + RowCost.text(key.id)
         let fixed = RowCost.slot + key + RowCost.array(body.count, of: 1)
         switch outcome {
-        case .granted(_, _, let holder, _, let placements):
+        case .granted(_, _, let holder, _, let placements),
+            .changed(_, _, _, let holder, _, let placements):
             return fixed + RowCost.text(holder) + RowCost.array(placements.count, of: 16)
         case .refused(let code, let message):
             return fixed + RowCost.text(code) + RowCost.text(message)

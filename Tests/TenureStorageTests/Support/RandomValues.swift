@@ -176,7 +176,7 @@ struct RandomValues {
         return Lease(
             id: leaseID(),
             token: Token(rawValue: u64()),
-            state: pick([.held, .reserved, .quarantined]),
+            state: pick([.held, .reserved, .quarantined, .ended]),
             deadline: time(),
             placements: placements(),
             terms: terms
@@ -208,6 +208,15 @@ struct RandomValues {
     mutating func storedAnswer(_ key: RequestKey? = nil) -> StoredAnswer {
         let outcome: StoredAnswer.Outcome =
             if bool() {
+                .changed(
+                    pick(LeaseChange.allCases),
+                    lease: leaseID(),
+                    token: Token(rawValue: u64()),
+                    holder: text(),
+                    deadline: time(),
+                    placements: placements()
+                )
+            } else if bool() {
                 .granted(
                     status: UInt8(truncatingIfNeeded: u64()),
                     lease: leaseID(),
@@ -300,13 +309,26 @@ struct RandomValues {
     }
 
     mutating func grantRecord() -> GrantRecord {
-        let why = GrantReason(
+        GrantRecord(lease: lease(), stored: maybe { $0.storedAnswer() }, why: reason())
+    }
+
+    mutating func growthRecord() -> GrowthRecord {
+        GrowthRecord(
+            lease: leaseID(),
+            token: Token(rawValue: u64()),
+            added: placements(),
+            stored: maybe { $0.storedAnswer() },
+            why: reason()
+        )
+    }
+
+    private mutating func reason() -> GrantReason {
+        GrantReason(
             policyVersion: UInt16(truncatingIfNeeded: u64()),
             strategy: pick(Strategy.allCases),
             considered: u32(),
             passedOver: passedOver(),
             learntVersion: maybe { $0.u32() } ?? 0
         )
-        return GrantRecord(lease: lease(), stored: maybe { $0.storedAnswer() }, why: why)
     }
 }

@@ -46,6 +46,8 @@ extension RandomValues {
         case .answered: .answered(storedAnswer())
         case .answersForgotten: .answersForgotten(list { $0.due() })
         case .epochRaised: .epochRaised(to: UInt16(truncatingIfNeeded: u32()), reason: text())
+        case .grown: .grown(growthRecord())
+        case .leasesForgotten: .leasesForgotten(list { $0.leaseID() })
         case .refused: .refused(refusal())
         case .refusalsCounted: .refusalsCounted(list { $0.refusalCount() })
         }
@@ -195,6 +197,34 @@ enum SampleEvents {
         .epochRaised(to: 2, reason: "cut"),
         .policyLearnt(pool: "gpus", policy),
         .tenantLimitsSet(tenantLimits),
+        .grown(
+            GrowthRecord(
+                lease: lease.id,
+                token: Token(rawValue: 0x0001_0000_0000_0009),
+                added: lease.placements,
+                stored: StoredAnswer(
+                    key: RequestKey(tenant: "t", id: "g"),
+                    body: [4],
+                    outcome: .changed(
+                        .grown,
+                        lease: lease.id,
+                        token: Token(rawValue: 0x0001_0000_0000_0009),
+                        holder: "h1",
+                        deadline: lease.deadline,
+                        placements: lease.placements
+                    ),
+                    position: 9,
+                    expires: LedgerTime(nanoseconds: 17)
+                ),
+                why: GrantReason(
+                    policyVersion: 3,
+                    strategy: .firstFit,
+                    considered: 1,
+                    passedOver: PassedOver()
+                )
+            )
+        ),
+        .leasesForgotten([lease.id]),
         .preempted([lease.id], until: LedgerTime(nanoseconds: 79), evidence: "full"),
         .refused(
             RefusalRecord(tenant: "t", pool: "p", code: .quota, limit: "t gpu", message: "full")

@@ -29,9 +29,12 @@ package struct Timeline {
         case .granted(let grant): return concerns(grant)
         case .committed(let lease, _, _), .renewed(let lease, _), .reduced(let lease, _):
             return leases.contains(lease)
+        case .grown(let record):
+            return leases.contains(record.lease)
+                || record.added.contains { resources.contains($0.resource) }
         case .released(let lease): return leases.contains(lease)
         case .reclaimed(let ended, _, _): return ended.contains { leases.contains($0.lease) }
-        case .preempted(let ended, _, _), .quarantineEnded(let ended):
+        case .preempted(let ended, _, _), .quarantineEnded(let ended), .leasesForgotten(let ended):
             return ended.contains { leases.contains($0) }
         case .resourceSet(let declaration):
             guard declaration.request.name == subject else { return false }

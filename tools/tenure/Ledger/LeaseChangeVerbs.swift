@@ -1,0 +1,62 @@
+// Verbs that change a lease which is held: grow.
+
+internal import ArgumentParser
+internal import TenureModel
+
+/// What makes repeating a verb safe.
+struct RequestOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Makes repeating it safe; 1 to 64 bytes.", valueName: "id"))
+    var request: String?
+}
+
+struct Grow: LedgerVerb {
+    static let configuration = CommandConfiguration(
+        abstract: "Add amounts to a lease, all of them or nothing.",
+        discussion: """
+            They come from the places where the lease is as long as there is room, then from those \
+            that the strategy prefers; with --node from that place only. The lease has a new token \
+            afterwards. With --request, repeating the command with the old token returns the first \
+            answer. To give a part back: 'tenure release --part'.
+
+            EXAMPLES
+              tenure grow 281474976710661 281474976710661 --claim memory=16Gi --node box
+              tenure grow 281474976710661 281474976710661 --claim 2*gpu=1 --request 7f3b
+            """
+    )
+
+    @OptionGroup var held: HeldArguments
+
+    @Option(
+        help: ArgumentHelp(
+            "Amounts in one place, [count*]kind=quantity[,…]; repeatable.",
+            valueName: "claim"
+        )
+    )
+    var claim: [String]
+
+    @Option(help: ArgumentHelp("The one place they must come from.", valueName: "name"))
+    var node: String?
+
+    @Option(
+        help: ArgumentHelp("Label a place must have; a|b allows both.", valueName: "name=value")
+    )
+    var select: [String] = []
+
+    @Option(
+        help: ArgumentHelp("One of \(StrategyOption.names).", valueName: "name"),
+        transform: StrategyOption.parse
+    )
+    var strategy: Strategy?
+
+    @OptionGroup var repeating: RequestOptions
+    @OptionGroup var options: GlobalOptions
+
+    func request() -> [String] {
+        var words = Words("GROW", String(held.id), String(held.token), claim.joined(separator: "+"))
+        words.add("NODE", node)
+        words.add("SELECT", joined: select)
+        words.add("STRATEGY", strategy?.rawValue)
+        words.add("REQUEST", repeating.request)
+        return words.list
+    }
+}
