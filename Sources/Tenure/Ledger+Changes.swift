@@ -1,4 +1,4 @@
-// What becomes of a lease that is held, for programs: it grows.
+// What becomes of a lease that is held, for programs: it grows, or gets another holder.
 
 public import TenureModel
 
@@ -11,5 +11,17 @@ extension Ledger {
     /// - Throws: `Refusal`: `EXHAUSTED` and `QUOTA` as for `acquire`, `FENCED`, `EXPIRED`.
     public func grow(_ reference: LeaseReference, by request: GrowRequest) async throws -> Grant {
         try await grant(.grow(reference, request))
+    }
+
+    /// Gives a lease to another holder, with a new token: the old one is `FENCED` from then on.
+    ///
+    /// With a request id, repeating it with the old token returns the first answer.
+    ///
+    /// - Throws: `Refusal`: `FENCED`, or `EXPIRED` when the lease or the session has ended.
+    public func handOver(
+        _ reference: LeaseReference,
+        to request: HandOverRequest
+    ) async throws -> Grant {
+        try await grant(.handOver(reference, request))
     }
 }

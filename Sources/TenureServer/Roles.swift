@@ -16,7 +16,7 @@ enum Roles {
                 .notPermitted,
                 "\(who) may not do this; ask root or the user that the daemon runs as"
             )
-        case .acquire, .commit, .cancel, .renew, .release, .grow, .check, .openSession,
+        case .acquire, .commit, .cancel, .renew, .release, .grow, .handOver, .check, .openSession,
             .keepSession,
             .closeSession, .query:
             return nil

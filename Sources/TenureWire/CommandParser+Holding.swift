@@ -27,12 +27,16 @@ extension CommandParser {
         if let text = try words.text(.purpose) {
             request.purpose = try Grammar.freeText(text, "PURPOSE")
         }
-        if request.ttlMilliseconds != nil, request.session != nil {
-            throw Grammar.fault(
-                "TTL and SESSION exclude each other: a lease in a session lives as long as it"
-            )
-        }
+        try checkLife(request.ttlMilliseconds, request.session)
         return request
+    }
+
+    /// Refuses what is kept alive twice.
+    static func checkLife(_ ttl: UInt64?, _ session: SessionID?) throws(Refusal) {
+        guard ttl != nil, session != nil else { return }
+        throw Grammar.fault(
+            "TTL and SESSION exclude each other: a lease in a session lives as long as it"
+        )
     }
 
     private static func priority(_ text: String) throws(Refusal) -> Priority {

@@ -97,6 +97,13 @@ extension CommandTable {
             "GROW 281474976710661 281474976710661 memory=16Gi NODE box REQUEST 7f3b"
         ),
         row(
+            .handOver,
+            ["lease", "token"],
+            options: [.holder, .ttl, .session, .request],
+            "Gives a lease to another holder, with a new token; the old one is void.",
+            "HANDOVER 281474976710661 281474976710661 HOLDER worker-2 TTL 60000"
+        ),
+        row(
             .check,
             ["lease", "token"],
             "Tells whether the token is the current one of a valid lease.",

@@ -13,6 +13,7 @@ package enum CommandWord: String, CaseIterable, Sendable {
     case renew = "RENEW"
     case release = "RELEASE"
     case grow = "GROW"
+    case handOver = "HANDOVER"
     case check = "CHECK"
     case sessionOpen = "SESSION OPEN"
     case sessionKeepAlive = "SESSION KEEPALIVE"

@@ -10,4 +10,12 @@ extension CommandWriter {
             + option(.strategy, request.strategy?.rawValue)
             + option(.request, request.requestID)
     }
+
+    static func words(_ reference: LeaseReference, _ request: HandOverRequest) -> [String] {
+        ["HANDOVER"] + words(reference)
+            + option(.holder, request.holder)
+            + option(.ttl, request.ttlMilliseconds.map { "\($0)" })
+            + option(.session, request.session.map { "\($0.rawValue)" })
+            + option(.request, request.requestID)
+    }
 }

@@ -18,6 +18,7 @@ package enum CommandWriter {
         case .release(let reference, let parts):
             ["RELEASE"] + words(reference) + words(parts)
         case .grow(let reference, let request): words(reference, request)
+        case .handOver(let reference, let request): words(reference, request)
         case .revoke(let lease, let reason): ["LEASE", "REVOKE", "\(lease.rawValue)", reason]
         case .check(let reference): ["CHECK"] + words(reference)
         case .openSession(let request): openSession(request)

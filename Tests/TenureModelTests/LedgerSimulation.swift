@@ -275,13 +275,14 @@ extension LedgerSimulation {
 
     private mutating func onLease() -> Command {
         let (lease, placements) = lease()
-        return switch dice.pick(0...11) {
+        return switch dice.pick(0...13) {
         case 0...2: .renew(lease, ttlMilliseconds: dice.chance(50) ? nil : dice.pick(0...5_000))
         case 3...4: .release(lease, parts: parts(of: placements))
         case 5...6: .commit(lease, parts: parts(of: placements))
         case 7: .cancel(lease)
         case 8: .revoke(lease.lease, reason: "drill")
         case 9...10: .grow(lease, growth())
+        case 11...12: .handOver(lease, handOver())
         default: .check(lease)
         }
     }
@@ -294,6 +295,17 @@ extension LedgerSimulation {
         if dice.chance(30) { growth.requestID = "r\(dice.pick(0...5))" }
         if dice.chance(20) { growth.strategy = dice.pick(Strategy.allCases, or: .bestFit) }
         return growth
+    }
+
+    private mutating func handOver() -> HandOverRequest {
+        var request = HandOverRequest(holder: dice.pick(["a", "b", nil], or: nil))
+        if dice.chance(30) { request.requestID = "r\(dice.pick(0...5))" }
+        if dice.chance(40), let session = sessions.randomElement(using: &dice) {
+            request.session = session.session
+        } else if dice.chance(60) {
+            request.ttlMilliseconds = dice.pick(1...15_000)
+        }
+        return request
     }
 
     private mutating func onSession() -> Command {

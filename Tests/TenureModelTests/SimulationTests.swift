@@ -43,7 +43,7 @@ struct LedgerSimulationTests {
             "granted", "reserved", "planned", "replayed", "session", "renewed", "document",
             "released", "partly released", "cancelled", "already ended", "revoked", "closed",
             "ERR", "CONFLICT", "NOTFOUND", "FENCED", "EXPIRED", "UNSATISFIABLE", "QUOTA",
-            "EXHAUSTED", "grown",
+            "EXHAUSTED", "grown", "handed over",
         ] {
             #expect(answered[sort, default: 0] >= 5, "\(sort): \(answered)")
         }

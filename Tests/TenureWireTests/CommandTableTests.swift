@@ -69,7 +69,8 @@ struct CommandTableTests {
         let samples = ["n": "7", "ms": "1000", "q": "2500m"]
         let begun: [CommandWord: [String]] = [
             .acquire: ["p", "gpu=1"], .reserve: ["p", "gpu=1"], .plan: ["p", "gpu=1"],
-            .renew: ["1", "1"], .sessionOpen: [], .leaseList: [], .resourceList: [],
+            .renew: ["1", "1"], .handOver: ["1", "1"],
+            .sessionOpen: [], .leaseList: [], .resourceList: [],
             .resourceSet: ["g", "POOL", "p", "KIND", "gpu", "CAPACITY", "1"],
             .quotaSet: ["research", "gpu"], .tenantSet: ["research"],
         ]

@@ -65,6 +65,14 @@ struct RoundTripTests {
         return request
     }
 
+    private static func handOver(ttl: UInt64?, _ session: SessionID?) -> HandOverRequest {
+        var request = HandOverRequest(holder: "h")
+        request.ttlMilliseconds = ttl
+        request.session = session
+        request.requestID = "id"
+        return request
+    }
+
     private static var resource: ResourceRequest {
         var request = ResourceRequest(
             name: "r/1",
@@ -128,6 +136,8 @@ struct RoundTripTests {
         .release(lease, parts: nil),
         .release(lease, parts: [Part(resource: "gpu0", quantity: "1")]),
         .grow(lease, GrowRequest(claims: fullRequest.claims)), .grow(lease, growth),
+        .handOver(lease, HandOverRequest()), .handOver(lease, handOver(ttl: 5, nil)),
+        .handOver(lease, handOver(ttl: nil, SessionID(rawValue: 4))),
         .revoke(lease.lease, reason: "node is on fire"), .check(lease),
         .openSession(SessionRequest(ttlMilliseconds: 5, holder: "h")),
         .keepSession(session), .closeSession(session),

@@ -17,6 +17,7 @@ extension Command {
         switch self {
         case .acquire(let request): request.holder == nil
         case .openSession(let request): request.holder == nil
+        case .handOver(_, let request): request.holder == nil
         default: false
         }
     }

@@ -30,6 +30,8 @@ public struct Grant: Equatable, Sendable {
         case planned
         /// A lease that has more than before, and a new token.
         case grown
+        /// A lease that another has from now on, and its new token.
+        case handedOver = "handed over"
     }
 
     /// What kind of grant.

@@ -17,6 +17,8 @@ public enum Command: Equatable, Sendable {
     case release(LeaseReference, parts: [Part]?)
     /// Adds amounts to a lease, all of them or nothing, and gives it a new token.
     case grow(LeaseReference, GrowRequest)
+    /// Gives a lease to another holder, with a new token.
+    case handOver(LeaseReference, HandOverRequest)
     /// Takes a lease from its holder; needs no token.
     case revoke(LeaseID, reason: String)
     /// Tells whether the token is the current one of a valid lease.

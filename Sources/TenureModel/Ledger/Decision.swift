@@ -55,6 +55,8 @@ extension LedgerState {
         case .release(let reference, let parts):
             try release(reference, parts: parts, now: now)
         case .grow(let reference, let request): try grow(reference, request, now: now)
+        case .handOver(let reference, let request):
+            try handOver(reference, request, caller: caller, now: now)
         case .revoke(let lease, let reason): try revoke(lease, reason: reason, now: now)
         case .check(let reference): try check(reference, now: now)
         case .openSession(let request): openSession(request, caller: caller, now: now)

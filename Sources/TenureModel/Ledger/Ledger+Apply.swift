@@ -36,6 +36,7 @@ extension LedgerState {
         case .renewed(let id, let deadline): try applyRenewal(id, deadline)
         case .reduced(let id, let parts): try applyReduction(id, parts)
         case .grown(let record): try applyGrowth(record)
+        case .handedOver(let record): try applyHandOver(record)
         case .released(let id): try end(id)
         case .reclaimed(let leases, _, _):
             for reclaimed in leases { try applyReclaim(reclaimed) }
@@ -71,14 +72,7 @@ extension LedgerState {
         noteGrant(to: lease.terms.tenant)
         try count(lease.placements, of: lease, as: lease.state, by: .adding)
         insertDue(time: lease.deadline, .lease, lease.id.rawValue)
-        if let session = lease.terms.session {
-            let key = MemberKey(session: session, lease: lease.id)
-            members.insert(key, key, at: facts.position)
-        }
-        if isPreemptible(lease) {
-            let key = PreemptibleKey(lease)
-            preemptible.insert(key, key, at: facts.position)
-        }
+        enterIndexes(lease)
         if let stored = record.stored { store(stored) }
     }
 
@@ -126,6 +120,28 @@ extension LedgerState {
         if let stored = record.stored { store(stored) }
     }
 
+    private mutating func applyHandOver(_ record: HandOverRecord) throws(RowFault) {
+        var lease = try known(record.lease)
+        invariant(
+            record.token.position == facts.position,
+            "I4: the token of a new holder is its own position"
+        )
+        removeDue(time: lease.deadline, .lease, lease.id.rawValue)
+        leaveIndexes(lease)
+        lease.token = record.token
+        lease.deadline = record.deadline
+        lease.terms = lease.terms.handed(
+            to: record.holder,
+            uid: record.uid,
+            session: record.session,
+            ttlMilliseconds: record.ttlMilliseconds
+        )
+        insertDue(time: lease.deadline, .lease, lease.id.rawValue)
+        enterIndexes(lease)
+        leases.update(lease.id, lease, at: facts.position)
+        if let stored = record.stored { store(stored) }
+    }
+
     private mutating func applyReclaim(_ reclaimed: Reclaimed) throws(RowFault) {
         guard let until = reclaimed.quarantinedUntil else { return try end(reclaimed.lease) }
         var lease = try known(reclaimed.lease)
@@ -167,6 +183,17 @@ extension LedgerState {
         invariant(lease.state == .ended, "I2: what is forgotten has ended")
         removeDue(time: lease.deadline, .lease, id.rawValue)
         leases.remove(id, at: facts.position)
+    }
+
+    private mutating func enterIndexes(_ lease: Lease) {
+        if let session = lease.terms.session {
+            let key = MemberKey(session: session, lease: lease.id)
+            members.insert(key, key, at: facts.position)
+        }
+        if isPreemptible(lease) {
+            let key = PreemptibleKey(lease)
+            preemptible.insert(key, key, at: facts.position)
+        }
     }
 
     private mutating func leaveIndexes(_ lease: Lease) {

@@ -183,11 +183,9 @@ extension GrowRequest {
     /// The first thing that is malformed, as a sentence; nothing when all is well.
     var fault: String? {
         if let node, !Names.isValid(node) { return "NODE '\(node.printable)' is no name" }
-        if let id = requestID, id.isEmpty || id.utf8.count > Limits.requestIDBytes {
-            return "REQUEST must have 1 to \(Limits.requestIDBytes) bytes"
-        }
         var request = AcquireRequest(pool: "any", claims: claims)
         request.selector = selector
+        request.requestID = requestID
         return request.fault
     }
 

@@ -29,6 +29,8 @@ package enum Event: Hashable, Sendable {
     case reduced(LeaseID, by: [Placement])
     /// A lease got more, and with it a new token.
     case grown(GrowthRecord)
+    /// A lease has another holder, and with it a new token.
+    case handedOver(HandOverRecord)
     /// Leases that ended and were kept for their tokens are forgotten.
     case leasesForgotten([LeaseID])
     /// Given back whole by its holder: a lease released or a reservation cancelled.
@@ -101,6 +103,40 @@ package struct GrowthRecord: Hashable, Sendable {
         self.added = added
         self.stored = stored
         self.why = why
+    }
+}
+
+/// Who has a lease from now on, and what keeps it alive.
+package struct HandOverRecord: Hashable, Sendable {
+    package let lease: LeaseID
+    /// The token from here on.
+    package let token: Token
+    package let holder: String
+    package let uid: UInt32?
+    package let session: SessionID?
+    package let ttlMilliseconds: UInt64
+    package let deadline: LedgerTime
+    /// What was asked, when a request id keeps the answer.
+    package let stored: StoredAnswer?
+
+    package init(
+        lease: LeaseID,
+        token: Token,
+        holder: String,
+        uid: UInt32?,
+        session: SessionID?,
+        ttlMilliseconds: UInt64,
+        deadline: LedgerTime,
+        stored: StoredAnswer?
+    ) {
+        self.lease = lease
+        self.token = token
+        self.holder = holder
+        self.uid = uid
+        self.session = session
+        self.ttlMilliseconds = ttlMilliseconds
+        self.deadline = deadline
+        self.stored = stored
     }
 }
 

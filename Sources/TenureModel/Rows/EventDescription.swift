@@ -21,6 +21,7 @@ extension Event {
         case .renewed: "renewed"
         case .reduced: "reduced"
         case .grown: "grown"
+        case .handedOver: "handed-over"
         case .released: "released"
         case .reclaimed(_, let cause, _): cause.name
         case .preempted: "preemption-noticed"
@@ -45,6 +46,7 @@ extension Event {
             [id]
         case .reclaimed(let leases, _, _): leases.map(\.lease)
         case .grown(let record): [record.lease]
+        case .handedOver(let record): [record.lease]
         case .preempted(let ids, _, _), .quarantineEnded(let ids), .leasesForgotten(let ids): ids
         default: []
         }
@@ -104,7 +106,8 @@ extension Event {
         case .quotaDeleted(let key):
             [.init("tenant", .string(key.tenant)), .init("kind", .string(key.kind.name))]
         case .tenantLimitsSet(let limits): limits.fields
-        case .granted, .committed, .renewed, .reduced, .grown, .released, .reclaimed, .preempted,
+        case .granted, .committed, .renewed, .reduced, .grown, .handedOver, .released, .reclaimed,
+            .preempted,
             .quarantineEnded, .leasesForgotten:
             leaseFields
         case .sessionOpened, .sessionKept, .sessionEnded, .sessionForgotten: sessionFields
@@ -125,6 +128,7 @@ extension Event {
         case .reduced(let id, let parts):
             [.init("lease", .id(id.rawValue)), .init("by", parts.document)]
         case .grown(let record): record.fields
+        case .handedOver(let record): record.fields
         case .released(let id): [.init("lease", .id(id.rawValue))]
         case .reclaimed(let leases, let cause, let evidence):
             [
@@ -322,6 +326,19 @@ extension GrowthRecord {
             .init("lease", .id(lease.rawValue)), .init("token", .id(token.rawValue)),
             .init("request", .optional(stored?.key.id)), .init("added", added.document),
         ] + why.fields
+    }
+}
+
+extension HandOverRecord {
+    fileprivate var fields: [Document.Field] {
+        [
+            .init("lease", .id(lease.rawValue)), .init("token", .id(token.rawValue)),
+            .init("holder", .string(holder)),
+            .init("uid", uid.map { .count(UInt64($0)) } ?? .null),
+            .init("deadline", deadline.document),
+            .init("session", session.map { .id($0.rawValue) } ?? .null),
+            .init("request", .optional(stored?.key.id)),
+        ]
     }
 }
 

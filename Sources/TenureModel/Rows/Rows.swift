@@ -173,7 +173,7 @@ package enum LeaseState: UInt8, Sendable {
     var isOver: Bool { self == .quarantined || self == .ended }
 }
 
-/// What of a lease never changes after its grant.
+/// What of a lease never changes while one holder has it.
 package final class LeaseTerms: Hashable, Sendable {
     package let pool: String
     package let tenant: String
@@ -341,11 +341,14 @@ public enum ReclaimCause: UInt8, CaseIterable, Sendable {
 package enum LeaseChange: UInt8, CaseIterable, Sendable {
     /// It got more.
     case grown = 0
+    /// It got another holder.
+    case handedOver = 1
 
     /// How an answer calls it.
     var status: Grant.Status {
         switch self {
         case .grown: .grown
+        case .handedOver: .handedOver
         }
     }
 }

@@ -27,6 +27,7 @@ extension ByteReader {
             let evidence = try readString()
             return .preempted(try leaseIDs(), until: until, evidence: evidence)
         case .grown: return .grown(try growthRecord())
+        case .handedOver: return .handedOver(try handOverRecord())
         case .leasesForgotten: return .leasesForgotten(try leaseIDs())
         case .quarantineEnded: return .quarantineEnded(try leaseIDs())
         case .answered:
@@ -126,13 +127,37 @@ extension ByteReader {
         return GrowthRecord(lease: lease, token: token, added: added, stored: stored, why: why)
     }
 
+    private mutating func handOverRecord() throws(DecodeError) -> HandOverRecord {
+        let lease = try leaseID()
+        let token = Token(rawValue: try read())
+        let holder = try readString()
+        let uid = try optionalU32()
+        let session = try optionalU64().map(SessionID.init(rawValue:))
+        let ttl: UInt64 = try read()
+        let deadline = try time()
+        return HandOverRecord(
+            lease: lease,
+            token: token,
+            holder: holder,
+            uid: uid,
+            session: session,
+            ttlMilliseconds: ttl,
+            deadline: deadline,
+            stored: try optionalAnswer()
+        )
+    }
+
+    private mutating func optionalAnswer() throws(DecodeError) -> StoredAnswer? {
+        try bool() ? try answer(requestKey()) : nil
+    }
+
     /// Why amounts come from where they do, and the answer that is kept.
     private mutating func reason() throws(DecodeError) -> (GrantReason, StoredAnswer?) {
         let policyVersion: UInt16 = try read()
         let strategy = try coded(Strategy.init(code:), "strategy")
         let considered: UInt32 = try read()
         let passedOver = try passedOver()
-        let stored = try bool() ? try answer(requestKey()) : nil
+        let stored = try optionalAnswer()
         let why = GrantReason(
             policyVersion: policyVersion,
             strategy: strategy,

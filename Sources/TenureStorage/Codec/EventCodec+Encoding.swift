@@ -39,6 +39,7 @@ extension FieldWriter {
             placements(record.added)
             reason(record.why, record.stored)
             u32(record.why.learntVersion)
+        case .handedOver(let record): handedOver(record)
         case .quarantineEnded(let leases), .leasesForgotten(let leases):
             count(leases.count)
             for lease in leases { u64(lease.rawValue) }
@@ -131,11 +132,25 @@ extension FieldWriter {
             text(place.name)
             u8(place.reason.rawValue)
         }
+        optionalAnswer(stored)
+    }
+
+    private mutating func handedOver(_ record: HandOverRecord) {
+        u64(record.lease.rawValue)
+        u64(record.token.rawValue)
+        text(record.holder)
+        optionalU32(record.uid)
+        optionalU64(record.session?.rawValue)
+        u64(record.ttlMilliseconds)
+        time(record.deadline)
+        optionalAnswer(record.stored)
+    }
+
+    private mutating func optionalAnswer(_ stored: StoredAnswer?) {
         bool(stored != nil)
-        if let stored {
-            requestKey(stored.key)
-            answer(stored)
-        }
+        guard let stored else { return }
+        requestKey(stored.key)
+        answer(stored)
     }
 
     private mutating func reclaimed(
@@ -217,6 +232,7 @@ extension Event {
         case .answersForgotten: .answersForgotten
         case .epochRaised: .epochRaised
         case .grown: .grown
+        case .handedOver: .handedOver
         case .leasesForgotten: .leasesForgotten
         case .refused: .refused
         case .refusalsCounted: .refusalsCounted

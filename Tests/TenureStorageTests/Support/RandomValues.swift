@@ -322,6 +322,19 @@ struct RandomValues {
         )
     }
 
+    mutating func handOverRecord() -> HandOverRecord {
+        HandOverRecord(
+            lease: leaseID(),
+            token: Token(rawValue: u64()),
+            holder: text(),
+            uid: maybe { $0.u32() },
+            session: maybe { $0.sessionID() },
+            ttlMilliseconds: u64(),
+            deadline: time(),
+            stored: maybe { $0.storedAnswer() }
+        )
+    }
+
     private mutating func reason() -> GrantReason {
         GrantReason(
             policyVersion: UInt16(truncatingIfNeeded: u64()),

@@ -47,6 +47,7 @@ extension RandomValues {
         case .answersForgotten: .answersForgotten(list { $0.due() })
         case .epochRaised: .epochRaised(to: UInt16(truncatingIfNeeded: u32()), reason: text())
         case .grown: .grown(growthRecord())
+        case .handedOver: .handedOver(handOverRecord())
         case .leasesForgotten: .leasesForgotten(list { $0.leaseID() })
         case .refused: .refused(refusal())
         case .refusalsCounted: .refusalsCounted(list { $0.refusalCount() })
@@ -222,6 +223,18 @@ enum SampleEvents {
                     considered: 1,
                     passedOver: PassedOver()
                 )
+            )
+        ),
+        .handedOver(
+            HandOverRecord(
+                lease: lease.id,
+                token: Token(rawValue: 0x0001_0000_0000_000a),
+                holder: "h2",
+                uid: 1_001,
+                session: SessionID(rawValue: 9),
+                ttlMilliseconds: 0,
+                deadline: .never,
+                stored: nil
             )
         ),
         .leasesForgotten([lease.id]),

@@ -32,6 +32,12 @@ package struct Timeline {
         case .grown(let record):
             return leases.contains(record.lease)
                 || record.added.contains { resources.contains($0.resource) }
+        case .handedOver(let record):
+            let isPart =
+                leases.contains(record.lease)
+                || (record.session.map { sessions.contains($0) } ?? false)
+            if isPart { follow(record.lease, record.session) }
+            return isPart
         case .released(let lease): return leases.contains(lease)
         case .reclaimed(let ended, _, _): return ended.contains { leases.contains($0.lease) }
         case .preempted(let ended, _, _), .quarantineEnded(let ended), .leasesForgotten(let ended):
@@ -65,11 +71,14 @@ package struct Timeline {
             leases.contains(lease.id) || isSubject(tenant: lease.terms.tenant)
             || lease.placements.contains { resources.contains($0.resource) }
             || (lease.terms.session.map { sessions.contains($0) } ?? false)
-        guard isPart else { return false }
-        leases.insert(lease.id)
+        if isPart { follow(lease.id, lease.terms.session) }
+        return isPart
+    }
+
+    private mutating func follow(_ lease: LeaseID, _ session: SessionID?) {
+        leases.insert(lease)
         // The end of its session is the end of the lease.
-        if let session = lease.terms.session { sessions.insert(session) }
-        return true
+        if let session { sessions.insert(session) }
     }
 
     private func isSubject(tenant: String) -> Bool {

@@ -1,4 +1,4 @@
-// Verbs that change a lease which is held: grow.
+// Verbs that change a lease which is held: grow, handover.
 
 internal import ArgumentParser
 internal import TenureModel
@@ -56,6 +56,48 @@ struct Grow: LedgerVerb {
         words.add("NODE", node)
         words.add("SELECT", joined: select)
         words.add("STRATEGY", strategy?.rawValue)
+        words.add("REQUEST", repeating.request)
+        return words.list
+    }
+}
+
+struct HandOver: LedgerVerb {
+    static let configuration = CommandConfiguration(
+        commandName: "handover",
+        abstract: "Give a lease to another holder, with a new token.",
+        discussion: """
+            The old token is void from then on. Who runs this command may see the new one, so a \
+            successor that is another user runs it itself. Without --ttl and --session the lease \
+            lives on as it did, with its full TTL from now.
+
+            EXAMPLES
+              tenure handover 281474976710661 281474976710661 --holder worker-2
+              tenure handover 281474976710661 281474976710661 --holder worker-2 --ttl 30s
+            """
+    )
+
+    @OptionGroup var held: HeldArguments
+
+    @Option(help: ArgumentHelp("Who holds it; made up when absent.", valueName: "name"))
+    var holder: String?
+
+    @Option(
+        help: ArgumentHelp("How long without renewal, from now on.", valueName: "duration"),
+        transform: Durations.parse
+    )
+    var ttl: UInt64?
+
+    @Option(help: ArgumentHelp("Session that keeps it alive instead.", valueName: "id"))
+    var session: String?
+
+    @OptionGroup var repeating: RequestOptions
+    @OptionGroup var options: GlobalOptions
+
+    func request() -> [String] {
+        var words = Words("HANDOVER", String(held.id), String(held.token))
+        words.add("HOLDER", holder)
+        words.add("TTL", ttl)
+        words.add("SESSION", session)
         words.add("REQUEST", repeating.request)
         return words.list
     }
