@@ -1,4 +1,4 @@
-// What becomes of a lease that is held, for programs: it grows, or gets another holder.
+// What becomes of a lease that is held, for programs: it grows, gets another holder, is carved up.
 
 public import TenureModel
 
@@ -11,6 +11,17 @@ extension Ledger {
     /// - Throws: `Refusal`: `EXHAUSTED` and `QUOTA` as for `acquire`, `FENCED`, `EXPIRED`.
     public func grow(_ reference: LeaseReference, by request: GrowRequest) async throws -> Grant {
         try await grant(.grow(reference, request))
+    }
+
+    /// Makes a part of a lease a lease of its own, which ends with it at the latest.
+    ///
+    /// - Throws: `Refusal`: `FENCED`, `EXPIRED`, `QUOTA` of a tenant below the lease's, `BUSY` past
+    ///   `Limits.subleasesPerLease`.
+    public func sublease(
+        _ reference: LeaseReference,
+        _ request: SubleaseRequest
+    ) async throws -> Grant {
+        try await grant(.sublease(reference, request))
     }
 
     /// Gives a lease to another holder, with a new token: the old one is `FENCED` from then on.

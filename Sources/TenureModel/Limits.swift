@@ -20,6 +20,8 @@ public enum Limits {
     public static let places = 1_024
     /// The most parts of one lease, for the same reason.
     public static let partsPerLease = 4_096
+    /// The most sub-leases of one lease: they end in one frame with it.
+    public static let subleasesPerLease = 64
     /// The most labels of a resource, of a selector, or tags of a lease.
     public static let labels = 32
     /// The longest value of a label or tag, in bytes.
@@ -35,7 +37,8 @@ public enum Limits {
     public static let pools = 4_096
     /// The most resources of one ledger; a resource is in memory, at about 300 bytes.
     public static let resources = 1_000_000
-    /// The most leases that one frame of reclaim ends, so that it can not hurt latency.
+    /// The most leases that one frame of reclaim ends, so that it can not hurt latency; the
+    /// sub-leases of the last of them come on top.
     public static let reclaimBatch = 128
     /// The most stored answers; past it a request with an id is answered `BUSY`.
     public static let storedAnswers = 1_000_000

@@ -16,7 +16,8 @@ enum Roles {
                 .notPermitted,
                 "\(who) may not do this; ask root or the user that the daemon runs as"
             )
-        case .acquire, .commit, .cancel, .renew, .release, .grow, .handOver, .check, .openSession,
+        case .acquire, .commit, .cancel, .renew, .release, .grow, .handOver, .sublease,
+            .check, .openSession,
             .keepSession,
             .closeSession, .query:
             return nil

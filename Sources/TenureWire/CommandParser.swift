@@ -93,7 +93,7 @@ package enum CommandParser {
         case .commit, .cancel, .renew, .release, .check, .leaseRevoke, .sessionKeepAlive,
             .sessionClose:
             try holding(words)
-        case .grow, .handOver:
+        case .grow, .handOver, .sublease:
             try changing(words)
         case .sessionGet, .leaseGet, .leaseList, .requestGet, .usageGet, .status, .poolGet,
             .poolList, .resourceGet, .resourceList, .quotaGet, .quotaList, .tenantGet, .tenantList:

@@ -104,6 +104,13 @@ extension CommandTable {
             "HANDOVER 281474976710661 281474976710661 HOLDER worker-2 TTL 60000"
         ),
         row(
+            .sublease,
+            ["lease", "token", "parts"],
+            options: [.tenant, .holder, .ttl, .session, .request, .tag, .purpose],
+            "Makes a part of a lease a lease of its own, which ends with it at the latest.",
+            "SUBLEASE 281474976710661 281474976710661 gpu0=500m HOLDER task-7"
+        ),
+        row(
             .check,
             ["lease", "token"],
             "Tells whether the token is the current one of a valid lease.",

@@ -14,6 +14,7 @@ package enum CommandWord: String, CaseIterable, Sendable {
     case release = "RELEASE"
     case grow = "GROW"
     case handOver = "HANDOVER"
+    case sublease = "SUBLEASE"
     case check = "CHECK"
     case sessionOpen = "SESSION OPEN"
     case sessionKeepAlive = "SESSION KEEPALIVE"

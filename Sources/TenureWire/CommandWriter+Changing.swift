@@ -18,4 +18,15 @@ extension CommandWriter {
             + option(.session, request.session.map { "\($0.rawValue)" })
             + option(.request, request.requestID)
     }
+
+    static func words(_ reference: LeaseReference, _ request: SubleaseRequest) -> [String] {
+        ["SUBLEASE"] + words(reference) + words(request.parts)
+            + option(.tenant, request.tenant)
+            + option(.holder, request.holder)
+            + option(.ttl, request.ttlMilliseconds.map { "\($0)" })
+            + option(.session, request.session.map { "\($0.rawValue)" })
+            + option(.request, request.requestID)
+            + option(.tag, request.tags.isEmpty ? nil : text(request.tags))
+            + option(.purpose, request.purpose)
+    }
 }

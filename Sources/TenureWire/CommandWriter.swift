@@ -19,6 +19,7 @@ package enum CommandWriter {
             ["RELEASE"] + words(reference) + words(parts)
         case .grow(let reference, let request): words(reference, request)
         case .handOver(let reference, let request): words(reference, request)
+        case .sublease(let reference, let request): words(reference, request)
         case .revoke(let lease, let reason): ["LEASE", "REVOKE", "\(lease.rawValue)", reason]
         case .check(let reference): ["CHECK"] + words(reference)
         case .openSession(let request): openSession(request)
@@ -131,7 +132,7 @@ package enum CommandWriter {
         ["\(reference.session.rawValue)", "\(reference.token.rawValue)"]
     }
 
-    private static func words(_ parts: [Part]?) -> [String] {
+    static func words(_ parts: [Part]?) -> [String] {
         guard let parts else { return [] }
         return [parts.map { "\($0.resource)=\($0.quantity)" }.joined(separator: ",")]
     }

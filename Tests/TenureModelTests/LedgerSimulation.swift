@@ -223,10 +223,10 @@ struct LedgerSimulation {
 extension LedgerSimulation {
     private mutating func next() -> Command {
         switch dice.pick(0...99) {
-        case 0..<34: .acquire(request())
-        case 34..<64: onLease()
-        case 64..<78: onSession()
-        case 78..<90: setting()
+        case 0..<30: .acquire(request())
+        case 30..<70: onLease()
+        case 70..<81: onSession()
+        case 81..<91: setting()
         default: .query(query())
         }
     }
@@ -275,14 +275,15 @@ extension LedgerSimulation {
 
     private mutating func onLease() -> Command {
         let (lease, placements) = lease()
-        return switch dice.pick(0...13) {
+        return switch dice.pick(0...21) {
         case 0...2: .renew(lease, ttlMilliseconds: dice.chance(50) ? nil : dice.pick(0...5_000))
-        case 3...4: .release(lease, parts: parts(of: placements))
+        case 3...4, 18...20: .release(lease, parts: parts(of: placements))
         case 5...6: .commit(lease, parts: parts(of: placements))
-        case 7: .cancel(lease)
-        case 8: .revoke(lease.lease, reason: "drill")
-        case 9...10: .grow(lease, growth())
-        case 11...12: .handOver(lease, handOver())
+        case 7...9: .cancel(lease)
+        case 10: .revoke(lease.lease, reason: "drill")
+        case 11...12: .grow(lease, growth())
+        case 13...14: .handOver(lease, handOver())
+        case 15...17: .sublease(lease, sublease(of: placements))
         default: .check(lease)
         }
     }
@@ -304,6 +305,18 @@ extension LedgerSimulation {
             request.session = session.session
         } else if dice.chance(60) {
             request.ttlMilliseconds = dice.pick(1...15_000)
+        }
+        return request
+    }
+
+    private mutating func sublease(of placements: [PlacementView]) -> SubleaseRequest {
+        var request = SubleaseRequest(parts: parts(of: placements) ?? [])
+        request.tenant = dice.pick(["org/a", "org/b", nil, nil], or: nil)
+        if dice.chance(30) { request.requestID = "r\(dice.pick(0...5))" }
+        if dice.chance(20), let session = sessions.randomElement(using: &dice) {
+            request.session = session.session
+        } else if dice.chance(50) {
+            request.ttlMilliseconds = dice.pick(1...9_000)
         }
         return request
     }

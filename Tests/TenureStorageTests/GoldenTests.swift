@@ -33,6 +33,8 @@ struct GoldenTests {
     func `rows have the bytes of format 1`() {
         var codec = RowCodec(ledger: ledger)
         let lease = SampleEvents.lease
+        var parent = lease
+        parent.subleases = [SampleEvents.sublease.id]
         let pool = Pool(name: "gpus", settings: SampleEvents.poolSettings)
         let usage = TenantUsage(
             tenant: "a",
@@ -43,6 +45,12 @@ struct GoldenTests {
             codec.encode(pool, key: Pool.bytes(of: pool.name), position: 1).value,
             codec.encode(usage, key: TenantUsage.bytes(of: "a"), position: 9).value,
             codec.encode(StoredCheckpoint(ledger: ledger)),
+            codec.encode(parent, key: Lease.bytes(of: lease.id), position: 11).value,
+            codec.encode(
+                SampleEvents.sublease,
+                key: Lease.bytes(of: SampleEvents.sublease.id),
+                position: 11
+            ).value,
         ]
         #expect(rows.map(hexadecimal) == GoldenBytes.rows)
     }

@@ -36,6 +36,7 @@ struct RowCodecTests {
         try roundTrip(key: \.rowKey) { $0.quota() }
         try roundTrip(key: \.tenant) { $0.tenantLimits() }
         try roundTrip(key: \.id) { $0.lease() }
+        try roundTrip(key: \.id) { $0.relatedLease() }
         try roundTrip(key: \.id) { $0.session() }
         try roundTrip(key: \.key) { $0.storedAnswer() }
         try roundTrip(key: \.tenant) { $0.usage() }
@@ -97,7 +98,10 @@ struct RowCodecTests {
         try truncate(Resource.self, ResourceID(rawValue: 3), values.resource())
         try truncate(TenantLimits.self, "t", values.tenantLimits())
         try truncate(Quota.self, SampleEvents.quota.key, SampleEvents.quota)
-        try truncate(Lease.self, LeaseID(rawValue: 3), values.lease())
+        var lease = values.lease()
+        lease.parent = LeaseID(rawValue: 2)
+        lease.subleases = [LeaseID(rawValue: 4), LeaseID(rawValue: 300)]
+        try truncate(Lease.self, LeaseID(rawValue: 3), lease)
         try truncate(Session.self, SessionID(rawValue: 3), values.session())
         try truncate(TenantUsage.self, "t", values.usage())
         try truncate(StoredAnswer.self, values.requestKey(), values.storedAnswer())

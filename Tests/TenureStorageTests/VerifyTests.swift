@@ -18,6 +18,8 @@ private final class PoolState: ReplayedState {
         changes.facts.time = time
     }
 
+    func fault() throws(RowFault) -> String? { nil }
+
     func rows() throws(RowFault) -> FrozenChanges { changes }
 }
 
@@ -92,6 +94,8 @@ struct VerifyTests {
                 // Forgets one record.
                 try state.apply(at == 7 ? [] : events, at: at, time: time)
             }
+            func fault() throws(RowFault) -> String? { nil }
+
             func rows() throws(RowFault) -> FrozenChanges { try state.rows() }
         }
         let report = try verify(Other())

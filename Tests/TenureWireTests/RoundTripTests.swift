@@ -65,6 +65,19 @@ struct RoundTripTests {
         return request
     }
 
+    private static var sublease: SubleaseRequest {
+        var request = SubleaseRequest(parts: [
+            Part(resource: "gpu0", quantity: "500m"), Part(resource: "m", quantity: "1.5Gi"),
+        ])
+        request.tenant = "a/b"
+        request.holder = "h"
+        request.ttlMilliseconds = 5
+        request.requestID = "id"
+        request.tags = fullRequest.tags
+        request.purpose = "why"
+        return request
+    }
+
     private static func handOver(ttl: UInt64?, _ session: SessionID?) -> HandOverRequest {
         var request = HandOverRequest(holder: "h")
         request.ttlMilliseconds = ttl
@@ -136,7 +149,9 @@ struct RoundTripTests {
         .release(lease, parts: nil),
         .release(lease, parts: [Part(resource: "gpu0", quantity: "1")]),
         .grow(lease, GrowRequest(claims: fullRequest.claims)), .grow(lease, growth),
-        .handOver(lease, HandOverRequest()), .handOver(lease, handOver(ttl: 5, nil)),
+        .sublease(lease, SubleaseRequest(parts: [Part(resource: "g", quantity: "1")])),
+        .sublease(lease, sublease), .handOver(lease, HandOverRequest()),
+        .handOver(lease, handOver(ttl: 5, nil)),
         .handOver(lease, handOver(ttl: nil, SessionID(rawValue: 4))),
         .revoke(lease.lease, reason: "node is on fire"), .check(lease),
         .openSession(SessionRequest(ttlMilliseconds: 5, holder: "h")),

@@ -36,7 +36,8 @@ package struct TenureTool: AsyncParsableCommand {
             CommandGroup(
                 name: "Leases",
                 subcommands: [
-                    Acquire.self, Renew.self, Grow.self, HandOver.self, Release.self, Check.self,
+                    Acquire.self, Renew.self, Grow.self, HandOver.self, Sublease.self, Release.self,
+                    Check.self,
                     Reserve.self,
                     Commit.self,
                     Cancel.self, Plan.self, LeaseNoun.self, SessionNoun.self, RequestNoun.self,

@@ -7,7 +7,7 @@ extension Command {
     var needsRoom: Bool {
         switch self {
         case .acquire(let request): !request.planOnly
-        case .grow, .openSession, .setPool, .setResource, .setQuota, .setTenant: true
+        case .grow, .sublease, .openSession, .setPool, .setResource, .setQuota, .setTenant: true
         default: false
         }
     }
@@ -18,6 +18,7 @@ extension Command {
         case .acquire(let request): request.holder == nil
         case .openSession(let request): request.holder == nil
         case .handOver(_, let request): request.holder == nil
+        case .sublease(_, let request): request.holder == nil
         default: false
         }
     }

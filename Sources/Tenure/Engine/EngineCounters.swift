@@ -35,7 +35,7 @@ struct EngineCounters {
     mutating func count(_ events: [Event]) {
         for event in events {
             switch event {
-            case .granted: granted += 1
+            case .granted, .subleased: granted += 1
             case .grown: grown += 1
             case .renewed, .sessionKept: renewed += 1
             case .released: released += 1

@@ -105,7 +105,8 @@ package struct RefusalMeter {
         }
         switch command {
         case .acquire(let request) where !request.planOnly: return (request.tenant, request.pool)
-        case .renew, .release, .commit, .cancel, .grow, .handOver, .keepSession, .closeSession:
+        case .renew, .release, .commit, .cancel, .grow, .handOver, .sublease, .keepSession,
+            .closeSession:
             return ("", "")
         default: return nil
         }

@@ -165,6 +165,7 @@ private struct Explanation {
         for event in record.events where event.leases.contains(id) {
             switch event {
             case .granted: grant = record
+            case .subleased(let carved) where carved.lease.id == id: grant = record
             case .renewed: renewals += 1
             case .released, .quarantineEnded: end = (record, event)
             case .reclaimed(let taken, _, _):

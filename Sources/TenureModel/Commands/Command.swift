@@ -19,6 +19,8 @@ public enum Command: Equatable, Sendable {
     case grow(LeaseReference, GrowRequest)
     /// Gives a lease to another holder, with a new token.
     case handOver(LeaseReference, HandOverRequest)
+    /// Makes a part of a lease a lease of its own.
+    case sublease(LeaseReference, SubleaseRequest)
     /// Takes a lease from its holder; needs no token.
     case revoke(LeaseID, reason: String)
     /// Tells whether the token is the current one of a valid lease.

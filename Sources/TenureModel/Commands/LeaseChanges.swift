@@ -1,4 +1,4 @@
-// What is asked of a lease that is held: more of it, or another holder.
+// What is asked of a lease that is held: more of it, another holder, a part of it.
 
 /// What is to be added to a lease, all of it or nothing.
 public struct GrowRequest: Hashable, Sendable {
@@ -35,5 +35,33 @@ public struct HandOverRequest: Hashable, Sendable {
     /// A request that gives the lease to `holder`.
     public init(holder: String? = nil) {
         self.holder = holder
+    }
+}
+
+/// Which part of a lease is to be a lease of its own, and whose.
+public struct SubleaseRequest: Hashable, Sendable {
+    /// What of the lease, at most what it holds of each resource.
+    public var parts: [Part]
+    /// Who pays: the tenant of the lease, or one below it; the lease's when absent.
+    public var tenant: String?
+    /// Who holds it; made by the ledger when absent.
+    public var holder: String?
+    /// How long without renewal; not with a session.
+    ///
+    /// Without both it lives as long as the lease that it is carved from. It never lives longer.
+    public var ttlMilliseconds: UInt64?
+    /// The session that keeps it alive, as long as the lease that it is carved from is valid.
+    public var session: SessionID?
+    /// Makes repeating the request safe: 1 to 64 bytes, scoped to the tenant of the lease that it
+    /// is carved from.
+    public var requestID: String?
+    /// Labels of the sub-lease.
+    public var tags: [Label] = []
+    /// What it is for, in the holder's words.
+    public var purpose: String?
+
+    /// A request for `parts`.
+    public init(parts: [Part]) {
+        self.parts = parts
     }
 }

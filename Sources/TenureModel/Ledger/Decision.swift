@@ -57,6 +57,8 @@ extension LedgerState {
         case .grow(let reference, let request): try grow(reference, request, now: now)
         case .handOver(let reference, let request):
             try handOver(reference, request, caller: caller, now: now)
+        case .sublease(let reference, let request):
+            try sublease(reference, request, caller: caller, now: now)
         case .revoke(let lease, let reason): try revoke(lease, reason: reason, now: now)
         case .check(let reference): try check(reference, now: now)
         case .openSession(let request): openSession(request, caller: caller, now: now)

@@ -37,6 +37,7 @@ extension LedgerState {
         case .reduced(let id, let parts): try applyReduction(id, parts)
         case .grown(let record): try applyGrowth(record)
         case .handedOver(let record): try applyHandOver(record)
+        case .subleased(let record): try applySublease(record)
         case .released(let id): try end(id)
         case .reclaimed(let leases, _, _):
             for reclaimed in leases { try applyReclaim(reclaimed) }
@@ -62,7 +63,11 @@ extension LedgerState {
     // MARK: Leases
 
     private mutating func applyGrant(_ record: GrantRecord) throws(RowFault) {
-        let lease = record.lease
+        try insert(record.lease, record.stored)
+    }
+
+    /// Puts a new lease into the rows.
+    mutating func insert(_ lease: Lease, _ stored: StoredAnswer?) throws(RowFault) {
         invariant(
             lease.token.position == facts.position,
             "I4: a grant's token is its own position"
@@ -73,7 +78,7 @@ extension LedgerState {
         try count(lease.placements, of: lease, as: lease.state, by: .adding)
         insertDue(time: lease.deadline, .lease, lease.id.rawValue)
         enterIndexes(lease)
-        if let stored = record.stored { store(stored) }
+        if let stored { store(stored) }
     }
 
     private mutating func applyCommit(
@@ -105,6 +110,7 @@ extension LedgerState {
         try count(parts, of: lease, as: lease.state, by: .subtracting)
         lease.placements = lease.placements.subtracting(parts)
         leases.update(id, lease, at: facts.position)
+        try giveBack(parts, of: lease, isOver: false)
     }
 
     private mutating func applyGrowth(_ record: GrowthRecord) throws(RowFault) {
@@ -150,6 +156,7 @@ extension LedgerState {
         leaveIndexes(lease)
         lease.state = .quarantined
         lease.deadline = until
+        lease.subleases = []
         try count(lease.placements, of: lease, as: .quarantined, by: .adding)
         insertDue(time: until, .lease, lease.id.rawValue)
         leases.update(lease.id, lease, at: facts.position)
@@ -165,6 +172,7 @@ extension LedgerState {
         removeDue(time: lease.deadline, .lease, id.rawValue)
         if lease.state != .quarantined { leaveIndexes(lease) }
         facts.leases -= 1
+        try giveBack(lease.placements, of: lease, isOver: true)
         noteEnd(of: lease)
         guard lease.token.rawValue != id.rawValue else {
             leases.remove(id, at: facts.position)
@@ -172,6 +180,7 @@ extension LedgerState {
         }
         lease.state = .ended
         lease.placements = []
+        lease.subleases = []
         lease.deadline = facts.time.advanced(byMilliseconds: Limits.requestWindowMilliseconds)
         insertDue(time: lease.deadline, .lease, id.rawValue)
         leases.update(id, lease, at: facts.position)

@@ -57,6 +57,13 @@ extension LedgerState {
                 "lease \(lease.id.rawValue) was told to leave and does not grow; acquire anew"
             )
         }
+        if let parent = lease.parent {
+            return Decision(
+                refused: .malformed,
+                "\(lease.id.rawValue) is a sub-lease of \(parent.rawValue) and does not grow; "
+                    + "carve another one from that"
+            )
+        }
         let asked = request.asked(by: lease)
         let nearby = nearby(lease, request)
         if let place = request.node, pools[asked.pool]?.index.slot(ofPlace: place) == nil {
@@ -92,10 +99,11 @@ extension LedgerState {
             )
         }
         lease.placements = lease.placements.adding(placer.placements)
-        guard lease.placements.count <= Limits.partsPerLease else {
+        let most = try placementsWithSubleases(of: lease).count
+        guard most <= Limits.partsPerLease else {
             return Decision(
                 refused: .malformed,
-                "the lease would have \(lease.placements.count) parts, above the limit of "
+                "the lease would have \(most) parts, above the limit of "
                     + "\(Limits.partsPerLease); acquire a second one"
             )
         }
@@ -114,6 +122,15 @@ extension LedgerState {
             ),
             .grant(try changed(lease, .grown, now: now))
         )
+    }
+
+    /// What a lease holds when all that its sub-leases have has come back.
+    private func placementsWithSubleases(of lease: Lease) throws(RowFault) -> [Placement] {
+        var all = lease.placements
+        for id in lease.subleases {
+            if let sublease = try self.lease(id) { all = all.adding(sublease.placements) }
+        }
+        return all
     }
 
     /// The answer that shows a lease as the frame of the decision leaves it.

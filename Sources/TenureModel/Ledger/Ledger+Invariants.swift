@@ -62,12 +62,47 @@ extension LedgerState {
             tally(lease, &taken, &used)
         }
         if let remembered { return remembered }
+        if let fault = try subleasesFault() { return fault }
         if count != facts.leases {
             return "I6: \(facts.leases) leases are counted, \(count) are there"
         }
         if let fault = resourceFault(taken) ?? leaseCountFault(counts) { return fault }
         if let fault = try usageFault(used) { return fault }
         return try guaranteeFault()
+    }
+
+    /// The first violation of N1 to N3, as a sentence.
+    private func subleasesFault() throws(RowFault) -> String? {
+        var parents: [Lease] = []
+        var subleases: [Lease] = []
+        try forEachLease { lease in
+            if !lease.subleases.isEmpty { parents.append(lease) }
+            if lease.parent != nil, lease.state.isHeld { subleases.append(lease) }
+        }
+        for sublease in subleases {
+            let name = "sub-lease \(sublease.id.rawValue)"
+            guard let id = sublease.parent, let parent = try lease(id), parent.state.isHeld,
+                parent.subleases.contains(sublease.id), parent.parent == nil
+            else { return "N1: \(name) has a parent that is not held or does not name it" }
+            let owner = parent.terms.tenant
+            let tenant = sublease.terms.tenant
+            if tenant != owner, !tenant.hasPrefix(owner + "/") {
+                return "N3: \(name) is of tenant \(tenant), its parent of \(owner)"
+            }
+        }
+        for parent in parents {
+            let name = "lease \(parent.id.rawValue)"
+            if !parent.state.isHeld { return "N1: \(name) is not held and names sub-leases" }
+            if parent.subleases.count > Limits.subleasesPerLease {
+                return "N2: \(name) has \(parent.subleases.count) sub-leases"
+            }
+            for id in parent.subleases {
+                guard let sublease = try lease(id), sublease.parent == parent.id,
+                    sublease.state.isHeld || sublease.state == .quarantined
+                else { return "N1: \(name) names \(id.rawValue), which is no sub-lease of it" }
+            }
+        }
+        return nil
     }
 
     private func tally(

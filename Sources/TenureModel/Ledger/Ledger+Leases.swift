@@ -27,6 +27,13 @@ extension LedgerState {
                 "\(lease.id.rawValue) is a reservation and can not be renewed; COMMIT or CANCEL it"
             )
         }
+        if let parent = lease.parent, lease.terms.ttlMilliseconds == 0 {
+            return Decision(
+                refused: .malformed,
+                "lease \(lease.id.rawValue) lives as long as lease \(parent.rawValue), from which "
+                    + "it is carved; RENEW that one"
+            )
+        }
         let ttl = ttl ?? lease.terms.ttlMilliseconds
         if let pool = pools[lease.terms.pool]?.pool,
             ttl < pool.settings.ttlMin || ttl > pool.settings.ttlMax
@@ -36,10 +43,12 @@ extension LedgerState {
         let wanted = min(now.advanced(byMilliseconds: ttl), lease.terms.lifetimeEnd)
         let deadline = max(lease.deadline, wanted)
         let changes = deadline > lease.deadline
+        var renewed = lease
+        renewed.deadline = deadline
         let answer = Renewal(
             lease: lease.id,
             token: lease.token,
-            ttlMilliseconds: self.ttl(until: max(deadline, end), now: now),
+            ttlMilliseconds: self.ttl(until: max(try self.end(of: renewed), end), now: now),
             position: changes ? nextPosition : facts.position
         )
         return Decision(
@@ -65,14 +74,15 @@ extension LedgerState {
                 "\(lease.id.rawValue) is a reservation; COMMIT or CANCEL it"
             )
         }
-        guard let parts else { return ending(.released(lease.id), .released, lease) }
+        guard let parts else { return try released(lease, now: now) }
         let taken: [Placement]
         switch placements(of: parts, in: lease) {
         case .success(let found): taken = found
         case .failure(let refusal): return Decision(.refused(refusal))
         }
         let rest = lease.placements.subtracting(taken)
-        if rest.isEmpty { return ending(.released(lease.id), .released, lease) }
+        // What its sub-leases have comes back to it.
+        if rest.isEmpty, lease.subleases.isEmpty { return try released(lease, now: now) }
         return Decision(
             .reduced(lease.id, by: taken),
             .ended(
@@ -84,6 +94,13 @@ extension LedgerState {
                 )
             )
         )
+    }
+
+    /// Gives a lease back whole, and takes its sub-leases back.
+    private func released(_ lease: Lease, now: LedgerTime) throws(RowFault) -> Decision {
+        var decision = ending(.released(lease.id), .released, lease)
+        if let event = try subleasesTaken(with: lease, now: now) { decision.events.append(event) }
+        return decision
     }
 
     func cancel(_ reference: LeaseReference, now: LedgerTime) throws(RowFault) -> Decision {
@@ -176,7 +193,9 @@ extension LedgerState {
             cause: .revoked,
             evidence: reason
         )
-        return ending(event, .revoked, lease)
+        var decision = ending(event, .revoked, lease)
+        if let event = try subleasesTaken(with: lease, now: now) { decision.events.append(event) }
+        return decision
     }
 
     func check(_ reference: LeaseReference, now: LedgerTime) throws(RowFault) -> Decision {
@@ -237,7 +256,7 @@ extension LedgerState {
     }
 
     /// The placements that parts mean, each at most what the lease holds of the resource.
-    private func placements(
+    func placements(
         of parts: [Part],
         in lease: Lease
     ) -> Result<[Placement], Refusal> {

@@ -1,7 +1,7 @@
 // Preemption: in a pool that allows it, a request that does not fit takes the place of leases of
 // lower classes.
 //
-//   P1  Only a lease gives way that was granted after its pool first allowed preemption, that is
+//   P1  Only a lease that is no sub-lease gives way, that was granted after its pool first allowed preemption, that is
 //       at least `preemptionGap` classes below the request, and that has run for
 //       `preemptionMinRuntime`.
 //   P2  Who gives way is decided by class, the lowest first, and within a class by age, the most
@@ -20,8 +20,12 @@ internal import TenureBase
 
 extension LedgerState {
     /// Whether a lease may be preempted at all: its pool allowed it when it was granted (P1).
+    ///
+    /// Not a sub-lease: what it holds would go back to its parent, which is preempted instead.
     func isPreemptible(_ lease: Lease) -> Bool {
-        guard let since = pools[lease.terms.pool]?.pool.settings.preemptionSince, since > 0 else {
+        guard lease.parent == nil,
+            let since = pools[lease.terms.pool]?.pool.settings.preemptionSince, since > 0
+        else {
             return false
         }
         return Token(rawValue: lease.id.rawValue).position > since
@@ -124,7 +128,8 @@ extension LedgerState {
             now: now
         )
         guard !decision.events.isEmpty else { return decision }
-        decision.events.insert(takeBack(preemption, for: request, now: now), at: 0)
+        let taken = try takeBack(preemption, for: request, now: now)
+        decision.events.insert(contentsOf: taken, at: 0)
         return decision
     }
 
@@ -141,17 +146,23 @@ extension LedgerState {
             }
     }
 
-    /// What takes back at once.
+    /// What takes back at once, what is carved from it too.
     private func takeBack(
         _ preemption: Preemption,
         for request: AcquireRequest,
         now: LedgerTime
-    ) -> Event {
-        .reclaimed(
-            preemption.victims.map { reclaimed($0, cause: .preempted, now: now) },
-            cause: .preempted,
-            evidence: evidence(of: request)
-        )
+    ) throws(RowFault) -> [Event] {
+        var events = [
+            Event.reclaimed(
+                preemption.victims.map { reclaimed($0, cause: .preempted, now: now) },
+                cause: .preempted,
+                evidence: evidence(of: request)
+            )
+        ]
+        for victim in preemption.victims {
+            if let event = try subleasesTaken(with: victim, now: now) { events.append(event) }
+        }
+        return events
     }
 
     /// What tells those to leave who give way and have not been told yet; nothing when all have.

@@ -192,6 +192,8 @@ extension LedgerState {
             .init("request", .optional(terms.requestID)),
             .init("purpose", .optional(terms.purpose)), .init("tags", terms.tags.document),
             .init("placements", .list(views(of: lease.placements).map(\.document))),
+            .init("parent", lease.parent.map { .id($0.rawValue) } ?? .null),
+            .init("subleases", .list(lease.subleases.map { .id($0.rawValue) })),
         ]
         return .map(fields)
     }

@@ -63,6 +63,8 @@ extension LedgerState {
         var sessions: Set<SessionID> = []
         var expired: [Reclaimed] = []
         var preempted: [Reclaimed] = []
+        /// What ends because something ends that it is carved from.
+        var subleases: [Event] = []
         var unquarantined: [LeaseID] = []
         var remembered: [LeaseID] = []
         var forgotten: [DueEntry] = []
@@ -103,6 +105,7 @@ extension LedgerState {
                 )
             )
         }
+        events += batch.subleases
         if !batch.unquarantined.isEmpty { events.append(.quarantineEnded(batch.unquarantined)) }
         if !batch.remembered.isEmpty { events.append(.leasesForgotten(batch.remembered)) }
         if !batch.forgotten.isEmpty { events.append(.answersForgotten(batch.forgotten)) }
@@ -126,9 +129,26 @@ extension LedgerState {
         switch lease.state {
         case .quarantined: batch.unquarantined.append(id)
         case .ended: batch.remembered.append(id)
-        case .preempted: batch.preempted.append(reclaimed(lease, cause: .preempted, now: now))
-        case .held, .reserved: batch.expired.append(reclaimed(lease, cause: .expired, now: now))
+        case .preempted:
+            batch.preempted.append(reclaimed(lease, cause: .preempted, now: now))
+            try reclaimSubleases(of: lease, into: &batch, now: now)
+        case .held, .reserved:
+            batch.expired.append(reclaimed(lease, cause: .expired, now: now))
+            try reclaimSubleases(of: lease, into: &batch, now: now)
         }
+    }
+
+    private func reclaimSubleases(
+        of lease: Lease,
+        into batch: inout Batch,
+        now: LedgerTime
+    ) throws(RowFault) {
+        guard !lease.subleases.isEmpty,
+            let event = try subleasesTaken(with: lease, except: batch.leases, now: now)
+        else { return }
+        batch.leases.formUnion(event.leases)
+        batch.weight += event.leases.count
+        batch.subleases.append(event)
     }
 
     private mutating func reclaimSession(
@@ -150,18 +170,21 @@ extension LedgerState {
             return
         }
         let leases = try members(of: id, limit: Limits.reclaimBatch - batch.weight)
-        batch.weight = Limits.reclaimBatch
         if leases.isEmpty {
+            batch.weight = Limits.reclaimBatch
             batch.others.append(.sessionForgotten(id))
             return
         }
         var taken: [Reclaimed] = []
-        for member in leases {
+        for member in leases where batch.weight < Limits.reclaimBatch {
             guard let lease = try lease(member), batch.leases.insert(member).inserted else {
                 continue
             }
+            batch.weight += 1
             taken.append(reclaimed(lease, cause: cause, now: now))
+            try reclaimSubleases(of: lease, into: &batch, now: now)
         }
+        batch.weight = Limits.reclaimBatch
         if !taken.isEmpty {
             batch.others.append(
                 .reclaimed(taken, cause: cause, evidence: "session \(id.rawValue) ended")

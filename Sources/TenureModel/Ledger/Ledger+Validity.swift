@@ -72,14 +72,21 @@ extension LedgerState {
         ) { $0.milliseconds }
     }
 
-    /// When the lease ends without renewal: its own deadline or its session's.
+    /// When the lease ends without renewal: its own deadline, its session's or its parent's.
     ///
     /// `zero` when it has ended already.
     func end(of lease: Lease) throws(RowFault) -> LedgerTime {
         if lease.state.isOver { return .zero }
-        guard let id = lease.terms.session else { return dueTime(of: lease) }
-        guard let session = try session(id), session.ended == nil else { return .zero }
-        return min(dueTime(of: lease), dueTime(of: session))
+        var end = dueTime(of: lease)
+        if let id = lease.terms.session {
+            guard let session = try session(id), session.ended == nil else { return .zero }
+            end = min(end, dueTime(of: session))
+        }
+        if let id = lease.parent {
+            guard let parent = try self.lease(id), parent.state.isHeld else { return .zero }
+            end = min(end, try self.end(of: parent))
+        }
+        return end
     }
 
     /// Milliseconds until `end`; nothing when only an event ends it.

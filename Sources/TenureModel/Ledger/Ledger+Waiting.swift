@@ -164,7 +164,8 @@ extension LedgerState {
             relief.borrowed.insert(key.kind)
         case .tenantLimitsSet(let limits):
             relief.shortages.insert(Shortage(leasesOf: limits.tenant))
-        case .opened, .grace, .epochRaised, .renewed, .preempted, .handedOver, .sessionOpened,
+        case .opened, .grace, .epochRaised, .renewed, .preempted, .handedOver, .subleased,
+            .sessionOpened,
             .sessionKept,
             .sessionForgotten, .answered, .answersForgotten, .refused, .refusalsCounted,
             .leasesForgotten:

@@ -192,6 +192,10 @@ package struct LedgerState {
                 subjects.leases[record.lease.id] = record.lease.terms
                 continue
             }
+            if case .subleased(let record) = event {
+                subjects.leases[record.lease.id] = record.lease.terms
+                continue
+            }
             for id in event.leases { subjects.leases[id] = try lease(id)?.terms }
         }
         return subjects

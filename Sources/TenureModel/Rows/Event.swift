@@ -31,6 +31,8 @@ package enum Event: Hashable, Sendable {
     case grown(GrowthRecord)
     /// A lease has another holder, and with it a new token.
     case handedOver(HandOverRecord)
+    /// A part of a lease became a lease of its own.
+    case subleased(SubleaseRecord)
     /// Leases that ended and were kept for their tokens are forgotten.
     case leasesForgotten([LeaseID])
     /// Given back whole by its holder: a lease released or a reservation cancelled.
@@ -136,6 +138,18 @@ package struct HandOverRecord: Hashable, Sendable {
         self.session = session
         self.ttlMilliseconds = ttlMilliseconds
         self.deadline = deadline
+        self.stored = stored
+    }
+}
+
+/// A sub-lease, which names the lease that it is carved from as its parent.
+package struct SubleaseRecord: Hashable, Sendable {
+    package let lease: Lease
+    /// What was asked, when a request id keeps the answer.
+    package let stored: StoredAnswer?
+
+    package init(lease: Lease, stored: StoredAnswer?) {
+        self.lease = lease
         self.stored = stored
     }
 }

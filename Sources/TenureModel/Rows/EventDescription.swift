@@ -22,6 +22,7 @@ extension Event {
         case .reduced: "reduced"
         case .grown: "grown"
         case .handedOver: "handed-over"
+        case .subleased: "subleased"
         case .released: "released"
         case .reclaimed(_, let cause, _): cause.name
         case .preempted: "preemption-noticed"
@@ -47,6 +48,8 @@ extension Event {
         case .reclaimed(let leases, _, _): leases.map(\.lease)
         case .grown(let record): [record.lease]
         case .handedOver(let record): [record.lease]
+        // The new one first.
+        case .subleased(let record): [record.lease.id] + (record.lease.parent.map { [$0] } ?? [])
         case .preempted(let ids, _, _), .quarantineEnded(let ids), .leasesForgotten(let ids): ids
         default: []
         }
@@ -58,6 +61,7 @@ extension Event {
         case .resourceStateSet(let id, _), .resourceDeleted(let id): [id]
         case .granted(let record): record.lease.placements.map(\.resource)
         case .grown(let record): record.added.map(\.resource)
+        case .subleased(let record): record.lease.placements.map(\.resource)
         case .committed(_, _, let placements), .reduced(_, let placements):
             placements.map(\.resource)
         default: []
@@ -106,8 +110,8 @@ extension Event {
         case .quotaDeleted(let key):
             [.init("tenant", .string(key.tenant)), .init("kind", .string(key.kind.name))]
         case .tenantLimitsSet(let limits): limits.fields
-        case .granted, .committed, .renewed, .reduced, .grown, .handedOver, .released, .reclaimed,
-            .preempted,
+        case .granted, .committed, .renewed, .reduced, .grown, .handedOver, .subleased, .released,
+            .reclaimed, .preempted,
             .quarantineEnded, .leasesForgotten:
             leaseFields
         case .sessionOpened, .sessionKept, .sessionEnded, .sessionForgotten: sessionFields
@@ -129,6 +133,9 @@ extension Event {
             [.init("lease", .id(id.rawValue)), .init("by", parts.document)]
         case .grown(let record): record.fields
         case .handedOver(let record): record.fields
+        case .subleased(let record):
+            record.lease.fields
+                + [.init("parent", record.lease.parent.map { .id($0.rawValue) } ?? .null)]
         case .released(let id): [.init("lease", .id(id.rawValue))]
         case .reclaimed(let leases, let cause, let evidence):
             [
@@ -302,21 +309,24 @@ extension ResourceDeclaration {
 }
 
 extension GrantRecord {
+    fileprivate var fields: [Document.Field] { lease.fields + why.fields }
+}
+
+extension Lease {
     fileprivate var fields: [Document.Field] {
-        let terms = lease.terms
-        return [
-            .init("lease", .id(lease.id.rawValue)), .init("token", .id(lease.token.rawValue)),
+        [
+            .init("lease", .id(id.rawValue)), .init("token", .id(token.rawValue)),
             .init("pool", .string(terms.pool)), .init("tenant", .string(terms.tenant)),
             .init("holder", .string(terms.holder)),
             .init("uid", terms.uid.map { .count(UInt64($0)) } ?? .null),
-            .init("deadline", lease.deadline.document),
+            .init("deadline", deadline.document),
             .init("lifetimeEnd", terms.lifetimeEnd.document),
             .init("session", terms.session.map { .id($0.rawValue) } ?? .null),
             .init("priority", .string(terms.priority.name)),
             .init("request", .optional(terms.requestID)),
             .init("purpose", .optional(terms.purpose)),
-            .init("tags", terms.tags.document), .init("placements", lease.placements.document),
-        ] + why.fields
+            .init("tags", terms.tags.document), .init("placements", placements.document),
+        ]
     }
 }
 

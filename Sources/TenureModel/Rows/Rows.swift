@@ -249,6 +249,10 @@ package struct Lease: Hashable, Sendable {
     package var deadline: LedgerTime
     package var placements: [Placement]
     package var terms: LeaseTerms
+    /// The lease that it is carved from, when it is a sub-lease.
+    package var parent: LeaseID?
+    /// Its sub-leases, held or in quarantine, oldest first: their amounts come back to it.
+    package var subleases: [LeaseID] = []
 
     package init(
         id: LeaseID,

@@ -28,6 +28,7 @@ extension ByteReader {
             return .preempted(try leaseIDs(), until: until, evidence: evidence)
         case .grown: return .grown(try growthRecord())
         case .handedOver: return .handedOver(try handOverRecord())
+        case .subleased: return .subleased(try subleaseRecord())
         case .leasesForgotten: return .leasesForgotten(try leaseIDs())
         case .quarantineEnded: return .quarantineEnded(try leaseIDs())
         case .answered:
@@ -145,6 +146,12 @@ extension ByteReader {
             deadline: deadline,
             stored: try optionalAnswer()
         )
+    }
+
+    private mutating func subleaseRecord() throws(DecodeError) -> SubleaseRecord {
+        var lease = try lease(leaseID())
+        lease.parent = try leaseID()
+        return SubleaseRecord(lease: lease, stored: try optionalAnswer())
     }
 
     private mutating func optionalAnswer() throws(DecodeError) -> StoredAnswer? {

@@ -40,6 +40,11 @@ extension FieldWriter {
             reason(record.why, record.stored)
             u32(record.why.learntVersion)
         case .handedOver(let record): handedOver(record)
+        case .subleased(let record):
+            u64(record.lease.id.rawValue)
+            lease(record.lease)
+            u64(record.lease.parent?.rawValue ?? 0)
+            optionalAnswer(record.stored)
         case .quarantineEnded(let leases), .leasesForgotten(let leases):
             count(leases.count)
             for lease in leases { u64(lease.rawValue) }
@@ -233,6 +238,7 @@ extension Event {
         case .epochRaised: .epochRaised
         case .grown: .grown
         case .handedOver: .handedOver
+        case .subleased: .subleased
         case .leasesForgotten: .leasesForgotten
         case .refused: .refused
         case .refusalsCounted: .refusalsCounted

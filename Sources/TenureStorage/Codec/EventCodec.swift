@@ -44,6 +44,7 @@
 //                          it in 10 up to the answer · learnt version u32
 //    39  handed over       id u64 · token u64 · holder text · uid optional u32 · session optional
 //                          u64 · TTL ms u64 · deadline u64 · answer optional, as in 10
+//    40  subleased         id u64 · lease · parent u64 · answer optional, as in 10
 //    41  leases forgotten  count · each: id u64
 //    50  preempted         until u64 · evidence text · count · each: id u64
 //   128  refused           tenant text · pool text · code text · limit text · message text
@@ -158,6 +159,7 @@ package enum EventTag: UInt8, CaseIterable, Sendable {
     case tenantLimitsSet = 25
     case grown = 38
     case handedOver = 39
+    case subleased = 40
     case leasesForgotten = 41
     case preempted = 50
     case refused = 128

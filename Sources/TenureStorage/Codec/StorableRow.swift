@@ -9,7 +9,9 @@
 //                                                      · cost u64 · state u8 · detected u8
 //                                                      · held u64 · reserved u64 · quarantined u64
 //   quotas        tenant 0x00 kind                     quota (QuotaCoding.swift)
-//   leases        id u64                               lease
+//   leases        id u64                               lease · if either is there: parent
+//                                                      optional u64 · sub-leases: count, each
+//                                                      id u64
 //   sessions      id u64                               session
 //   answers       tenant 0x00 request id               answer
 //   usage         tenant                               count · each: kind text · held u64
@@ -205,13 +207,25 @@ extension Quota: StorableRow {
 extension Lease: StorableRow {
     package static var table: RowTable { .leases }
 
-    package func writePayload(to writer: inout FieldWriter) { writer.lease(self) }
+    package func writePayload(to writer: inout FieldWriter) {
+        writer.lease(self)
+        guard parent != nil || !subleases.isEmpty else { return }
+        writer.optionalU64(parent?.rawValue)
+        writer.count(subleases.count)
+        for sublease in subleases { writer.u64(sublease.rawValue) }
+    }
 
     package static func read(
         _ key: LeaseID,
         from reader: inout ByteReader
     ) throws(DecodeError) -> Lease {
-        try reader.lease(key)
+        var lease = try reader.lease(key)
+        guard reader.remaining > 0 else { return lease }
+        lease.parent = try reader.optionalU64().map(LeaseID.init(rawValue:))
+        for _ in 0..<(try reader.readCount()) {
+            lease.subleases.append(LeaseID(rawValue: try reader.read()))
+        }
+        return lease
     }
 }
 

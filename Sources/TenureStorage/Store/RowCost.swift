@@ -31,6 +31,7 @@ extension Lease {
         ]
         return texts.reduce(RowCost.slot + RowCost.terms) { $0 + RowCost.text($1) }
             + RowCost.array(placements.count, of: 16) + RowCost.labels(terms.tags)
+            + RowCost.array(subleases.count, of: 8)
     }
 }
 

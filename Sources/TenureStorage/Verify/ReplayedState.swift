@@ -9,6 +9,9 @@ package protocol ReplayedState: AnyObject {
     /// Applies one record.
     func apply(_ events: [Event], at position: Position, time: LedgerTime) throws(RowFault)
 
+    /// What in it contradicts itself, as a sentence; nothing when all invariants hold.
+    func fault() throws(RowFault) -> String?
+
     /// Every row and the facts, after the last record that was applied.
     func rows() throws(RowFault) -> FrozenChanges
 }

@@ -4,7 +4,8 @@
 //   A2  every page and row of the state, in a child process                StateScan.swift
 //   A3  every byte of archive/ and log/, every record decoded              LogReader
 //   A4  the verdict that a start would come to: the log's end, and whether the state fits it
-//   A5  with a state to replay into: the whole log gives the stored rows, byte for byte (I6)
+//   A5  with a state to replay into: the whole log gives the stored rows, byte for byte (I6), and
+//       they agree with each other (I2, I3, N1 to N3)
 //
 // Nothing is written. What can not be checked is said, as a note: the bytes of free pages, and a
 // history that does not go back to the first record. The table of what owns each byte, and what
@@ -129,6 +130,9 @@ package enum Verify {
         }
         let rows: FrozenChanges
         do throws(RowFault) {
+            if let fault = try replayed.fault() {
+                report.add(.damage, at: "log", "position \(checkpoint.position): \(fault)")
+            }
             rows = try replayed.rows()
         } catch {
             report.add(.damage, at: "log", "the replayed state failed: \(error.sentence)")

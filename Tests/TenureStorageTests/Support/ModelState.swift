@@ -80,7 +80,7 @@ struct ModelState {
     }
 
     private mutating func setLargeRows() {
-        let lease = values.lease()
+        let lease = values.relatedLease()
         set(\.leases, lease.id, lease)
         let session = values.session()
         set(\.sessions, session.id, session)

@@ -335,6 +335,20 @@ struct RandomValues {
         )
     }
 
+    mutating func subleaseRecord() -> SubleaseRecord {
+        var lease = lease()
+        lease.parent = leaseID()
+        return SubleaseRecord(lease: lease, stored: maybe { $0.storedAnswer() })
+    }
+
+    /// A lease that has a parent, sub-leases, both or neither.
+    mutating func relatedLease() -> Lease {
+        var lease = lease()
+        lease.parent = maybe { $0.leaseID() }
+        lease.subleases = list { $0.leaseID() }
+        return lease
+    }
+
     private mutating func reason() -> GrantReason {
         GrantReason(
             policyVersion: UInt16(truncatingIfNeeded: u64()),

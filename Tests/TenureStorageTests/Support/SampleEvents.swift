@@ -48,6 +48,7 @@ extension RandomValues {
         case .epochRaised: .epochRaised(to: UInt16(truncatingIfNeeded: u32()), reason: text())
         case .grown: .grown(growthRecord())
         case .handedOver: .handedOver(handOverRecord())
+        case .subleased: .subleased(subleaseRecord())
         case .leasesForgotten: .leasesForgotten(list { $0.leaseID() })
         case .refused: .refused(refusal())
         case .refusalsCounted: .refusalsCounted(list { $0.refusalCount() })
@@ -237,6 +238,7 @@ enum SampleEvents {
                 stored: nil
             )
         ),
+        .subleased(SubleaseRecord(lease: sublease, stored: nil)),
         .leasesForgotten([lease.id]),
         .preempted([lease.id], until: LedgerTime(nanoseconds: 79), evidence: "full"),
         .refused(
@@ -316,6 +318,20 @@ enum SampleEvents {
             wasReserved: false
         )
     )
+
+    /// Half of the lease.
+    static var sublease: Lease {
+        var sublease = Lease(
+            id: LeaseID(rawValue: 0x0001_0000_0000_000b),
+            token: Token(rawValue: 0x0001_0000_0000_000b),
+            state: .held,
+            deadline: .never,
+            placements: [Placement(resource: ResourceID(rawValue: 7), amount: 250)],
+            terms: lease.terms
+        )
+        sublease.parent = lease.id
+        return sublease
+    }
 
     static let answer = StoredAnswer(
         key: RequestKey(tenant: "research/vision", id: "r"),

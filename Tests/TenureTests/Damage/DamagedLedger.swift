@@ -17,6 +17,8 @@ private final class StateFromLog: ReplayedState {
         try state.apply(events, at: position, time: time)
     }
 
+    func fault() throws(RowFault) -> String? { try state.invariantFault() }
+
     func rows() throws(RowFault) -> FrozenChanges { state.freeze() }
 }
 

@@ -52,6 +52,8 @@ final class LedgerFromLog: ReplayedState {
         try state.apply(events, at: position, time: time)
     }
 
+    func fault() throws(RowFault) -> String? { try state.invariantFault() }
+
     func rows() throws(RowFault) -> FrozenChanges { state.freeze() }
 }
 

@@ -26,12 +26,13 @@ package struct Timeline {
     /// Whether `event` is about the subject; remembers what it brings into it.
     package mutating func concerns(_ event: Event) -> Bool {
         switch event {
-        case .granted(let grant): return concerns(grant)
+        case .granted(let grant): return concerns(grant.lease)
         case .committed(let lease, _, _), .renewed(let lease, _), .reduced(let lease, _):
             return leases.contains(lease)
         case .grown(let record):
             return leases.contains(record.lease)
                 || record.added.contains { resources.contains($0.resource) }
+        case .subleased(let record): return concerns(record.lease)
         case .handedOver(let record):
             let isPart =
                 leases.contains(record.lease)
@@ -65,12 +66,12 @@ package struct Timeline {
         }
     }
 
-    private mutating func concerns(_ grant: GrantRecord) -> Bool {
-        let lease = grant.lease
+    private mutating func concerns(_ lease: Lease) -> Bool {
         let isPart =
             leases.contains(lease.id) || isSubject(tenant: lease.terms.tenant)
             || lease.placements.contains { resources.contains($0.resource) }
             || (lease.terms.session.map { sessions.contains($0) } ?? false)
+            || (lease.parent.map { leases.contains($0) } ?? false)
         if isPart { follow(lease.id, lease.terms.session) }
         return isPart
     }

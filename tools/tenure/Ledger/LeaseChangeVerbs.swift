@@ -1,4 +1,4 @@
-// Verbs that change a lease which is held: grow, handover.
+// Verbs that change a lease which is held: grow, handover, sublease.
 
 internal import ArgumentParser
 internal import TenureModel
@@ -99,6 +99,69 @@ struct HandOver: LedgerVerb {
         words.add("TTL", ttl)
         words.add("SESSION", session)
         words.add("REQUEST", repeating.request)
+        return words.list
+    }
+}
+
+struct Sublease: LedgerVerb {
+    static let configuration = CommandConfiguration(
+        abstract: "Make a part of a lease a lease of its own.",
+        discussion: """
+            It has a holder, token and life of its own and ends with the lease that it is carved \
+            from at the latest. What it gives back goes back to that lease. Without --ttl and \
+            --session it lives as long as that.
+
+            EXAMPLES
+              tenure sublease 281474976710661 281474976710661 --part gpu0=500m --holder task-7
+              tenure sublease 281474976710661 281474976710661 --part gpu1=1 --ttl 30s --json
+            """
+    )
+
+    @OptionGroup var held: HeldArguments
+
+    @Option(help: ArgumentHelp("So much of a resource; repeatable.", valueName: "name=quantity"))
+    var part: [String]
+
+    @Option(
+        help: ArgumentHelp("Who pays; the lease's tenant or one below it.", valueName: "path")
+    )
+    var tenant: String?
+
+    @Option(help: ArgumentHelp("Who holds it; made up when absent.", valueName: "name"))
+    var holder: String?
+
+    @Option(
+        help: ArgumentHelp("How long without renewal.", valueName: "duration"),
+        transform: Durations.parse
+    )
+    var ttl: UInt64?
+
+    @Option(help: ArgumentHelp("Session that keeps it alive instead.", valueName: "id"))
+    var session: String?
+
+    @Option(help: ArgumentHelp("Label of the sub-lease.", valueName: "name=value"))
+    var tag: [String] = []
+
+    @Option(help: ArgumentHelp("What it is for.", valueName: "text"))
+    var purpose: String?
+
+    @OptionGroup var repeating: RequestOptions
+    @OptionGroup var options: GlobalOptions
+
+    func request() -> [String] {
+        var words = Words(
+            "SUBLEASE",
+            String(held.id),
+            String(held.token),
+            part.joined(separator: ",")
+        )
+        words.add("TENANT", tenant)
+        words.add("HOLDER", holder)
+        words.add("TTL", ttl)
+        words.add("SESSION", session)
+        words.add("REQUEST", repeating.request)
+        words.add("TAG", joined: tag)
+        words.add("PURPOSE", purpose)
         return words.list
     }
 }
