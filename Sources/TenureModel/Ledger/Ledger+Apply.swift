@@ -172,8 +172,8 @@ extension LedgerState {
         removeDue(time: lease.deadline, .lease, id.rawValue)
         if lease.state != .quarantined { leaveIndexes(lease) }
         facts.leases -= 1
-        try giveBack(lease.placements, of: lease, isOver: true)
         noteEnd(of: lease)
+        try giveBack(lease.placements, of: lease, isOver: true)
         guard lease.token.rawValue != id.rawValue else {
             leases.remove(id, at: facts.position)
             return

@@ -1,9 +1,9 @@
 // Preemption: in a pool that allows it, a request that does not fit takes the place of leases of
 // lower classes.
 //
-//   P1  Only a lease that is no sub-lease gives way, that was granted after its pool first allowed preemption, that is
-//       at least `preemptionGap` classes below the request, and that has run for
-//       `preemptionMinRuntime`.
+//   P1  Only a lease gives way that is no sub-lease, that was granted after its pool first allowed
+//       preemption, that is at least `preemptionGap` classes below the request, and that has run
+//       for `preemptionMinRuntime`.
 //   P2  Who gives way is decided by class, the lowest first, and within a class by age, the most
 //       recent first; in the reverse of that order, everybody is spared without whom the request
 //       still fits. A lease gives way whole, all places of a gang.

@@ -77,20 +77,29 @@ extension LedgerState {
     /// The first quota that does not let the request through.
     mutating func quotaRefusal(_ terms: Terms) throws(RowFault) -> Refusal? {
         guard !quotas.isEmpty else { return nil }
-        for level in terms.tenantLevels {
+        if let refusal = try limitRefusal(terms.totals, at: terms.tenantLevels) { return refusal }
+        guard !reservedKinds.isEmpty else { return nil }
+        for total in terms.totals {
+            if let refusal = try guaranteeRefusal(total, terms.tenantLevels) { return refusal }
+        }
+        return nil
+    }
+
+    /// The first limit or borrowing limit at `levels` that does not let so much more through.
+    func limitRefusal(
+        _ totals: [ClaimAmount],
+        at levels: [String]
+    ) throws(RowFault) -> Refusal? {
+        for level in levels {
             guard let quotas = quotas[level] else { continue }
             let used = try usage(of: level)?.entries ?? []
-            for total in terms.totals {
+            for total in totals {
                 guard let quota = quotas.first(where: { $0.kind == total.kind }) else { continue }
                 let before = used.first { $0.kind == total.kind }?.used ?? 0
                 if let refusal = quota.refusal(of: total.amount, usedBefore: before) {
                     return refusal
                 }
             }
-        }
-        guard !reservedKinds.isEmpty else { return nil }
-        for total in terms.totals {
-            if let refusal = try guaranteeRefusal(total, terms.tenantLevels) { return refusal }
         }
         return nil
     }

@@ -90,8 +90,9 @@ extension LedgerState {
         if let refusal = try refusal(of: session, ttl, in: parent.terms.pool, now: now) {
             return refusal
         }
-        if let refusal = try quotaRefusal(of: tenant, below: owner, parts) { return refusal }
-        if let refusal = leaseCountRefusal(Self.levels(of: tenant)) { return refusal }
+        if let refusal = try limitRefusal(of: tenant, below: owner, parts, now: now) {
+            return refusal
+        }
         guard parent.subleases.count < Limits.subleasesPerLease else {
             return Refusal(
                 .busy,
@@ -102,23 +103,21 @@ extension LedgerState {
         return nil
     }
 
-    /// The first quota between the tenant of a sub-lease and its parent's that it would pass.
+    /// The first limit that the tenant of a sub-lease or one above it has reached.
     ///
-    /// For the levels above nothing changes: they have the amounts already.
-    private func quotaRefusal(
+    /// Amounts are counted anew only between it and the parent's tenant: the levels above have them
+    /// already. It is one lease more for all.
+    private func limitRefusal(
         of tenant: String,
         below owner: String,
-        _ parts: [Placement]
+        _ parts: [Placement],
+        now: LedgerTime
     ) throws(RowFault) -> Refusal? {
-        let above = Set(Self.levels(of: owner))
-        let terms = Terms(
-            tenantLevels: Self.levels(of: tenant).filter { !above.contains($0) },
-            totals: totals(of: parts),
-            ttlMilliseconds: 0,
-            deadline: .never,
-            lifetimeEnd: .never
-        )
-        return try quotaRefusal(terms)
+        let levels = Self.levels(of: tenant)
+        let above = Self.levels(of: owner)
+        let below = levels.filter { !above.contains($0) }
+        if let refusal = try limitRefusal(totals(of: parts), at: below) { return refusal }
+        return leaseCountRefusal(levels) ?? rateRefusal(levels, now: now)
     }
 
     /// The amounts in all, by kind, in the order of first mention.

@@ -40,8 +40,9 @@ extension LedgerState {
         guard try usage(of: tenant) != nil else { return 0 }
         var count: UInt64 = 0
         try forEachLease { lease in
-            guard lease.state != .ended else { return }
-            if Self.levels(of: lease.terms.tenant).contains(tenant) { count += 1 }
+            if lease.state != .ended, Self.levels(of: lease.terms.tenant).contains(tenant) {
+                count += 1
+            }
         }
         return count
     }
