@@ -40,6 +40,10 @@ public enum Limits {
     /// The most leases that one frame of reclaim ends, so that it can not hurt latency; the
     /// sub-leases of the last of them come on top.
     public static let reclaimBatch = 128
+    /// The most leases that one frame of a drain at its end looks at, for the same reason.
+    public static let drainScan = 4_096
+    /// The most resources of a node that change their state together: they are one frame.
+    public static let nodeResources = 4_096
     /// The most stored answers; past it a request with an id is answered `BUSY`.
     public static let storedAnswers = 1_000_000
     /// How long an answer is kept for its request id, in milliseconds: one hour.

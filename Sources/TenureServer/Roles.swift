@@ -9,8 +9,8 @@ enum Roles {
     static func refusal(of command: Command, for caller: Caller) -> Refusal? {
         guard !caller.isAdmin else { return nil }
         switch command {
-        case .setPool, .deletePool, .setResource, .setResourceState, .deleteResource, .setQuota,
-            .deleteQuota, .setTenant, .deleteTenant, .revoke, .housekeeping:
+        case .setPool, .deletePool, .setResource, .setResourceState, .setNodeState, .deleteResource,
+            .setQuota, .deleteQuota, .setTenant, .deleteTenant, .revoke, .housekeeping:
             let who = caller.uid.map { "user \($0)" } ?? "this caller"
             return Refusal(
                 .notPermitted,

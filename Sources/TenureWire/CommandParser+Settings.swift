@@ -46,12 +46,21 @@ extension CommandParser {
             )
         case .poolDelete: return .deletePool(name: try words.name(operand: 0))
         case .resourceSet: return .setResource(try resource(words))
-        case .resourceCordon:
-            return .setResourceState(name: try words.name(operand: 0), state: .cordoned)
-        case .resourceDrain:
-            return .setResourceState(name: try words.name(operand: 0), state: .draining)
-        case .resourceUncordon:
-            return .setResourceState(name: try words.name(operand: 0), state: .active)
+        case .resourceCordon, .resourceDrain, .resourceUncordon:
+            return .setResourceState(
+                name: try words.name(operand: 0),
+                state: state(words.row.word),
+                byMilliseconds: try words.milliseconds(.by)
+            )
+        case .nodeCordon, .nodeDrain, .nodeUncordon:
+            return .setNodeState(
+                NodeRequest(
+                    node: try words.name(operand: 0),
+                    pool: try words.name(.pool),
+                    state: state(words.row.word),
+                    byMilliseconds: try words.milliseconds(.by)
+                )
+            )
         case .resourceDelete: return .deleteResource(name: try words.name(operand: 0))
         case .quotaSet:
             return .setQuota(try quota(words))
@@ -64,6 +73,15 @@ extension CommandParser {
         default:
             // Only a row that was added to the table and not here; an answer, not a trap.
             throw unsupported(words.row.word.rawValue)
+        }
+    }
+
+    /// The state that a verb leads to.
+    private static func state(_ word: CommandWord) -> ResourceState {
+        switch word {
+        case .resourceCordon, .nodeCordon: .cordoned
+        case .resourceDrain, .nodeDrain: .draining
+        default: .active
         }
     }
 

@@ -229,9 +229,10 @@ extension CommandTable {
         row(
             .resourceDrain,
             ["name"],
+            options: [.by],
             isAdmin: true,
-            "Stops new grants on a resource that is to be emptied.",
-            "RESOURCE DRAIN gpu0"
+            "Stops new grants on a resource; what is left on it at BY is taken back.",
+            "RESOURCE DRAIN gpu0 BY 600000"
         ),
         row(
             .resourceUncordon,
@@ -246,6 +247,30 @@ extension CommandTable {
             isAdmin: true,
             "Deletes a resource that is not in use.",
             "RESOURCE DEL gpu0"
+        ),
+        row(
+            .nodeCordon,
+            ["node"],
+            options: [.pool],
+            isAdmin: true,
+            "Stops new grants on all resources of a node, in one pool or in all.",
+            "NODE CORDON host1"
+        ),
+        row(
+            .nodeDrain,
+            ["node"],
+            options: [.pool, .by],
+            isAdmin: true,
+            "Stops new grants on all resources of a node; what is left at BY is taken back.",
+            "NODE DRAIN host1 BY 600000"
+        ),
+        row(
+            .nodeUncordon,
+            ["node"],
+            options: [.pool],
+            isAdmin: true,
+            "Allows new grants on all resources of a node again.",
+            "NODE UNCORDON host1 POOL gpus"
         ),
         row(
             .quotaSet,

@@ -36,6 +36,9 @@ package enum CommandWord: String, CaseIterable, Sendable {
     case resourceDrain = "RESOURCE DRAIN"
     case resourceUncordon = "RESOURCE UNCORDON"
     case resourceDelete = "RESOURCE DEL"
+    case nodeCordon = "NODE CORDON"
+    case nodeDrain = "NODE DRAIN"
+    case nodeUncordon = "NODE UNCORDON"
     case quotaSet = "QUOTA SET"
     case quotaGet = "QUOTA GET"
     case quotaList = "QUOTA LIST"
@@ -73,7 +76,7 @@ package enum CommandWord: String, CaseIterable, Sendable {
 package enum OptionWord: UInt8, CaseIterable, Sendable {
     case tenant, holder, ttl, session, maxLifetime, priority, wait, queue, request, strategy
     case select, tag, purpose, hold, process, pool, limit, after, kind, capacity, node, label
-    case cost, force, guarantee, borrow, lend, weight, leases, rate, burst
+    case cost, force, guarantee, borrow, lend, weight, leases, rate, burst, by
 
     /// The words by raw value.
     private static let words = allCases.map { String(describing: $0).uppercased() }
@@ -90,7 +93,7 @@ package enum OptionWord: UInt8, CaseIterable, Sendable {
     var usualValue: String? {
         switch self {
         case .force: nil
-        case .ttl, .maxLifetime, .wait, .queue, .hold: "ms"
+        case .ttl, .maxLifetime, .wait, .queue, .hold, .by: "ms"
         case .priority: "low|normal|high|critical"
         case .strategy: Strategy.allCases.map(\.rawValue).joined(separator: "|")
         case .select, .tag, .label: "k=v,…"

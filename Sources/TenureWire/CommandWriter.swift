@@ -37,8 +37,13 @@ package enum CommandWriter {
             ["POOL", "SET", name] + settings.flatMap(words)
         case .deletePool(let name): ["POOL", "DEL", name]
         case .setResource(let request): setResource(request)
-        case .setResourceState(let name, let state):
-            stateWord(state).map { ["RESOURCE", $0, name] }
+        case .setResourceState(let name, let state, let by):
+            stateWord(state).map { ["RESOURCE", $0, name] + option(.by, by.map { "\($0)" }) }
+        case .setNodeState(let request):
+            stateWord(request.state).map { word in
+                ["NODE", word, request.node] + option(.pool, request.pool)
+                    + option(.by, request.byMilliseconds.map { "\($0)" })
+            }
         case .deleteResource(let name): ["RESOURCE", "DEL", name]
         case .setQuota(let request): quota(request)
         case .deleteQuota(let tenant, let kind): ["QUOTA", "DEL", tenant, kind.name]

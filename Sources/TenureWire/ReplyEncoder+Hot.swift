@@ -21,11 +21,14 @@ extension ReplyEncoder {
 
     /// Appends a renewed lease.
     static func write(_ renewal: Renewal, to buffer: inout ByteBuffer, _ version: RESPVersion) {
-        buffer.writeMapHeader(5, version)
+        buffer.writeMapHeader(renewal.draining == nil ? 5 : 6, version)
         buffer.writeStaticString("$6\r\nstatus\r\n$7\r\nrenewed\r\n")
         writeIdentity("$5\r\nlease\r\n", renewal.lease.rawValue, renewal.token, to: &buffer)
         writeTTL(renewal.ttlMilliseconds, to: &buffer, version)
         writePosition(renewal.position, to: &buffer)
+        guard let notice = renewal.draining else { return }
+        buffer.writeStaticString("$8\r\ndraining\r\n")
+        write(milliseconds: notice.milliseconds, to: &buffer, version)
     }
 
     /// Appends what has ended.
@@ -70,6 +73,14 @@ extension ReplyEncoder {
         _ version: RESPVersion
     ) {
         buffer.writeStaticString("$3\r\nttl\r\n")
+        write(milliseconds: milliseconds, to: &buffer, version)
+    }
+
+    private static func write(
+        milliseconds: UInt64?,
+        to buffer: inout ByteBuffer,
+        _ version: RESPVersion
+    ) {
         if let milliseconds {
             buffer.writeRESP(integer: Int64(clamping: milliseconds))
         } else {

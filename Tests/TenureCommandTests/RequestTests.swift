@@ -90,6 +90,10 @@ struct RequestCase: Sendable, CustomTestStringConvertible {
         .init("resource cordon g", "RESOURCE CORDON g"),
         .init("resource uncordon g", "RESOURCE UNCORDON g"),
         .init("resource drain g", "RESOURCE DRAIN g"),
+        .init("resource drain g --by 10m", "RESOURCE DRAIN g BY 600000"),
+        .init("node cordon n", "NODE CORDON n"),
+        .init("node drain n --pool p --by 1h", "NODE DRAIN n POOL p BY 3600000"),
+        .init("node uncordon n --pool p", "NODE UNCORDON n POOL p"),
         .init("resource del g", "RESOURCE DEL g"),
         .init("quota set t gpu --limit 8", "QUOTA SET t gpu LIMIT 8"),
         .init(

@@ -348,7 +348,13 @@ extension LedgerSimulation {
 
     private mutating func setting() -> Command {
         let name = dice.pick(["a-g0", "b-g1", "c-cpu", "spare", "none"], or: "spare")
-        switch dice.pick(0...7) {
+        switch dice.pick(0...8) {
+        case 8:
+            return .setResourceState(
+                name: name,
+                state: .draining,
+                byMilliseconds: dice.chance(20) ? nil : dice.pick(1...4_000)
+            )
         case 0, 1:
             return .setResourceState(
                 name: name,

@@ -40,6 +40,12 @@ struct GoldenTests {
             tenant: "a",
             entries: [.init(kind: .gpu, held: 1, reserved: 2, quarantined: 3)]
         )
+        var drained = Resource(
+            id: SampleEvents.declaration.id,
+            request: SampleEvents.declaration.request
+        )
+        drained.state = .draining
+        drained.drain = Drain(by: LedgerTime(nanoseconds: 79), past: lease.id)
         let rows = [
             codec.encode(lease, key: Lease.bytes(of: lease.id), position: 8).value,
             codec.encode(pool, key: Pool.bytes(of: pool.name), position: 1).value,
@@ -51,6 +57,7 @@ struct GoldenTests {
                 key: Lease.bytes(of: SampleEvents.sublease.id),
                 position: 11
             ).value,
+            codec.encode(drained, key: Resource.bytes(of: drained.id), position: 10).value,
         ]
         #expect(rows.map(hexadecimal) == GoldenBytes.rows)
     }

@@ -95,7 +95,9 @@ struct RowCodecTests {
     func `every payload that was cut or goes on is refused`() throws {
         var values = RandomValues(seed: 15)
         try truncate(Pool.self, "p", values.pool())
-        try truncate(Resource.self, ResourceID(rawValue: 3), values.resource())
+        var resource = values.resource()
+        resource.drain = Drain(by: values.time(), past: values.leaseID())
+        try truncate(Resource.self, ResourceID(rawValue: 3), resource)
         try truncate(TenantLimits.self, "t", values.tenantLimits())
         try truncate(Quota.self, SampleEvents.quota.key, SampleEvents.quota)
         var lease = values.lease()

@@ -20,7 +20,7 @@ struct CommandTableTests {
                 "TENANT", "HOLDER", "TTL", "SESSION", "MAXLIFETIME", "PRIORITY", "WAIT", "QUEUE",
                 "REQUEST", "STRATEGY", "SELECT", "TAG", "PURPOSE", "HOLD", "PROCESS", "POOL",
                 "LIMIT", "AFTER", "KIND", "CAPACITY", "NODE", "LABEL", "COST", "FORCE",
-                "GUARANTEE", "BORROW", "LEND", "WEIGHT", "LEASES", "RATE", "BURST",
+                "GUARANTEE", "BORROW", "LEND", "WEIGHT", "LEASES", "RATE", "BURST", "BY",
             ]
         )
     }
@@ -73,7 +73,8 @@ struct CommandTableTests {
             .sublease: ["1", "1", "g=1"],
             .sessionOpen: [], .leaseList: [], .resourceList: [],
             .resourceSet: ["g", "POOL", "p", "KIND", "gpu", "CAPACITY", "1"],
-            .quotaSet: ["research", "gpu"], .tenantSet: ["research"],
+            .quotaSet: ["research", "gpu"], .tenantSet: ["research"], .resourceDrain: ["g"],
+            .nodeDrain: ["n"],
         ]
         var shown = 0
         for row in CommandTable.supported {

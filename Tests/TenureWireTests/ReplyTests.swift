@@ -112,6 +112,24 @@ struct ReplyTests {
                 position: 4
             )
         ),
+        .renewed(
+            Renewal(
+                lease: LeaseID(rawValue: 1),
+                token: Token(rawValue: 2),
+                ttlMilliseconds: 3,
+                position: 4,
+                draining: DrainNotice(milliseconds: nil)
+            )
+        ),
+        .renewed(
+            Renewal(
+                lease: LeaseID(rawValue: 1),
+                token: Token(rawValue: 2),
+                ttlMilliseconds: 3,
+                position: 4,
+                draining: DrainNotice(milliseconds: 1_234)
+            )
+        ),
         .ended(Ending(status: .released, id: 7, placements: [], position: 8)),
         .ended(Ending(status: .reduced, id: 7, placements: [placement], position: 8)),
         .ended(Ending(status: .closed, id: 7, placements: [], position: 8)),

@@ -46,7 +46,10 @@ package struct TenureTool: AsyncParsableCommand {
             ),
             CommandGroup(
                 name: "Settings",
-                subcommands: [PoolNoun.self, ResourceNoun.self, QuotaNoun.self, TenantNoun.self]
+                subcommands: [
+                    PoolNoun.self, ResourceNoun.self, NodeNoun.self, QuotaNoun.self,
+                    TenantNoun.self,
+                ]
             ),
             CommandGroup(
                 name: "Daemon",

@@ -44,12 +44,14 @@ extension PlacementView {
 extension Renewal {
     /// The renewal as fields.
     public var document: Document {
-        .map([
-            .init("status", .string("renewed")), .init("lease", .id(lease.rawValue)),
-            .init("token", .id(token.rawValue)),
-            .init("ttl", ttlMilliseconds.map(Document.count) ?? .null),
-            .init("position", .id(position)),
-        ])
+        .map(
+            [
+                .init("status", .string("renewed")), .init("lease", .id(lease.rawValue)),
+                .init("token", .id(token.rawValue)),
+                .init("ttl", ttlMilliseconds.map(Document.count) ?? .null),
+                .init("position", .id(position)),
+            ] + (draining.map { [$0.field] } ?? [])
+        )
     }
 }
 

@@ -82,6 +82,8 @@ public struct Renewal: Equatable, Sendable {
     public var ttlMilliseconds: UInt64?
     /// The position of the renewal.
     public var position: Position
+    /// Set when something of it is on a resource that is drained.
+    public var draining: DrainNotice?
 }
 
 /// A lease, a part of one, or a session has ended.

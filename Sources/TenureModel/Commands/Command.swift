@@ -38,7 +38,12 @@ public enum Command: Equatable, Sendable {
     /// Declares a resource or changes it.
     case setResource(ResourceRequest)
     /// Stops new grants on a resource, or allows them again.
-    case setResourceState(name: String, state: ResourceState)
+    ///
+    /// With `byMilliseconds`, which only a drain has, what is left is taken back that long from
+    /// now; without it a drain has no end.
+    case setResourceState(name: String, state: ResourceState, byMilliseconds: UInt64? = nil)
+    /// The same for all resources of a node, in one pool or in all, whole or not at all.
+    case setNodeState(NodeRequest)
     /// Deletes a resource without use.
     case deleteResource(name: String)
     /// Sets the quota of a tenant for a kind, or changes it.

@@ -67,7 +67,9 @@ extension LedgerState {
         case .setPool(let name, let settings): setPool(name, settings)
         case .deletePool(let name): deletePool(name)
         case .setResource(let request): setResource(request)
-        case .setResourceState(let name, let state): setResourceState(name, state)
+        case .setResourceState(let name, let state, let by):
+            setResourceState(name, state, byMilliseconds: by, now: now)
+        case .setNodeState(let request): setNodeState(request, now: now)
         case .deleteResource(let name): deleteResource(name)
         case .setQuota(let request): setQuota(request)
         case .deleteQuota(let tenant, let kind): deleteQuota(tenant, kind)

@@ -52,8 +52,7 @@ extension LedgerState {
         case .answersForgotten(let entries):
             for entry in entries { forget(entry) }
         case .poolSet, .poolDeleted, .policyLearnt, .resourceSet, .resourceStateSet,
-            .resourceDeleted, .quotaSet,
-            .quotaDeleted:
+            .resourceDrained, .drainAdvanced, .resourceDeleted, .quotaSet, .quotaDeleted:
             applySetting(event)
         case .tenantLimitsSet(let limits): apply(limits)
         case .refused, .refusalsCounted: break
@@ -314,12 +313,14 @@ extension LedgerState {
             pools[name]?.apply(policy)
             changedPools[name] = facts.position
         case .resourceSet(let declaration): applyResource(declaration)
-        case .resourceStateSet(let id, let state): changeResource(id) { $0.state = state }
+        case .resourceStateSet, .resourceDrained, .drainAdvanced: applyState(event)
         case .resourceDeleted(let id):
             guard let resource = resource(id) else { return }
             guarantees[resource.kind]?.setFree(0, before: resource.grantable)
+            endDrain(of: resource)
             resources[Int(id.rawValue)] = nil
             resourceIDs[resource.name] = nil
+            draining.remove(id)
             pools[resource.pool]?.index.remove(resource, in: resources)
             changedResources[id] = facts.position
         case .quotaSet(let quota):
@@ -350,7 +351,7 @@ extension LedgerState {
         changedResources[declaration.id] = facts.position
     }
 
-    private mutating func changeResource(_ id: ResourceID, _ change: (inout Resource) -> Void) {
+    mutating func changeResource(_ id: ResourceID, _ change: (inout Resource) -> Void) {
         guard var resource = resource(id) else { return }
         change(&resource)
         place(resource)

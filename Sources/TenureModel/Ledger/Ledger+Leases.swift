@@ -40,7 +40,8 @@ extension LedgerState {
         {
             return Decision(.refused(ttlOutOfBounds(ttl, pool: pool)))
         }
-        let wanted = min(now.advanced(byMilliseconds: ttl), lease.terms.lifetimeEnd)
+        let drainEnd = drainEnd(of: lease)
+        let wanted = min(now.advanced(byMilliseconds: ttl), lease.terms.lifetimeEnd, drainEnd)
         let deadline = max(lease.deadline, wanted)
         let changes = deadline > lease.deadline
         var renewed = lease
@@ -49,7 +50,8 @@ extension LedgerState {
             lease: lease.id,
             token: lease.token,
             ttlMilliseconds: self.ttl(until: max(try self.end(of: renewed), end), now: now),
-            position: changes ? nextPosition : facts.position
+            position: changes ? nextPosition : facts.position,
+            draining: drainNotice(of: lease, now: now)
         )
         return Decision(
             changes ? [.renewed(lease.id, deadline: deadline)] : [],
@@ -210,6 +212,7 @@ extension LedgerState {
                 .init("ttl", ttl(until: end, now: now).map(Document.count) ?? .null),
                 .init("position", .id(facts.position)),
             ]
+            if let notice = drainNotice(of: lease, now: now) { fields.append(notice.field) }
         }
         return Decision(.document(.map(fields)))
     }

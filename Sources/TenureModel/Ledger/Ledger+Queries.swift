@@ -18,8 +18,8 @@ extension LedgerState {
             guard let resource = resource(named: name) else {
                 return Decision(.refused(noResource(name)))
             }
-            return shown(resource.document)
-        case .resources(let pool, let page): return resourcePage(of: pool, page)
+            return shown(document(of: resource, now: now))
+        case .resources(let pool, let page): return resourcePage(of: pool, page, now: now)
         case .quota(let tenant, let kind): return try quotaAnswer(tenant, kind)
         case .quotas(let tenant): return try quotaList(below: tenant)
         case .tenant(let tenant): return tenantAnswer(tenant, now: now)
@@ -60,14 +60,16 @@ extension LedgerState {
 
     // MARK: Resources and quotas
 
-    private func resourcePage(of pool: String?, _ page: Page) -> Decision {
+    private func resourcePage(of pool: String?, _ page: Page, now: LedgerTime) -> Decision {
         if let pool, pools[pool] == nil { return Decision(.refused(noPool(pool))) }
         let names = resources.compactMap { resource -> String? in
             guard let resource, pool == nil || resource.pool == pool else { return nil }
             return page.after.map { resource.name > $0 } ?? true ? resource.name : nil
         }.sorted()
         let limit = min(max(page.limit, 1), Limits.pageItems)
-        let items = names.prefix(limit).compactMap { resource(named: $0)?.document }
+        let items = names.prefix(limit).compactMap { name in
+            resource(named: name).map { document(of: $0, now: now) }
+        }
         return list(items, cursor: names.count > limit ? names[limit - 1] : nil)
     }
 
@@ -195,6 +197,7 @@ extension LedgerState {
             .init("parent", lease.parent.map { .id($0.rawValue) } ?? .null),
             .init("subleases", .list(lease.subleases.map { .id($0.rawValue) })),
         ]
+        if let notice = drainNotice(of: lease, now: now) { fields.append(notice.field) }
         return .map(fields)
     }
 
@@ -266,54 +269,5 @@ extension LeaseFilter {
             return false
         }
         return true
-    }
-}
-
-/// Leases in the order of their ids, over the overlay and the store.
-private struct MergedLeases {
-    private let state: Table<LeaseID, Lease>
-    private let source: any RowSource
-    private let changed: [LeaseID: Bool]
-    private let changedOrder: [LeaseID]
-    private var changedIndex = 0
-    private var stored: [Lease] = []
-    private var storedIndex = 0
-    private var storedAfter: LeaseID?
-    private var storeIsExhausted = false
-    private static let readAhead = 256
-
-    init(state: Table<LeaseID, Lease>, source: any RowSource, after: LeaseID?) {
-        self.state = state
-        self.source = source
-        storedAfter = after
-        changed = state.keys { id in after.map { id > $0 } ?? true }
-        changedOrder = changed.filter(\.value).map(\.key).sorted()
-    }
-
-    mutating func next() throws(RowFault) -> Lease? {
-        try fill()
-        let fromStore = storedIndex < stored.count ? stored[storedIndex] : nil
-        let id = changedIndex < changedOrder.count ? changedOrder[changedIndex] : nil
-        if let fromStore, id.map({ fromStore.id < $0 }) ?? true {
-            storedIndex += 1
-            return fromStore
-        }
-        guard let id, let row = state.changed(id) else { return nil }
-        changedIndex += 1
-        return row
-    }
-
-    /// Makes the next stored row one that the overlay does not replace.
-    private mutating func fill() throws(RowFault) {
-        while true {
-            while storedIndex < stored.count, changed[stored[storedIndex].id] != nil {
-                storedIndex += 1
-            }
-            guard storedIndex == stored.count, !storeIsExhausted else { return }
-            stored = try source.leases(after: storedAfter, limit: Self.readAhead)
-            storedIndex = 0
-            storedAfter = stored.last?.id ?? storedAfter
-            storeIsExhausted = stored.isEmpty
-        }
     }
 }

@@ -57,7 +57,7 @@ extension LedgerState {
     }
 
     /// What one frame takes back of what is due.
-    private struct Batch {
+    struct Batch {
         /// A lease may come up by its own deadline and by its session's.
         var leases: Set<LeaseID> = []
         var sessions: Set<SessionID> = []
@@ -84,6 +84,7 @@ extension LedgerState {
             case .lease: try reclaimLease(entry, into: &batch, now: now)
             case .session: try reclaimSession(entry, into: &batch, now: now)
             case .storedAnswer: try forget(entry, into: &batch)
+            case .drain: try reclaimDrained(entry, into: &batch, now: now)
             }
         }
         var events = batch.others
@@ -138,7 +139,8 @@ extension LedgerState {
         }
     }
 
-    private func reclaimSubleases(
+    /// Takes back with a lease what is carved from it.
+    func reclaimSubleases(
         of lease: Lease,
         into batch: inout Batch,
         now: LedgerTime

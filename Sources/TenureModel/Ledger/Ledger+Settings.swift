@@ -101,13 +101,6 @@ extension LedgerState {
         return request.labels?.fault(of: "LABEL").map { Refusal(.malformed, $0) }
     }
 
-    func setResourceState(_ name: String, _ state: ResourceState) -> Decision {
-        guard let resource = resource(named: name) else {
-            return Decision(.refused(noResource(name)))
-        }
-        return Decision(.resourceStateSet(resource.id, state), done)
-    }
-
     func deleteResource(_ name: String) -> Decision {
         guard let resource = resource(named: name) else {
             return Decision(.refused(noResource(name)))

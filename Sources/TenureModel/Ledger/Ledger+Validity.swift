@@ -72,12 +72,13 @@ extension LedgerState {
         ) { $0.milliseconds }
     }
 
-    /// When the lease ends without renewal: its own deadline, its session's or its parent's.
+    /// When the lease ends without renewal: its own deadline, its session's, its parent's or by a
+    /// drain.
     ///
     /// `zero` when it has ended already.
     func end(of lease: Lease) throws(RowFault) -> LedgerTime {
         if lease.state.isOver { return .zero }
-        var end = dueTime(of: lease)
+        var end = min(dueTime(of: lease), drainEnd(of: lease))
         if let id = lease.terms.session {
             guard let session = try session(id), session.ended == nil else { return .zero }
             end = min(end, dueTime(of: session))

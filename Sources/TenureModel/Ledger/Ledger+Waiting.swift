@@ -143,7 +143,7 @@ extension LedgerState {
                 if let lease = try lease(id) { add(lease, to: &relief) }
             }
         case .sessionEnded(let id, _, _): relief.sessions.append(id)
-        case .resourceStateSet(let id, _):
+        case .resourceStateSet(let id, _), .resourceDrained(let id, _):
             guard let resource = resource(id) else { return }
             relief.shortages.insert(Shortage(of: resource.kind, in: resource.pool))
             relief.borrowed.insert(resource.kind)
@@ -165,10 +165,8 @@ extension LedgerState {
         case .tenantLimitsSet(let limits):
             relief.shortages.insert(Shortage(leasesOf: limits.tenant))
         case .opened, .grace, .epochRaised, .renewed, .preempted, .handedOver, .subleased,
-            .sessionOpened,
-            .sessionKept,
-            .sessionForgotten, .answered, .answersForgotten, .refused, .refusalsCounted,
-            .leasesForgotten:
+            .sessionOpened, .sessionKept, .sessionForgotten, .answered, .answersForgotten, .refused,
+            .refusalsCounted, .leasesForgotten, .drainAdvanced:
             break
         }
     }

@@ -23,6 +23,8 @@ package struct LedgerState {
     /// By id; the first is not used.
     var resources: [Resource?] = [nil]
     var resourceIDs: [String: ResourceID] = [:]
+    /// Those that are draining, so that without any nobody looks for them.
+    var draining: Set<ResourceID> = []
     var quotas: [String: [Quota]] = [:]
     var tenantLimits: [String: TenantLimits] = [:]
     /// Of how many tenants something is kept free, by kind; no entry is 0.
@@ -257,6 +259,11 @@ extension LedgerState {
         )
         resources[index] = resource
         resourceIDs[resource.name] = resource.id
+        if resource.state == .draining {
+            draining.insert(resource.id)
+        } else if !draining.isEmpty {
+            draining.remove(resource.id)
+        }
         pools[resource.pool]?.index.set(resource, in: resources)
     }
 

@@ -134,6 +134,11 @@ struct PlaceIndex {
     /// The slot of the place of this name.
     func slot(ofPlace name: String) -> Int? { slots[name] }
 
+    /// The resources of the place called `name`, in the order of declaration.
+    func resources(inPlace name: String) -> [ResourceID] {
+        slots[name].map { places[$0].resources } ?? []
+    }
+
     /// The first slot from `start` on that might fit the amounts; `nil` when none can.
     func firstSlot(
         from start: Int,

@@ -15,6 +15,10 @@ package enum Event: Hashable, Sendable {
     case policyLearnt(pool: String, LearntPolicy)
     case resourceSet(ResourceDeclaration)
     case resourceStateSet(ResourceID, ResourceState)
+    /// A resource is drained; what it still holds at `by` is taken back.
+    case resourceDrained(ResourceID, by: LedgerTime)
+    /// The drain has ended and no lease up to this one holds the resource any more.
+    case drainAdvanced(ResourceID, past: LeaseID)
     case resourceDeleted(ResourceID)
     case quotaSet(Quota)
     case quotaDeleted(QuotaKey)

@@ -12,6 +12,8 @@ extension Event {
         case .policyLearnt: "policy-learnt"
         case .resourceSet: "resource-set"
         case .resourceStateSet: "resource-state"
+        case .resourceDrained: "resource-drained"
+        case .drainAdvanced: "drain-advanced"
         case .resourceDeleted: "resource-deleted"
         case .quotaSet: "quota-set"
         case .quotaDeleted: "quota-deleted"
@@ -58,7 +60,9 @@ extension Event {
     /// The resources that the event has by their number.
     var resources: [ResourceID] {
         switch self {
-        case .resourceStateSet(let id, _), .resourceDeleted(let id): [id]
+        case .resourceStateSet(let id, _), .resourceDrained(let id, _), .drainAdvanced(let id, _),
+            .resourceDeleted(let id):
+            [id]
         case .granted(let record): record.lease.placements.map(\.resource)
         case .grown(let record): record.added.map(\.resource)
         case .subleased(let record): record.lease.placements.map(\.resource)
@@ -97,6 +101,10 @@ extension Event {
         case .resourceSet(let declaration): declaration.fields
         case .resourceStateSet(let id, let state):
             [.init("resource", .count(UInt64(id.rawValue))), .init("state", .string(state.name))]
+        case .resourceDrained(let id, let by):
+            [.init("resource", .count(UInt64(id.rawValue))), .init("by", by.document)]
+        case .drainAdvanced(let id, let past):
+            [.init("resource", .count(UInt64(id.rawValue))), .init("past", .id(past.rawValue))]
         case .resourceDeleted(let id): [.init("resource", .count(UInt64(id.rawValue)))]
         case .quotaSet(let quota):
             [

@@ -57,6 +57,8 @@ package struct Resource: Hashable, Sendable {
     package var held: UInt64
     package var reserved: UInt64
     package var quarantined: UInt64
+    /// The drain that ends at a time, while it draws near and while it is carried out.
+    package var drain: Drain?
 
     package init(id: ResourceID, request: ResourceRequest) {
         self.id = id
@@ -428,11 +430,13 @@ package struct DueKey: Hashable, Comparable, Sendable {
         case lease = 0
         case session = 1
         case storedAnswer = 2
+        /// The end of the drain of a resource.
+        case drain = 6
     }
 
     package let time: LedgerTime
     package let subject: Class
-    /// A lease or session id; for a stored answer the position that stored it.
+    /// A lease, session or resource id; for a stored answer the position that stored it.
     package let id: UInt64
 
     package init(time: LedgerTime, subject: Class, id: UInt64) {

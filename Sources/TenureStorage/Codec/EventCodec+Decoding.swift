@@ -74,6 +74,12 @@ extension ByteReader {
             let id = ResourceID(rawValue: try read())
             let state = try coded(ResourceState.init(rawValue:), "resource state")
             return .resourceStateSet(id, state)
+        case .resourceDrained:
+            let id = ResourceID(rawValue: try read())
+            return .resourceDrained(id, by: try time())
+        case .drainAdvanced:
+            let id = ResourceID(rawValue: try read())
+            return .drainAdvanced(id, past: try leaseID())
         case .resourceDeleted: return .resourceDeleted(ResourceID(rawValue: try read()))
         case .quotaSet: return .quotaSet(try quota(quotaKey()))
         case .quotaDeleted: return .quotaDeleted(try quotaKey())
@@ -97,7 +103,7 @@ extension ByteReader {
         }
     }
 
-    private mutating func leaseID() throws(DecodeError) -> LeaseID {
+    mutating func leaseID() throws(DecodeError) -> LeaseID {
         LeaseID(rawValue: try read())
     }
 

@@ -96,6 +96,12 @@ extension FieldWriter {
         case .resourceStateSet(let id, let state):
             u32(id.rawValue)
             u8(state.rawValue)
+        case .resourceDrained(let id, let by):
+            u32(id.rawValue)
+            time(by)
+        case .drainAdvanced(let id, let past):
+            u32(id.rawValue)
+            u64(past.rawValue)
         case .resourceDeleted(let id): u32(id.rawValue)
         case .quotaSet(let quota):
             text(quota.tenant)
@@ -217,6 +223,8 @@ extension Event {
         case .policyLearnt: .policyLearnt
         case .resourceSet: .resourceSet
         case .resourceStateSet: .resourceStateSet
+        case .resourceDrained: .resourceDrained
+        case .drainAdvanced: .drainAdvanced
         case .resourceDeleted: .resourceDeleted
         case .quotaSet: .quotaSet
         case .quotaDeleted: .quotaDeleted

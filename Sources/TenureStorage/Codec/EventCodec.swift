@@ -46,6 +46,8 @@
 //                          u64 · TTL ms u64 · deadline u64 · answer optional, as in 10
 //    40  subleased         id u64 · lease · parent u64 · answer optional, as in 10
 //    41  leases forgotten  count · each: id u64
+//    44  resource drained  id u32 · by u64
+//    45  drain advanced    id u32 · past u64
 //    50  preempted         until u64 · evidence text · count · each: id u64
 //   128  refused           tenant text · pool text · code text · limit text · message text
 //   129  refusals counted  count · each: tenant text · pool text · code text · limit text
@@ -161,6 +163,8 @@ package enum EventTag: UInt8, CaseIterable, Sendable {
     case handedOver = 39
     case subleased = 40
     case leasesForgotten = 41
+    case resourceDrained = 44
+    case drainAdvanced = 45
     case preempted = 50
     case refused = 128
     case refusalsCounted = 129

@@ -8,6 +8,7 @@
 //                                                      · node optional text · capacity u64 · labels
 //                                                      · cost u64 · state u8 · detected u8
 //                                                      · held u64 · reserved u64 · quarantined u64
+//                                                      · by u64 · past u64, if its drain has an end
 //   quotas        tenant 0x00 kind                     quota (QuotaCoding.swift)
 //   leases        id u64                               lease · if either is there: parent
 //                                                      optional u64 · sub-leases: count, each
@@ -149,6 +150,9 @@ extension Resource: StorableRow {
         writer.u64(held)
         writer.u64(reserved)
         writer.u64(quarantined)
+        guard let drain else { return }
+        writer.time(drain.by)
+        writer.u64(drain.past.rawValue)
     }
 
     package static func read(
@@ -175,6 +179,10 @@ extension Resource: StorableRow {
         resource.held = try reader.read()
         resource.reserved = try reader.read()
         resource.quarantined = try reader.read()
+        if reader.remaining > 0 {
+            let by = try reader.time()
+            resource.drain = Drain(by: by, past: try reader.leaseID())
+        }
         return resource
     }
 }

@@ -134,6 +134,7 @@ struct RandomValues {
         resource.held = u64()
         resource.reserved = u64()
         resource.quarantined = u64()
+        resource.drain = maybe { Drain(by: $0.time(), past: $0.leaseID()) }
         return resource
     }
 
@@ -251,7 +252,7 @@ struct RandomValues {
     mutating func due() -> DueEntry {
         let key = DueKey(
             time: time(),
-            subject: pick([.lease, .session, .storedAnswer]),
+            subject: pick([.lease, .session, .storedAnswer, .drain]),
             id: u64()
         )
         return DueEntry(key: key, request: maybe { $0.requestKey() })

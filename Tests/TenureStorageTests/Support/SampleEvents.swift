@@ -15,6 +15,8 @@ extension RandomValues {
         case .resourceSet: .resourceSet(declaration())
         case .resourceStateSet:
             .resourceStateSet(ResourceID(rawValue: u32()), pick(ResourceState.allCases))
+        case .resourceDrained: .resourceDrained(ResourceID(rawValue: u32()), by: time())
+        case .drainAdvanced: .drainAdvanced(ResourceID(rawValue: u32()), past: leaseID())
         case .resourceDeleted: .resourceDeleted(ResourceID(rawValue: u32()))
         case .quotaSet: .quotaSet(quota())
         case .quotaDeleted: .quotaDeleted(QuotaKey(tenant: name(), kind: kind()))
@@ -240,6 +242,8 @@ enum SampleEvents {
         ),
         .subleased(SubleaseRecord(lease: sublease, stored: nil)),
         .leasesForgotten([lease.id]),
+        .resourceDrained(ResourceID(rawValue: 7), by: LedgerTime(nanoseconds: 79)),
+        .drainAdvanced(ResourceID(rawValue: 7), past: lease.id),
         .preempted([lease.id], until: LedgerTime(nanoseconds: 79), evidence: "full"),
         .refused(
             RefusalRecord(tenant: "t", pool: "p", code: .quota, limit: "t gpu", message: "full")

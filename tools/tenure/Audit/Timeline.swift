@@ -47,7 +47,8 @@ package struct Timeline {
             guard declaration.request.name == subject else { return false }
             resources.insert(declaration.id)
             return true
-        case .resourceStateSet(let resource, _), .resourceDeleted(let resource):
+        case .resourceStateSet(let resource, _), .resourceDrained(let resource, _),
+            .drainAdvanced(let resource, _), .resourceDeleted(let resource):
             return resources.contains(resource)
         case .sessionOpened(let session): return sessions.contains(session.id)
         case .sessionKept(let session, _), .sessionEnded(let session, _, _):

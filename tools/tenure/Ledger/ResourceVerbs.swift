@@ -151,15 +151,20 @@ struct ResourceDrain: LedgerVerb {
         commandName: "drain",
         abstract: "Stop new grants on a resource because it is being emptied.",
         discussion: """
+            With --by what is still held then is taken back, as by lease revoke. Until then \
+            renewals and checks tell holders how long is left.
+
             EXAMPLES
               tenure resource drain box/gpu0
+              tenure resource drain box/gpu0 --by 10m
             """
     )
 
     @OptionGroup var resource: ResourceArgument
+    @OptionGroup var end: DrainEnd
     @OptionGroup var options: GlobalOptions
 
-    func request() -> [String] { ["RESOURCE", "DRAIN", resource.name] }
+    func request() -> [String] { ["RESOURCE", "DRAIN", resource.name] + end.words }
 }
 
 struct ResourceDelete: LedgerVerb {
