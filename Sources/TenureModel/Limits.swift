@@ -44,6 +44,10 @@ public enum Limits {
     public static let drainScan = 4_096
     /// The most resources of a node that change their state together: they are one frame.
     public static let nodeResources = 4_096
+    /// The most breakers that have something to remember: turning all of a pool off is one frame.
+    ///
+    /// What would be one more is not counted.
+    public static let breakers = 16_384
     /// The most stored answers; past it a request with an id is answered `BUSY`.
     public static let storedAnswers = 1_000_000
     /// How long an answer is kept for its request id, in milliseconds: one hour.

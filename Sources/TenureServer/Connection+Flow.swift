@@ -180,7 +180,7 @@ extension Query {
     /// Whether the answer can be long.
     fileprivate var isList: Bool {
         switch self {
-        case .pools, .resources, .quotas, .tenants, .leases: true
+        case .pools, .resources, .quotas, .tenants, .leases, .breakers: true
         case .pool, .resource, .quota, .tenant, .usage, .lease, .session, .request, .status: false
         }
     }

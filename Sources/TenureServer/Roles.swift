@@ -10,14 +10,15 @@ enum Roles {
         guard !caller.isAdmin else { return nil }
         switch command {
         case .setPool, .deletePool, .setResource, .setResourceState, .setNodeState, .deleteResource,
-            .setQuota, .deleteQuota, .setTenant, .deleteTenant, .revoke, .housekeeping:
+            .setQuota, .deleteQuota, .setTenant, .deleteTenant, .resetBreaker, .revoke,
+            .housekeeping:
             let who = caller.uid.map { "user \($0)" } ?? "this caller"
             return Refusal(
                 .notPermitted,
                 "\(who) may not do this; ask root or the user that the daemon runs as"
             )
         case .acquire, .commit, .cancel, .renew, .release, .grow, .handOver, .sublease,
-            .check, .openSession,
+            .check, .report, .openSession,
             .keepSession,
             .closeSession, .query:
             return nil

@@ -87,6 +87,7 @@ extension CommandParser {
         case .cancel: return .cancel(try words.leaseReference())
         case .release: return .release(try words.leaseReference(), parts: try parts(words))
         case .check: return .check(try words.leaseReference())
+        case .report: return .report(try words.leaseReference(), try report(words))
         case .sessionKeepAlive: return .keepSession(try words.sessionReference())
         case .sessionClose: return .closeSession(try words.sessionReference())
         case .leaseRevoke:
@@ -99,6 +100,22 @@ extension CommandParser {
                 ttlMilliseconds: try words.milliseconds(.ttl)
             )
         }
+    }
+
+    private static func report(_ words: CommandWords) throws(Refusal) -> Report {
+        let outcome = try words.text(operand: 2)
+        let hasFailed: Bool
+        switch outcome.uppercased() {
+        case "OK": hasFailed = false
+        case "FAILED": hasFailed = true
+        default:
+            throw Grammar.fault("the report \(Grammar.quoted(outcome)) is neither OK nor FAILED")
+        }
+        var report = Report(hasFailed: hasFailed, resource: try words.name(.resource))
+        if let text = try words.text(.reason) {
+            report.reason = try Grammar.freeText(text, "REASON")
+        }
+        return report
     }
 
     private static func parts(_ words: CommandWords) throws(Refusal) -> [Part]? {

@@ -26,6 +26,8 @@ extension CommandParser {
         case .resourceGet: return .resource(try words.name(operand: 0))
         case .resourceList:
             return .resources(pool: try words.name(.pool), page: try words.page())
+        case .breakerList:
+            return .breakers(pool: try words.name(.pool), page: try words.page())
         case .quotaGet:
             let (tenant, kind) = try tenantAndKind(words)
             return .quota(tenant: tenant, kind: kind)
@@ -61,6 +63,7 @@ extension CommandParser {
                     byMilliseconds: try words.milliseconds(.by)
                 )
             )
+        case .breakerReset: return .resetBreaker(try breaker(words))
         case .resourceDelete: return .deleteResource(name: try words.name(operand: 0))
         case .quotaSet:
             return .setQuota(try quota(words))
@@ -73,6 +76,19 @@ extension CommandParser {
         default:
             // Only a row that was added to the table and not here; an answer, not a trap.
             throw unsupported(words.row.word.rawValue)
+        }
+    }
+
+    private static func breaker(_ words: CommandWords) throws(Refusal) -> BreakerName {
+        let guarded = try words.text(operand: 0)
+        let name = try words.name(operand: 1)
+        switch guarded.uppercased() {
+        case "POOL": return .pool(name)
+        case "RESOURCE": return .resource(name)
+        default:
+            throw Grammar.fault(
+                "BREAKER RESET \(Grammar.quoted(guarded)) is neither POOL nor RESOURCE"
+            )
         }
     }
 

@@ -90,13 +90,14 @@ package enum CommandParser {
         switch words.row.word {
         case .acquire, .reserve, .plan:
             .acquire(try acquire(words))
-        case .commit, .cancel, .renew, .release, .check, .leaseRevoke, .sessionKeepAlive,
+        case .commit, .cancel, .renew, .release, .check, .report, .leaseRevoke, .sessionKeepAlive,
             .sessionClose:
             try holding(words)
         case .grow, .handOver, .sublease:
             try changing(words)
         case .sessionGet, .leaseGet, .leaseList, .requestGet, .usageGet, .status, .poolGet,
-            .poolList, .resourceGet, .resourceList, .quotaGet, .quotaList, .tenantGet, .tenantList:
+            .poolList, .resourceGet, .resourceList, .breakerList, .quotaGet, .quotaList, .tenantGet,
+            .tenantList:
             .query(try query(words))
         default:
             try setting(words)

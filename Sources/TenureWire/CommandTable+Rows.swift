@@ -2,7 +2,7 @@
 
 extension CommandTable {
     /// One row.
-    private static func row(
+    static func row(
         _ word: CommandWord,
         _ operands: [String] = [],
         optional: [String] = [],
@@ -115,6 +115,13 @@ extension CommandTable {
             ["lease", "token"],
             "Tells whether the token is the current one of a valid lease.",
             "CHECK 281474976710661 281474976710661"
+        ),
+        row(
+            .report,
+            ["lease", "token", "ok|failed"],
+            options: [.resource, .reason],
+            "Says whether what a lease holds works, for the breakers of its pool.",
+            "REPORT 281474976710661 281474976710661 FAILED RESOURCE gpu0 REASON xid-79"
         ),
         row(
             .sessionOpen,
@@ -249,6 +256,19 @@ extension CommandTable {
             "RESOURCE DEL gpu0"
         ),
         row(
+            .breakerList,
+            options: [.pool, .limit, .after],
+            "Lists the breakers that are open, half-open, or have failures to count.",
+            "BREAKER LIST POOL gpus"
+        ),
+        row(
+            .breakerReset,
+            ["pool|resource", "name"],
+            isAdmin: true,
+            "Closes a breaker.",
+            "BREAKER RESET RESOURCE gpu0"
+        ),
+        row(
             .nodeCordon,
             ["node"],
             options: [.pool],
@@ -321,77 +341,5 @@ extension CommandTable {
             "Takes the limits of a tenant away, but not its quotas.",
             "TENANT DEL research"
         ),
-    ]
-
-    /// What a connection answers by itself.
-    static let connection = [
-        row(
-            .hello,
-            optional: ["version"],
-            isOpen: true,
-            scope: .connection,
-            "Chooses RESP2 or RESP3 and may authenticate and name the connection.",
-            "HELLO 3 AUTH default secret SETNAME scheduler"
-        ),
-        row(
-            .auth,
-            ["password"],
-            optional: ["password after the user default"],
-            scope: .connection,
-            "Authenticates a connection over TCP.",
-            "AUTH secret"
-        ),
-        row(.ping, optional: ["message"], scope: .connection, "Answers PONG.", "PING"),
-        row(.echo, ["message"], scope: .connection, "Answers the message.", "ECHO hello"),
-        row(.clientID, scope: .connection, "Tells the connection's number.", "CLIENT ID"),
-        row(.clientGetName, scope: .connection, "Tells its name.", "CLIENT GETNAME"),
-        row(.clientSetName, ["name"], scope: .connection, "Names it.", "CLIENT SETNAME worker"),
-        row(
-            .clientSetInfo,
-            ["attribute", "value"],
-            scope: .connection,
-            "Notes which library it is.",
-            "CLIENT SETINFO LIB-NAME mine"
-        ),
-        row(.clientInfo, scope: .connection, "Describes this connection.", "CLIENT INFO"),
-        row(.clientList, scope: .connection, "Describes this connection only.", "CLIENT LIST"),
-        row(.commands, scope: .connection, "Describes all commands.", "COMMAND"),
-        row(.commandCount, scope: .connection, "Counts the commands.", "COMMAND COUNT"),
-        row(
-            .commandDocs,
-            isOpen: true,
-            scope: .connection,
-            "Tells what commands are for.",
-            "COMMAND DOCS ACQUIRE"
-        ),
-        row(
-            .commandInfo,
-            isOpen: true,
-            scope: .connection,
-            "Describes the named commands.",
-            "COMMAND INFO ACQUIRE RELEASE"
-        ),
-        row(.commandList, scope: .connection, "Names all commands.", "COMMAND LIST"),
-        row(
-            .info,
-            isOpen: true,
-            scope: .connection,
-            "Tells the figures of the daemon as text.",
-            "INFO server"
-        ),
-        row(
-            .select,
-            ["database"],
-            scope: .connection,
-            "Accepts database 0, the only one.",
-            "SELECT 0"
-        ),
-        row(
-            .reset,
-            scope: .connection,
-            "Makes the connection as it was when it began.",
-            "RESET"
-        ),
-        row(.quit, scope: .connection, "Answers OK and closes.", "QUIT"),
     ]
 }

@@ -16,6 +16,7 @@ package enum CommandWord: String, CaseIterable, Sendable {
     case handOver = "HANDOVER"
     case sublease = "SUBLEASE"
     case check = "CHECK"
+    case report = "REPORT"
     case sessionOpen = "SESSION OPEN"
     case sessionKeepAlive = "SESSION KEEPALIVE"
     case sessionClose = "SESSION CLOSE"
@@ -36,6 +37,8 @@ package enum CommandWord: String, CaseIterable, Sendable {
     case resourceDrain = "RESOURCE DRAIN"
     case resourceUncordon = "RESOURCE UNCORDON"
     case resourceDelete = "RESOURCE DEL"
+    case breakerList = "BREAKER LIST"
+    case breakerReset = "BREAKER RESET"
     case nodeCordon = "NODE CORDON"
     case nodeDrain = "NODE DRAIN"
     case nodeUncordon = "NODE UNCORDON"
@@ -77,6 +80,7 @@ package enum OptionWord: UInt8, CaseIterable, Sendable {
     case tenant, holder, ttl, session, maxLifetime, priority, wait, queue, request, strategy
     case select, tag, purpose, hold, process, pool, limit, after, kind, capacity, node, label
     case cost, force, guarantee, borrow, lend, weight, leases, rate, burst, by
+    case resource, reason
 
     /// The words by raw value.
     private static let words = allCases.map { String(describing: $0).uppercased() }
@@ -103,7 +107,7 @@ package enum OptionWord: UInt8, CaseIterable, Sendable {
         case .lend: "q|all"
         case .limit, .weight, .burst: "n"
         case .leases, .rate: "n|unlimited"
-        case .purpose: "text"
+        case .purpose, .reason: "text"
         case .after: "cursor"
         default: word.lowercased()
         }

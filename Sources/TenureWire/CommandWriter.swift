@@ -22,6 +22,9 @@ package enum CommandWriter {
         case .sublease(let reference, let request): words(reference, request)
         case .revoke(let lease, let reason): ["LEASE", "REVOKE", "\(lease.rawValue)", reason]
         case .check(let reference): ["CHECK"] + words(reference)
+        case .report(let reference, let report):
+            ["REPORT"] + words(reference) + [report.hasFailed ? "FAILED" : "OK"]
+                + option(.resource, report.resource) + option(.reason, report.reason)
         case .openSession(let request): openSession(request)
         case .keepSession(let reference): ["SESSION", "KEEPALIVE"] + words(reference)
         case .closeSession(let reference): ["SESSION", "CLOSE"] + words(reference)
@@ -44,6 +47,8 @@ package enum CommandWriter {
                 ["NODE", word, request.node] + option(.pool, request.pool)
                     + option(.by, request.byMilliseconds.map { "\($0)" })
             }
+        case .resetBreaker(.pool(let name)): ["BREAKER", "RESET", "POOL", name]
+        case .resetBreaker(.resource(let name)): ["BREAKER", "RESET", "RESOURCE", name]
         case .deleteResource(let name): ["RESOURCE", "DEL", name]
         case .setQuota(let request): quota(request)
         case .deleteQuota(let tenant, let kind): ["QUOTA", "DEL", tenant, kind.name]
@@ -113,6 +118,8 @@ package enum CommandWriter {
         case .resource(let name): ["RESOURCE", "GET", name]
         case .resources(let pool, let page):
             ["RESOURCE", "LIST"] + option(.pool, pool) + words(page)
+        case .breakers(let pool, let page):
+            ["BREAKER", "LIST"] + option(.pool, pool) + words(page)
         case .quota(let tenant, let kind): ["QUOTA", "GET", tenant, kind.name]
         case .quotas(let tenant): ["QUOTA", "LIST"] + option(.tenant, tenant)
         case .tenant(let tenant): ["TENANT", "GET", tenant]

@@ -6,7 +6,7 @@ internal import TenureModel
 extension ReplyEncoder {
     /// Appends a granted request.
     static func write(_ grant: Grant, to buffer: inout ByteBuffer, _ version: RESPVersion) {
-        buffer.writeMapHeader(8, version)
+        buffer.writeMapHeader(grant.breakers == nil ? 8 : 10, version)
         buffer.writeStaticString("$6\r\nstatus\r\n")
         buffer.writeBulk(grant.status.rawValue)
         writeIdentity("$5\r\nlease\r\n", grant.lease.rawValue, grant.token, to: &buffer)
@@ -17,6 +17,9 @@ extension ReplyEncoder {
         writePosition(grant.position, to: &buffer)
         buffer.writeStaticString("$8\r\nreplayed\r\n")
         buffer.writeBool(grant.replayed, version)
+        guard let notice = grant.breakers else { return }
+        write("$7\r\nonTrial\r\n", notice.onTrial, to: &buffer)
+        write("$7\r\nleftOut\r\n", notice.leftOut, to: &buffer)
     }
 
     /// Appends a renewed lease.
@@ -53,6 +56,16 @@ extension ReplyEncoder {
         writeIdentity("$7\r\nsession\r\n", view.session.rawValue, view.token, to: &buffer)
         writeTTL(view.ttlMilliseconds, to: &buffer, version)
         writePosition(view.position, to: &buffer)
+    }
+
+    private static func write(
+        _ name: StaticString,
+        _ list: [String],
+        to buffer: inout ByteBuffer
+    ) {
+        buffer.writeStaticString(name)
+        buffer.writeArrayHeader(list.count)
+        for item in list { buffer.writeBulk(item) }
     }
 
     private static func writeIdentity(

@@ -91,6 +91,18 @@ struct RequestCase: Sendable, CustomTestStringConvertible {
         .init("resource uncordon g", "RESOURCE UNCORDON g"),
         .init("resource drain g", "RESOURCE DRAIN g"),
         .init("resource drain g --by 10m", "RESOURCE DRAIN g BY 600000"),
+        .init("breaker list --pool p --limit 3", "BREAKER LIST POOL p LIMIT 3"),
+        .init("breaker reset pool p", "BREAKER RESET POOL p"),
+        .init("breaker reset resource g", "BREAKER RESET RESOURCE g"),
+        .init("report 5 6 ok", "REPORT 5 6 OK"),
+        .init(
+            ["report", "5", "6", "failed", "--resource", "g", "--reason", "xid 79"],
+            ["REPORT", "5", "6", "FAILED", "RESOURCE", "g", "REASON", "xid 79"]
+        ),
+        .init(
+            "pool set p breakerFailures=3 breakerOpen=1m",
+            "POOL SET p breakerFailures 3 breakerOpen 60000"
+        ),
         .init("node cordon n", "NODE CORDON n"),
         .init("node drain n --pool p --by 1h", "NODE DRAIN n POOL p BY 3600000"),
         .init("node uncordon n --pool p", "NODE UNCORDON n POOL p"),

@@ -24,6 +24,7 @@ struct StoreContent: Equatable {
     var due: [DueKey: Stored<DueEntry>] = [:]
     var members: [MemberKey: Stored<MemberKey>] = [:]
     var tenantLimits: [String: Stored<TenantLimits>] = [:]
+    var breakers: [BreakerSubject: Stored<Breaker>] = [:]
     var preemptible: [PreemptibleKey: Stored<PreemptibleKey>] = [:]
 
     /// Takes the changes of one checkpoint.
@@ -39,6 +40,7 @@ struct StoreContent: Equatable {
         due.write(changes.due)
         members.write(changes.members)
         tenantLimits.write(changes.tenantLimits)
+        breakers.write(changes.breakers)
         preemptible.write(changes.preemptible)
     }
 
@@ -50,6 +52,7 @@ struct StoreContent: Equatable {
         rows.resources = resources.values.map(\.row)
         rows.quotas = quotas.values.map(\.row)
         rows.tenantLimits = tenantLimits.values.map(\.row)
+        rows.breakers = breakers.values.map(\.row)
         return rows
     }
 
@@ -61,7 +64,7 @@ struct StoreContent: Equatable {
             ("leases", leases == other.leases), ("sessions", sessions == other.sessions),
             ("storedAnswers", storedAnswers == other.storedAnswers),
             ("usage", usage == other.usage), ("due", due == other.due),
-            ("members", members == other.members),
+            ("members", members == other.members), ("breakers", breakers == other.breakers),
             ("tenantLimits", tenantLimits == other.tenantLimits),
             ("preemptible", preemptible == other.preemptible),
         ]

@@ -434,6 +434,42 @@ enum RefusalRows {
         RefusalRow("cordon a resource that is none", .notFound, ["none"]) {
             try $0.ask(.setResourceState(name: "none", state: .cordoned))
         },
+        RefusalRow("the breaker of the pool is open", .circuitOpen, ["pool", "BREAKER RESET"]) {
+            try $0.ask(.setPool(name: "pool", settings: [.breakerRefusals(1)]))
+            let record = RefusalRecord(
+                tenant: "t",
+                pool: "pool",
+                code: .exhausted,
+                limit: "",
+                message: ""
+            )
+            try $0.ask(.housekeeping(.refused(record)))
+            return try $0.ask(.acquire(.of(1, .cpu)))
+        },
+        RefusalRow("a breaker that is closed", .notFound, ["n0-g0", "closed"]) {
+            try $0.ask(.resetBreaker(.resource("n0-g0")))
+        },
+        RefusalRow("the breaker of a resource that is none", .notFound, ["none"]) {
+            try $0.ask(.resetBreaker(.resource("none")))
+        },
+        RefusalRow("the breaker of a pool that is none", .notFound, ["none"]) {
+            try $0.ask(.resetBreaker(.pool("none")))
+        },
+        RefusalRow("breakers of no pool", .notFound, ["none"]) {
+            try $0.ask(.query(.breakers(pool: "none", page: Page())))
+        },
+        RefusalRow("breakers that need too many failures", .malformed, ["breakerFailures", "64"]) {
+            try $0.ask(.setPool(name: "pool", settings: [.breakerFailures(65)]))
+        },
+        RefusalRow("breakers without a window", .malformed, ["breakerWindow"]) {
+            try $0.ask(.setPool(name: "pool", settings: [.breakerWindow(0)]))
+        },
+        RefusalRow("breakers that are open too long", .malformed, ["breakerOpen"]) {
+            try $0.ask(.setPool(name: "pool", settings: [.breakerOpen(3_600_001)]))
+        },
+        RefusalRow("breakers without probes", .malformed, ["breakerProbes"]) {
+            try $0.ask(.setPool(name: "pool", settings: [.breakerProbes(0)]))
+        },
         RefusalRow("delete a resource that is none", .notFound, ["none"]) {
             try $0.ask(.deleteResource(name: "none"))
         },

@@ -61,8 +61,8 @@ struct RefusalTests {
     func `every code that the ledger itself can answer is produced by some row`() {
         let produced = Set(Self.rows.map(\.code))
         let byOthers: Set<RefusalCode> = [
-            // The engine and the daemon answer these; waiting and circuits are not decided here.
-            .notPermitted, .timeout, .deadlock, .readOnly, .circuitOpen, .unknown,
+            // The engine and the daemon answer these; waiting is not decided here.
+            .notPermitted, .timeout, .deadlock, .readOnly, .unknown,
         ]
         #expect(produced.isDisjoint(with: byOthers))
         #expect(produced.union(byOthers) == Set(RefusalCode.allCases))
@@ -92,6 +92,19 @@ struct RefusalTests {
         _ = try world.granted(.of(1) { $0.tenant = "other" })
         #expect(try world.ask(.acquire(.of(1))).code == .quota)
         #expect(try world.ask(.acquire(.of(1) { $0.tenant = "third" })).code == .exhausted)
+        // An open breaker comes before all three.
+        try world.ask(.setPool(name: "pool", settings: [.breakerRefusals(1)]))
+        let record = RefusalRecord(
+            tenant: "t",
+            pool: "pool",
+            code: .exhausted,
+            limit: "",
+            message: ""
+        )
+        try world.ask(.housekeeping(.refused(record)))
+        for tenant in ["default", "third"] {
+            #expect(try world.ask(.acquire(.of(2) { $0.tenant = tenant })).code == .circuitOpen)
+        }
         // Malformed comes before everything.
         #expect(try world.ask(.acquire(.of(0))).code == .malformed)
     }

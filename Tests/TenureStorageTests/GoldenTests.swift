@@ -46,6 +46,10 @@ struct GoldenTests {
         )
         drained.state = .draining
         drained.drain = Drain(by: LedgerTime(nanoseconds: 79), past: lease.id)
+        let breaker = SampleEvents.breaker
+        var settings = SampleEvents.poolSettings
+        settings.breakers.failures = 3
+        let guarded = Pool(name: "gpus", settings: settings)
         let rows = [
             codec.encode(lease, key: Lease.bytes(of: lease.id), position: 8).value,
             codec.encode(pool, key: Pool.bytes(of: pool.name), position: 1).value,
@@ -58,6 +62,8 @@ struct GoldenTests {
                 position: 11
             ).value,
             codec.encode(drained, key: Resource.bytes(of: drained.id), position: 10).value,
+            codec.encode(breaker, key: Breaker.bytes(of: breaker.subject), position: 11).value,
+            codec.encode(guarded, key: Pool.bytes(of: guarded.name), position: 12).value,
         ]
         #expect(rows.map(hexadecimal) == GoldenBytes.rows)
     }
@@ -78,6 +84,8 @@ struct GoldenTests {
             hexadecimal(MemberKey.bytes(of: member)) == "00000000000000010000000000000002"
         )
         #expect(hexadecimal(StoredAnswer.bytes(of: request)) == "612f62007231")
+        #expect(hexadecimal(Breaker.bytes(of: .pool("p"))) == "0070")
+        #expect(hexadecimal(Breaker.bytes(of: .resource(ResourceID(rawValue: 7)))) == "0100000007")
         let quota = QuotaKey(tenant: "a", kind: .gpu)
         #expect(hexadecimal(Quota.bytes(of: quota)) == "6100677075")
     }

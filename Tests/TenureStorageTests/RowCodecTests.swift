@@ -104,10 +104,13 @@ struct RowCodecTests {
         lease.parent = LeaseID(rawValue: 2)
         lease.subleases = [LeaseID(rawValue: 4), LeaseID(rawValue: 300)]
         try truncate(Lease.self, LeaseID(rawValue: 3), lease)
+        try truncate(Breaker.self, values.breakerSubject(), values.breaker())
         try truncate(Session.self, SessionID(rawValue: 3), values.session())
         try truncate(TenantUsage.self, "t", values.usage())
         try truncate(StoredAnswer.self, values.requestKey(), values.storedAnswer())
-        try truncate(StoredCheckpoint.self, 4, StoredCheckpoint(ledger: ledger))
+        var checkpoint = StoredCheckpoint(ledger: ledger)
+        checkpoint.counts[.breakers] = 3
+        try truncate(StoredCheckpoint.self, 4, checkpoint)
     }
 
     private func truncate<Row: StorableRow>(

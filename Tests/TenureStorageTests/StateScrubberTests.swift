@@ -124,6 +124,7 @@ extension RowCodec {
         case .due: try moved(DueEntry.self, key, value)
         case .members: try moved(MemberKey.self, key, value)
         case .tenantLimits: try moved(TenantLimits.self, key, value)
+        case .breakers: try moved(Breaker.self, key, value)
         case .preemptible: try moved(PreemptibleKey.self, key, value)
         }
     }

@@ -21,6 +21,7 @@ struct CommandTableTests {
                 "REQUEST", "STRATEGY", "SELECT", "TAG", "PURPOSE", "HOLD", "PROCESS", "POOL",
                 "LIMIT", "AFTER", "KIND", "CAPACITY", "NODE", "LABEL", "COST", "FORCE",
                 "GUARANTEE", "BORROW", "LEND", "WEIGHT", "LEASES", "RATE", "BURST", "BY",
+                "RESOURCE", "REASON",
             ]
         )
     }
@@ -74,7 +75,7 @@ struct CommandTableTests {
             .sessionOpen: [], .leaseList: [], .resourceList: [],
             .resourceSet: ["g", "POOL", "p", "KIND", "gpu", "CAPACITY", "1"],
             .quotaSet: ["research", "gpu"], .tenantSet: ["research"], .resourceDrain: ["g"],
-            .nodeDrain: ["n"],
+            .nodeDrain: ["n"], .breakerList: [],
         ]
         var shown = 0
         for row in CommandTable.supported {

@@ -96,6 +96,19 @@ struct ReplyTests {
                 replayed: true
             )
         ),
+        .grant(
+            Grant(
+                status: .granted,
+                lease: LeaseID(rawValue: 1),
+                token: Token(rawValue: 2),
+                holder: "h",
+                ttlMilliseconds: 3,
+                placements: [],
+                position: 4,
+                replayed: false,
+                breakers: BreakerNotice(onTrial: ["gpu0"], leftOut: [])
+            )
+        ),
         .renewed(
             Renewal(
                 lease: LeaseID(rawValue: 1),

@@ -161,7 +161,8 @@ struct RoundTripTests {
             name: "p",
             settings: [
                 .strategy(.bestFit), .ttlDefault(1), .ttlMin(2), .ttlMax(3), .maxLifetime(0),
-                .lockDelay(5), .restartGrace(6), .tier(7),
+                .lockDelay(5), .restartGrace(6), .tier(7), .breakerFailures(8), .breakerRefusals(9),
+                .breakerWindow(10), .breakerOpen(11), .breakerProbes(12),
             ]
         ),
         .deletePool(name: "p"), .setResource(resource), .setResource(bare),
@@ -183,6 +184,11 @@ struct RoundTripTests {
         .query(.pool("p")), .query(.pools), .query(.resource("r")),
         .query(.resources(pool: nil, page: Page())),
         .query(.resources(pool: "p", page: Page(limit: 7, after: "r"))),
+        .query(.breakers(pool: nil, page: Page())),
+        .query(.breakers(pool: "p", page: Page(limit: 7, after: "pool:a"))),
+        .report(lease, Report(hasFailed: false)),
+        .report(lease, Report(hasFailed: true, resource: "gpu0", reason: "xid 79")),
+        .resetBreaker(.pool("p")), .resetBreaker(.resource("gpu0")),
         .query(.quota(tenant: "a", kind: .gpu)), .query(.quotas(tenant: nil)),
         .query(.quotas(tenant: "a")), .query(.usage(tenant: "a")), .query(.lease(lease.lease)),
         .query(.leases(LeaseFilter(), page: Page())),

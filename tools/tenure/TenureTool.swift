@@ -37,7 +37,7 @@ package struct TenureTool: AsyncParsableCommand {
                 name: "Leases",
                 subcommands: [
                     Acquire.self, Renew.self, Grow.self, HandOver.self, Sublease.self, Release.self,
-                    Check.self,
+                    Check.self, Report.self,
                     Reserve.self,
                     Commit.self,
                     Cancel.self, Plan.self, LeaseNoun.self, SessionNoun.self, RequestNoun.self,
@@ -47,8 +47,8 @@ package struct TenureTool: AsyncParsableCommand {
             CommandGroup(
                 name: "Settings",
                 subcommands: [
-                    PoolNoun.self, ResourceNoun.self, NodeNoun.self, QuotaNoun.self,
-                    TenantNoun.self,
+                    PoolNoun.self, ResourceNoun.self, NodeNoun.self, BreakerNoun.self,
+                    QuotaNoun.self, TenantNoun.self,
                 ]
             ),
             CommandGroup(

@@ -100,12 +100,14 @@ package struct RefusalMeter {
     /// Whose request it was, for refusals that an audit wants to see.
     private func subject(of command: Command, _ code: RefusalCode) -> (String, String)? {
         switch code {
-        case .exhausted, .quota, .timeout, .unsatisfiable, .fenced, .conflict, .notPermitted: break
+        case .exhausted, .quota, .timeout, .unsatisfiable, .fenced, .conflict, .notPermitted,
+            .circuitOpen:
+            break
         default: return nil
         }
         switch command {
         case .acquire(let request) where !request.planOnly: return (request.tenant, request.pool)
-        case .renew, .release, .commit, .cancel, .grow, .handOver, .sublease, .keepSession,
+        case .renew, .release, .commit, .cancel, .grow, .handOver, .sublease, .report, .keepSession,
             .closeSession:
             return ("", "")
         default: return nil

@@ -21,13 +21,15 @@ extension Answer {
 extension Grant {
     /// The grant as fields.
     public var document: Document {
-        .map([
-            .init("status", .string(status.rawValue)), .init("lease", .id(lease.rawValue)),
-            .init("token", .id(token.rawValue)), .init("holder", .string(holder)),
-            .init("ttl", ttlMilliseconds.map(Document.count) ?? .null),
-            .init("placements", .list(placements.map(\.document))),
-            .init("position", .id(position)), .init("replayed", .bool(replayed)),
-        ])
+        .map(
+            [
+                .init("status", .string(status.rawValue)), .init("lease", .id(lease.rawValue)),
+                .init("token", .id(token.rawValue)), .init("holder", .string(holder)),
+                .init("ttl", ttlMilliseconds.map(Document.count) ?? .null),
+                .init("placements", .list(placements.map(\.document))),
+                .init("position", .id(position)), .init("replayed", .bool(replayed)),
+            ] + (breakers?.fields ?? [])
+        )
     }
 }
 

@@ -50,6 +50,8 @@ public struct Grant: Equatable, Sendable {
     public var position: Position
     /// Whether an earlier answer to the same request id was repeated.
     public var replayed: Bool
+    /// Set when breakers had to do with it.
+    public var breakers: BreakerNotice?
 }
 
 /// An amount of one resource that a lease holds.

@@ -25,6 +25,10 @@ public enum Command: Equatable, Sendable {
     case revoke(LeaseID, reason: String)
     /// Tells whether the token is the current one of a valid lease.
     case check(LeaseReference)
+    /// Says whether what a lease holds works, for the breakers of the pool.
+    case report(LeaseReference, Report)
+    /// Closes a breaker.
+    case resetBreaker(BreakerName)
     /// Opens a session.
     case openSession(SessionRequest)
     /// Moves the deadline of a session.
@@ -82,6 +86,8 @@ public enum Query: Equatable, Sendable {
     case resource(String)
     /// Resources by name, of one pool or all.
     case resources(pool: String?, page: Page)
+    /// Breakers that are not simply closed, of one pool or all.
+    case breakers(pool: String?, page: Page)
     /// One quota, with its use.
     case quota(tenant: String, kind: Kind)
     /// All quotas with their use, at or below a tenant or all.

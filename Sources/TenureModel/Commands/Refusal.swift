@@ -18,6 +18,8 @@ public enum RefusalCode: String, CaseIterable, Sendable {
     case fenced = "FENCED"
     /// At or past the deadline.
     case expired = "EXPIRED"
+    /// The pool does not grant for now: its breaker is open.
+    case circuitOpen = "CIRCUITOPEN"
     /// Could not fit even an empty pool.
     case unsatisfiable = "UNSATISFIABLE"
     /// A quota stands in the way.
@@ -32,8 +34,6 @@ public enum RefusalCode: String, CaseIterable, Sendable {
     case busy = "BUSY"
     /// Only reads, renewals and releases are served.
     case readOnly = "READONLY"
-    /// The pool does not grant for now.
-    case circuitOpen = "CIRCUITOPEN"
     /// Whether it happened is not known; ask with the request id after the restart.
     case unknown = "UNKNOWN"
 

@@ -61,6 +61,9 @@ extension LedgerState {
             try sublease(reference, request, caller: caller, now: now)
         case .revoke(let lease, let reason): try revoke(lease, reason: reason, now: now)
         case .check(let reference): try check(reference, now: now)
+        case .report(let reference, let report):
+            try self.report(reference, report, now: now)
+        case .resetBreaker(let name): resetBreaker(name)
         case .openSession(let request): openSession(request, caller: caller, now: now)
         case .keepSession(let reference): try keepSession(reference, now: now)
         case .closeSession(let reference): try closeSession(reference, now: now)

@@ -1,7 +1,7 @@
 // Granting: leases, reservations and plans.
 //
 // In order of precedence: malformed, a repeated or conflicting request id, unknown pool or session,
-// unsatisfiable, quota, exhausted, too many grants a second.
+// an open breaker of the pool, unsatisfiable, quota, exhausted, too many grants a second.
 
 internal import TenureBase
 
@@ -30,6 +30,9 @@ extension LedgerState {
         switch try self.terms(of: request, now: now) {
         case .success(let found): terms = found
         case .failure(let refusal): return Decision(.refused(refusal))
+        }
+        if let refusal = circuitRefusal(of: request.pool, now: now) {
+            return Decision(.refused(refusal))
         }
         let overQuota = try quotaRefusal(terms)
         if let refusal = overQuota ?? leaseCountRefusal(terms.tenantLevels) {
@@ -98,7 +101,8 @@ extension LedgerState {
             ttlMilliseconds: try ttlOfNew(lease, now: now),
             placements: views(of: lease.placements),
             position: nextPosition,
-            replayed: false
+            replayed: false,
+            breakers: breakerNotice(of: lease, kinds: terms.totals.map(\.kind))
         )
         if request.planOnly {
             answer.status = .planned
@@ -114,7 +118,8 @@ extension LedgerState {
         )
         let stored = newAnswer(request, outcome, body: body, now: now)
         return Decision(
-            .granted(GrantRecord(lease: lease, stored: stored, why: why)),
+            [.granted(GrantRecord(lease: lease, stored: stored, why: why))]
+                + breakerEvents(of: lease),
             .grant(answer)
         )
     }
@@ -129,7 +134,12 @@ extension LedgerState {
         guard let slot = pools.index(forKey: request.pool) else { return nil }
         let strategy = strategy(of: request, poolAt: slot)
         if strategy.learns { prepareScores(slot) }
-        var placer = Placer(resources: resources, selector: request.selector, nearby: nearby)
+        var placer = Placer(
+            resources: resources,
+            selector: request.selector,
+            nearby: nearby,
+            heldBack: pools.values[slot].index.heldBack
+        )
         guard placer.place(request.claims, strategy: strategy, in: &pools.values[slot].index) else {
             return nil
         }
@@ -334,15 +344,23 @@ extension LedgerState {
             return Refusal(
                 .exhausted,
                 "no place of pool \(request.pool) has \(wanted.kind.name)=\(text(wanted.amount)) "
-                    + "free; the most is \(wanted.kind.name)=\(text(most)); retry when leases end",
+                    + "free; the most is \(wanted.kind.name)=\(text(most))"
+                    + "\(leftOutSentence(request)); retry when leases end",
                 limit: wanted.kind.name
             )
         }
         return Refusal(
             .exhausted,
-            "pool \(request.pool) has not enough free in one place for what was asked; "
-                + "retry when leases end"
+            "pool \(request.pool) has not enough free in one place for what was asked"
+                + "\(leftOutSentence(request)); retry when leases end"
         )
+    }
+
+    /// How many resources breakers hold back that could have helped.
+    private func leftOutSentence(_ request: AcquireRequest) -> String {
+        let count = leftOut(of: request.pool, kinds: request.totals.map(\.kind)).count
+        guard count > 0 else { return "" }
+        return ", and breakers hold \(count) resources back, see BREAKER LIST"
     }
 
     /// The refusal that repeating can not change; it uses up the request id.

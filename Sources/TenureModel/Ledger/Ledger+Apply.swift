@@ -55,6 +55,7 @@ extension LedgerState {
             .resourceDrained, .drainAdvanced, .resourceDeleted, .quotaSet, .quotaDeleted:
             applySetting(event)
         case .tenantLimitsSet(let limits): apply(limits)
+        case .breakerSet, .breakerCleared: applyBreaker(event)
         case .refused, .refusalsCounted: break
         }
     }
@@ -153,6 +154,7 @@ extension LedgerState {
         try count(lease.placements, of: lease, as: lease.state, by: .subtracting)
         removeDue(time: lease.deadline, .lease, lease.id.rawValue)
         leaveIndexes(lease)
+        endProbes(of: lease.id)
         lease.state = .quarantined
         lease.deadline = until
         lease.subleases = []
@@ -170,6 +172,7 @@ extension LedgerState {
         try count(lease.placements, of: lease, as: lease.state, by: .subtracting)
         removeDue(time: lease.deadline, .lease, id.rawValue)
         if lease.state != .quarantined { leaveIndexes(lease) }
+        endProbes(of: id)
         facts.leases -= 1
         noteEnd(of: lease)
         try giveBack(lease.placements, of: lease, isOver: true)

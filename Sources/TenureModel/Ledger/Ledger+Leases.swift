@@ -102,6 +102,7 @@ extension LedgerState {
     private func released(_ lease: Lease, now: LedgerTime) throws(RowFault) -> Decision {
         var decision = ending(.released(lease.id), .released, lease)
         if let event = try subleasesTaken(with: lease, now: now) { decision.events.append(event) }
+        decision.events += breakerEvents(ofRelease: lease.id)
         return decision
     }
 

@@ -128,6 +128,8 @@ extension LedgerState {
             now: now
         )
         guard !decision.events.isEmpty else { return decision }
+        let ended = preemption.victims.map(\.id)
+        decision.events = decision.events.map { $0.withoutProbes(ended) }
         let taken = try takeBack(preemption, for: request, now: now)
         decision.events.insert(contentsOf: taken, at: 0)
         return decision
@@ -262,7 +264,12 @@ struct PreemptionSearch {
     }
 
     private func place(in slots: [Int]) -> Placer? {
-        var placer = Placer(resources: resources, selector: request.selector, freed: freed)
+        var placer = Placer(
+            resources: resources,
+            selector: request.selector,
+            freed: freed,
+            heldBack: index.heldBack
+        )
         return placer.place(request.claims, first: slots, in: index) ? placer : nil
     }
 

@@ -25,6 +25,7 @@ extension LedgerState {
         case .tenant(let tenant): return tenantAnswer(tenant, now: now)
         case .tenants(let tenant): return tenantList(below: tenant, now: now)
         case .usage(let tenant): return try usageAnswer(tenant)
+        case .breakers(let pool, let page): return breakerPage(of: pool, page, now: now)
         case .lease(let id):
             guard let lease = try lease(id), lease.state != .ended else {
                 return Decision(

@@ -25,8 +25,13 @@ extension LedgerState {
             return Decision(try processSeen(id, seen, now: now), done)
         case .learnt(let pool, let policy): return Decision(learn(pool, policy), done)
         case .refusalsCounted(let counts):
-            return Decision(counts.isEmpty ? [] : [.refusalsCounted(counts)], done)
-        case .refused(let record): return Decision(.refused(record), done)
+            guard !counts.isEmpty else { return Decision(done) }
+            return Decision([.refusalsCounted(counts)] + refused(counts, now: now), done)
+        case .refused(let record):
+            guard record.code == .exhausted,
+                let event = refused(1, by: record.pool, ordinal: 0, now: now)
+            else { return Decision(.refused(record), done) }
+            return Decision([.refused(record), event], done)
         case .resourceSeen(let name, let seen):
             guard let resource = resource(named: name), resource.detected else {
                 return Decision(done)
@@ -85,6 +90,7 @@ extension LedgerState {
             case .session: try reclaimSession(entry, into: &batch, now: now)
             case .storedAnswer: try forget(entry, into: &batch)
             case .drain: try reclaimDrained(entry, into: &batch, now: now)
+            case .breaker: breakerDue(entry, into: &batch)
             }
         }
         var events = batch.others

@@ -24,7 +24,11 @@ extension LedgerState {
             pool.settings.preemptionSince = nextPosition
         }
         // What it has learnt has events of its own.
-        return Decision(.poolSet(Pool(name: name, settings: pool.settings)), done)
+        return Decision(
+            [.poolSet(Pool(name: name, settings: pool.settings))]
+                + breakersTurnedOff(by: pool.settings.breakers, of: name),
+            done
+        )
     }
 
     func deletePool(_ name: String) -> Decision {
@@ -36,7 +40,7 @@ extension LedgerState {
                 "pool \(name) has \(count) resources; delete them first"
             )
         }
-        return Decision(.poolDeleted(name: name), done)
+        return Decision([.poolDeleted(name: name)] + breakersEnding(with: .pool(name)), done)
     }
 
     func setResource(_ request: ResourceRequest) -> Decision {
@@ -112,7 +116,10 @@ extension LedgerState {
                     + "DRAIN it and delete it when it is empty"
             )
         }
-        return Decision(.resourceDeleted(resource.id), done)
+        return Decision(
+            breakersEnding(with: .resource(resource.id)) + [.resourceDeleted(resource.id)],
+            done
+        )
     }
 
     func noPool(_ name: String) -> Refusal {

@@ -152,6 +152,9 @@ extension LedgerState {
             relief.borrowed.insert(declaration.request.kind)
         case .resourceDeleted(let id):
             if let pool = resource(id)?.pool { relief.pools.insert(pool) }
+        case .breakerSet(let breaker):
+            if breaker.state != .closed { add(breaker.subject, to: &relief) }
+        case .breakerCleared(let subject, _): add(subject, to: &relief)
         case .poolSet(let pool): relief.pools.insert(pool.name)
         case .poolDeleted(let name): relief.pools.insert(name)
         // A gang is placed in another order by other prices, and may fit.
@@ -168,6 +171,15 @@ extension LedgerState {
             .sessionOpened, .sessionKept, .sessionForgotten, .answered, .answersForgotten, .refused,
             .refusalsCounted, .leasesForgotten, .drainAdvanced:
             break
+        }
+    }
+
+    private func add(_ subject: BreakerSubject, to relief: inout Relief) {
+        switch subject {
+        case .pool(let name): relief.pools.insert(name)
+        case .resource(let id):
+            guard let resource = resource(id) else { return }
+            relief.shortages.insert(Shortage(of: resource.kind, in: resource.pool))
         }
     }
 

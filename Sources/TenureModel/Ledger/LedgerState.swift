@@ -31,6 +31,7 @@ package struct LedgerState {
     var reservedKinds: [Kind: Int] = [:]
     /// What is kept free of a kind, as far as it was asked for.
     var guarantees: [Kind: GuaranteeTree] = [:]
+    var breakers = BreakerTable()
 
     var leases = Table<LeaseID, Lease>()
     var sessions = Table<SessionID, Session>()
@@ -83,6 +84,7 @@ package struct LedgerState {
         }
         for limits in resident.tenantLimits { tenantLimits[limits.tenant] = limits }
         for resource in resident.resources.sorted(by: { $0.id < $1.id }) { place(resource) }
+        restoreBreakers(resident.breakers)
     }
 
     /// The position of the last applied frame.
@@ -96,7 +98,7 @@ package struct LedgerState {
 
     private var changedSettings: Int {
         changedPools.count + changedResources.count + changedQuotas.count
-            + changedTenantLimits.count
+            + changedTenantLimits.count + breakers.changed.count
     }
 
     /// How many scattered rows the changes cost as much as, when they are written.
@@ -132,6 +134,10 @@ package struct LedgerState {
                 position: position
             )
         }
+        for (subject, position) in breakers.changed {
+            changes.breakers[subject] = Changed(value: breakers[subject], position: position)
+        }
+        breakers.changed = [:]
         changedPools = [:]
         changedResources = [:]
         changedQuotas = [:]

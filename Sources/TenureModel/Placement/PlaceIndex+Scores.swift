@@ -135,7 +135,7 @@ extension PlaceIndex {
         for id in place.resources {
             guard let resource = resources[Int(id.rawValue)] else { continue }
             var free: UInt64 = 0
-            if resource.state == .active {
+            if resource.state == .active, !heldBack.contains(id) {
                 free = isEmpty ? resource.capacity : resource.free
                 if !taken.isEmpty, let less = taken[id] { free -= min(less, free) }
             }

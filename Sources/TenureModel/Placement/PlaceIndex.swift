@@ -58,6 +58,9 @@ struct PlaceIndex {
     /// So many places without resources are never worth the work of removing them.
     private static let emptyPlacesMin = 64
 
+    /// The resources that breakers hold back.
+    private(set) var heldBack: Set<ResourceID> = []
+
     /// Whether the pool has no resource.
     var isEmpty: Bool { places.allSatisfy(\.resources.isEmpty) }
 
@@ -71,6 +74,16 @@ struct PlaceIndex {
             places[slot].resources.append(resource.id)
             places[slot].resources.sort()
         }
+        refresh(slot, kind: resource.kind, in: resources)
+        score(slot, in: resources)
+        scores?.supplyChanged()
+    }
+
+    /// Leaves a resource out as long as its breaker holds it back.
+    mutating func hold(_ resource: Resource, back: Bool, in resources: [Resource?]) {
+        guard heldBack.contains(resource.id) != back else { return }
+        if back { heldBack.insert(resource.id) } else { heldBack.remove(resource.id) }
+        guard let slot = slotsOfResources[resource.id] else { return }
         refresh(slot, kind: resource.kind, in: resources)
         score(slot, in: resources)
         scores?.supplyChanged()
@@ -124,8 +137,10 @@ struct PlaceIndex {
     private mutating func rebuild(in resources: [Resource?]) {
         let ids = places.flatMap(\.resources).sorted()
         let models = models
+        let heldBack = heldBack
         self = PlaceIndex()
         self.models = models
+        self.heldBack = heldBack
         for id in ids {
             if let resource = resources[Int(id.rawValue)] { set(resource, in: resources) }
         }
@@ -211,7 +226,7 @@ struct PlaceIndex {
             }
             singleCapacity = max(singleCapacity, resource.capacity)
             wholeCapacity = saturatingSum(wholeCapacity, resource.capacity)
-            guard resource.state == .active else { continue }
+            guard resource.state == .active, !heldBack.contains(id) else { continue }
             single = max(single, resource.free)
             if resource.used == 0 { whole = saturatingSum(whole, resource.capacity) }
         }

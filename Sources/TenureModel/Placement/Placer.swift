@@ -26,6 +26,7 @@ struct Placer {
     /// What is held and counts as free.
     private let freed: [ResourceID: UInt64]
     private let nearby: Nearby
+    private let heldBack: Set<ResourceID>
     private var taken: [ResourceID: UInt64] = [:]
     /// Slots scored as if what was taken on trial were gone, or hidden.
     private var onTrial: [Int] = []
@@ -36,18 +37,22 @@ struct Placer {
     private(set) var passedOver = PassedOver()
 
     /// A search over `resources`, as they are or as if nothing were used, or less was.
+    ///
+    /// What breakers hold back is not used.
     init(
         resources: [Resource?],
         selector: [Label],
         view: PlaceIndex.View = .now,
         freed: [ResourceID: UInt64] = [:],
-        nearby: Nearby = Nearby()
+        nearby: Nearby = Nearby(),
+        heldBack: Set<ResourceID> = []
     ) {
         self.freed = freed
         self.resources = resources
         self.selector = selector
         self.view = view
         self.nearby = nearby
+        self.heldBack = heldBack
     }
 
     /// Places every claim; false when one does not fit.
@@ -357,7 +362,8 @@ struct Placer {
     /// The resource when it can be granted for this request at all.
     private func eligible(_ id: ResourceID, kind: Kind) -> Resource? {
         guard let resource = resources[Int(id.rawValue)], resource.kind == kind,
-            view == .empty || resource.state == .active
+            view == .empty || resource.state == .active,
+            heldBack.isEmpty || !heldBack.contains(id)
         else { return nil }
         // A label of the right name with another value rules this one out; a label that only a
         // neighbour carries is the place's.

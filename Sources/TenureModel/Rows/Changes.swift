@@ -152,6 +152,7 @@ package struct FrozenChanges: Sendable {
     package var due: [DueKey: Changed<DueEntry>] = [:]
     package var members: [MemberKey: Changed<MemberKey>] = [:]
     package var tenantLimits: [String: Changed<TenantLimits>] = [:]
+    package var breakers: [BreakerSubject: Changed<Breaker>] = [:]
     package var preemptible: [PreemptibleKey: Changed<PreemptibleKey>] = [:]
 
     package init() {}
@@ -160,7 +161,7 @@ package struct FrozenChanges: Sendable {
     package var count: Int {
         pools.count + resources.count + quotas.count + leases.count + sessions.count
             + storedAnswers.count + usage.count + due.count + members.count
-            + tenantLimits.count
+            + tenantLimits.count + breakers.count
             + preemptible.count
     }
 }
@@ -187,6 +188,7 @@ package struct ResidentRows: Sendable {
     package var resources: [Resource] = []
     package var quotas: [Quota] = []
     package var tenantLimits: [TenantLimits] = []
+    package var breakers: [Breaker] = []
 
     package init() {}
 }

@@ -20,6 +20,10 @@ package enum Event: Hashable, Sendable {
     /// The drain has ended and no lease up to this one holds the resource any more.
     case drainAdvanced(ResourceID, past: LeaseID)
     case resourceDeleted(ResourceID)
+    /// A breaker has something new to remember: it counts, opens, or lets somebody find out.
+    case breakerSet(Breaker)
+    /// A breaker is closed and has nothing to remember.
+    case breakerCleared(BreakerSubject, reason: String)
     case quotaSet(Quota)
     case quotaDeleted(QuotaKey)
     /// The limits of a tenant, whole; without any they are gone.

@@ -15,6 +15,8 @@ extension Event {
         case .resourceDrained: "resource-drained"
         case .drainAdvanced: "drain-advanced"
         case .resourceDeleted: "resource-deleted"
+        case .breakerSet(let breaker): "breaker-\(breaker.state.name)"
+        case .breakerCleared: "breaker-cleared"
         case .quotaSet: "quota-set"
         case .quotaDeleted: "quota-deleted"
         case .tenantLimitsSet: "tenant-limits-set"
@@ -63,6 +65,8 @@ extension Event {
         case .resourceStateSet(let id, _), .resourceDrained(let id, _), .drainAdvanced(let id, _),
             .resourceDeleted(let id):
             [id]
+        case .breakerSet(let breaker): breaker.subject.resources
+        case .breakerCleared(let subject, _): subject.resources
         case .granted(let record): record.lease.placements.map(\.resource)
         case .grown(let record): record.added.map(\.resource)
         case .subleased(let record): record.lease.placements.map(\.resource)
@@ -106,6 +110,9 @@ extension Event {
         case .drainAdvanced(let id, let past):
             [.init("resource", .count(UInt64(id.rawValue))), .init("past", .id(past.rawValue))]
         case .resourceDeleted(let id): [.init("resource", .count(UInt64(id.rawValue)))]
+        case .breakerSet(let breaker): breaker.fields
+        case .breakerCleared(let subject, let reason):
+            [subject.field, .init("reason", .string(reason))]
         case .quotaSet(let quota):
             [
                 .init("tenant", .string(quota.tenant)), .init("kind", .string(quota.kind.name)),
@@ -246,7 +253,8 @@ extension [Document.Field] {
 }
 
 extension LedgerTime {
-    fileprivate var document: Document { self == .never ? .null : .count(nanoseconds) }
+    /// The time in nanoseconds, null when there is none.
+    var document: Document { self == .never ? .null : .count(nanoseconds) }
 }
 
 extension [Placement] {

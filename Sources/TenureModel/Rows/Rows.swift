@@ -432,11 +432,14 @@ package struct DueKey: Hashable, Comparable, Sendable {
         case storedAnswer = 2
         /// The end of the drain of a resource.
         case drain = 6
+        /// The end of the time for which a breaker is open.
+        case breaker = 7
     }
 
     package let time: LedgerTime
     package let subject: Class
-    /// A lease, session or resource id; for a stored answer the position that stored it.
+    /// A lease, session or resource id; for a stored answer the position that stored it; the number
+    /// of a breaker.
     package let id: UInt64
 
     package init(time: LedgerTime, subject: Class, id: UInt64) {

@@ -27,6 +27,16 @@ public enum PoolNumber: String, CaseIterable, Sendable {
     case preemptionGrace
     /// The position from which on leases of the pool may be preempted; 0 for none, not to be set.
     case preemptionSince
+    /// How many leases must report a resource as failed to open its breaker; 0 for never.
+    case breakerFailures
+    /// How many requests refused as exhausted open the breaker of the pool; 0 for never.
+    case breakerRefusals
+    /// How far back failures and refusals count, in milliseconds.
+    case breakerWindow
+    /// How long a breaker is open at first, in milliseconds.
+    case breakerOpen
+    /// How many leases at a time find out whether a resource works again.
+    case breakerProbes
 
     /// Where the value is.
     package var path: WritableKeyPath<PoolSettings, UInt64> {
@@ -42,15 +52,22 @@ public enum PoolNumber: String, CaseIterable, Sendable {
         case .preemptionMinRuntime: \.preemptionMinRuntime
         case .preemptionGrace: \.preemptionGrace
         case .preemptionSince: \.preemptionSince
+        case .breakerFailures: \.breakers.failures
+        case .breakerRefusals: \.breakers.refusals
+        case .breakerWindow: \.breakers.window
+        case .breakerOpen: \.breakers.open
+        case .breakerProbes: \.breakers.probes
         }
     }
 
     /// Whether it is in milliseconds.
     package var isDuration: Bool {
         switch self {
-        case .tier, .preemptionGap, .preemptionSince: false
+        case .tier, .preemptionGap, .preemptionSince, .breakerFailures, .breakerRefusals,
+            .breakerProbes:
+            false
         case .ttlDefault, .ttlMin, .ttlMax, .maxLifetime, .lockDelay, .restartGrace,
-            .preemptionMinRuntime, .preemptionGrace:
+            .preemptionMinRuntime, .preemptionGrace, .breakerWindow, .breakerOpen:
             true
         }
     }
@@ -61,6 +78,10 @@ public enum PoolNumber: String, CaseIterable, Sendable {
         case .restartGrace: PoolSettings.restartGraceMax
         case .preemptionGap: UInt64(Priority.critical.rawValue)
         case .preemptionSince: .max
+        case .breakerFailures: BreakerSettings.failuresMax
+        case .breakerRefusals: BreakerSettings.refusalsMax
+        case .breakerWindow, .breakerOpen: BreakerSettings.millisecondsMax
+        case .breakerProbes: BreakerSettings.probesMax
         default: Limits.millisecondsMax
         }
     }
@@ -104,6 +125,24 @@ public enum PoolSetting: Hashable, Sendable {
     public static func preemptionGrace(_ value: UInt64) -> PoolSetting {
         .number(.preemptionGrace, value)
     }
+    /// How many leases must report a resource as failed to open its breaker; 0 for never.
+    public static func breakerFailures(_ value: UInt64) -> PoolSetting {
+        .number(.breakerFailures, value)
+    }
+    /// How many requests refused as exhausted open the breaker of the pool; 0 for never.
+    public static func breakerRefusals(_ value: UInt64) -> PoolSetting {
+        .number(.breakerRefusals, value)
+    }
+    /// How far back failures and refusals count, in milliseconds.
+    public static func breakerWindow(_ value: UInt64) -> PoolSetting {
+        .number(.breakerWindow, value)
+    }
+    /// How long a breaker is open at first, in milliseconds.
+    public static func breakerOpen(_ value: UInt64) -> PoolSetting { .number(.breakerOpen, value) }
+    /// How many leases at a time find out whether a resource works again.
+    public static func breakerProbes(_ value: UInt64) -> PoolSetting {
+        .number(.breakerProbes, value)
+    }
 }
 
 /// All settings of a pool.
@@ -132,6 +171,8 @@ public struct PoolSettings: Hashable, Sendable {
     public var preemptionGrace: UInt64 = 0
     /// The position from which on leases of the pool may be preempted; 0 for none.
     public internal(set) var preemptionSince: Position = 0
+    /// When breakers open: never.
+    public var breakers = BreakerSettings()
 
     /// The defaults.
     public init() {}
@@ -166,7 +207,7 @@ public struct PoolSettings: Hashable, Sendable {
             return "\(number.rawValue) is above \(number.ceiling)"
                 + (number.isDuration ? " ms" : "")
         }
-        return nil
+        return breakers.fault
     }
 
     /// The settings as fields.

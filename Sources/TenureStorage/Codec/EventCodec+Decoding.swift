@@ -80,6 +80,12 @@ extension ByteReader {
         case .drainAdvanced:
             let id = ResourceID(rawValue: try read())
             return .drainAdvanced(id, past: try leaseID())
+        case .breakerSet:
+            let subject = try subject()
+            return .breakerSet(try breaker(subject))
+        case .breakerCleared:
+            let subject = try subject()
+            return .breakerCleared(subject, reason: try readString())
         case .resourceDeleted: return .resourceDeleted(ResourceID(rawValue: try read()))
         case .quotaSet: return .quotaSet(try quota(quotaKey()))
         case .quotaDeleted: return .quotaDeleted(try quotaKey())

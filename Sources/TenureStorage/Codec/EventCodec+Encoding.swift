@@ -103,6 +103,12 @@ extension FieldWriter {
             u32(id.rawValue)
             u64(past.rawValue)
         case .resourceDeleted(let id): u32(id.rawValue)
+        case .breakerSet(let set):
+            subject(set.subject)
+            breaker(set)
+        case .breakerCleared(let cleared, let reason):
+            subject(cleared)
+            text(reason)
         case .quotaSet(let quota):
             text(quota.tenant)
             kind(quota.kind)
@@ -225,6 +231,8 @@ extension Event {
         case .resourceStateSet: .resourceStateSet
         case .resourceDrained: .resourceDrained
         case .drainAdvanced: .drainAdvanced
+        case .breakerSet: .breakerSet
+        case .breakerCleared: .breakerCleared
         case .resourceDeleted: .resourceDeleted
         case .quotaSet: .quotaSet
         case .quotaDeleted: .quotaDeleted

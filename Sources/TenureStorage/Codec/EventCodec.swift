@@ -48,6 +48,8 @@
 //    41  leases forgotten  count · each: id u64
 //    44  resource drained  id u32 · by u64
 //    45  drain advanced    id u32 · past u64
+//    46  breaker set       subject · breaker (BreakerCoding.swift)
+//    47  breaker cleared   subject · reason text
 //    50  preempted         until u64 · evidence text · count · each: id u64
 //   128  refused           tenant text · pool text · code text · limit text · message text
 //   129  refusals counted  count · each: tenant text · pool text · code text · limit text
@@ -165,6 +167,8 @@ package enum EventTag: UInt8, CaseIterable, Sendable {
     case leasesForgotten = 41
     case resourceDrained = 44
     case drainAdvanced = 45
+    case breakerSet = 46
+    case breakerCleared = 47
     case preempted = 50
     case refused = 128
     case refusalsCounted = 129

@@ -295,6 +295,11 @@ extension PoolNumber {
         case .preemptionMinRuntime: 33
         case .preemptionGrace: 34
         case .preemptionSince: 35
+        case .breakerFailures: 40
+        case .breakerRefusals: 41
+        case .breakerWindow: 42
+        case .breakerOpen: 43
+        case .breakerProbes: 44
         }
     }
 

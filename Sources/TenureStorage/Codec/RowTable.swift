@@ -16,6 +16,7 @@ package enum RowTable: UInt8, CaseIterable, Sendable {
     case due = 8
     case members = 9
     case tenantLimits = 12
+    case breakers = 13
     case preemptible = 16
 
     /// The tables whose rows are counted and digested: all but `meta`.
@@ -45,6 +46,7 @@ package enum RowTable: UInt8, CaseIterable, Sendable {
         case .due: "due"
         case .members: "members"
         case .tenantLimits: "tenants"
+        case .breakers: "breakers"
         case .preemptible: "preemptible"
         }
     }

@@ -20,6 +20,7 @@
 //   due           time u64 · class u8 · id u64         request optional (tenant text · id text)
 //   members       session u64 · lease u64              nothing
 //   tenants       tenant                               tenant limits (TenantCoding.swift)
+//   breakers      0x00 pool, or 0x01 resource u32      breaker (BreakerCoding.swift)
 //   preemptible   pool 0x00 class u8 · 2^64-1-lease    nothing
 //                   u64
 //

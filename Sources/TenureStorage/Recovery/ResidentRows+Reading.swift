@@ -23,6 +23,7 @@ extension ResidentRows {
             resident.resources = try all(Resource.self, reader, &codec, counts)
             resident.quotas = try all(Quota.self, reader, &codec, counts)
             resident.tenantLimits = try all(TenantLimits.self, reader, &codec, counts)
+            resident.breakers = try all(Breaker.self, reader, &codec, counts)
         } catch {
             throw StorageError(error, in: path)
         }

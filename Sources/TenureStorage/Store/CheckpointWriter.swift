@@ -53,6 +53,7 @@ package struct CheckpointWriter: Sendable {
         try rows(changes.due, body)
         try rows(changes.members, body)
         try rows(changes.tenantLimits, body)
+        try rows(changes.breakers, body)
         try rows(changes.preemptible, body)
     }
 

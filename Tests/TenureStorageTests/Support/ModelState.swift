@@ -49,6 +49,7 @@ struct ModelState {
         rows.due = rows.due.filter { $0.value.value != nil }
         rows.members = rows.members.filter { $0.value.value != nil }
         rows.tenantLimits = rows.tenantLimits.filter { $0.value.value != nil }
+        rows.breakers = rows.breakers.filter { $0.value.value != nil }
         rows.preemptible = rows.preemptible.filter { $0.value.value != nil }
         return rows
     }
@@ -66,6 +67,8 @@ struct ModelState {
         set(\.usage, usage.tenant, usage)
         let due = values.due()
         set(\.due, due.key, due)
+        let breaker = values.breaker()
+        set(\.breakers, breaker.subject, breaker)
         let member = MemberKey(
             session: SessionID(rawValue: UInt64(values.count(3))),
             lease: values.leaseID()
@@ -96,6 +99,7 @@ struct ModelState {
         removeOne(\.usage)
         removeOne(\.due)
         removeOne(\.members)
+        removeOne(\.breakers)
         removeOne(\.preemptible)
         removeOne(\.pools)
         removeOne(\.tenantLimits)

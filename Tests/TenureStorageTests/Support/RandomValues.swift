@@ -252,7 +252,7 @@ struct RandomValues {
     mutating func due() -> DueEntry {
         let key = DueKey(
             time: time(),
-            subject: pick([.lease, .session, .storedAnswer, .drain]),
+            subject: pick([.lease, .session, .storedAnswer, .drain, .breaker]),
             id: u64()
         )
         return DueEntry(key: key, request: maybe { $0.requestKey() })
@@ -260,6 +260,27 @@ struct RandomValues {
 
     mutating func member() -> MemberKey {
         MemberKey(session: sessionID(), lease: leaseID())
+    }
+
+    mutating func breakerSubject() -> BreakerSubject {
+        bool() ? .pool(name()) : .resource(ResourceID(rawValue: u32()))
+    }
+
+    mutating func breaker() -> Breaker {
+        Breaker(
+            subject: breakerSubject(),
+            state: pick(Breaker.State.allCases),
+            cause: text(),
+            since: time(),
+            until: time(),
+            openings: u32(),
+            number: u64(),
+            probesMax: UInt16(truncatingIfNeeded: u32()),
+            failures: list {
+                Breaker.Failure(time: $0.time(), lease: $0.leaseID(), count: $0.u64())
+            },
+            probes: list { $0.leaseID() }
+        )
     }
 
     mutating func opening() -> Opening {

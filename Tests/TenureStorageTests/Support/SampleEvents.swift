@@ -17,6 +17,8 @@ extension RandomValues {
             .resourceStateSet(ResourceID(rawValue: u32()), pick(ResourceState.allCases))
         case .resourceDrained: .resourceDrained(ResourceID(rawValue: u32()), by: time())
         case .drainAdvanced: .drainAdvanced(ResourceID(rawValue: u32()), past: leaseID())
+        case .breakerSet: .breakerSet(breaker())
+        case .breakerCleared: .breakerCleared(breakerSubject(), reason: text())
         case .resourceDeleted: .resourceDeleted(ResourceID(rawValue: u32()))
         case .quotaSet: .quotaSet(quota())
         case .quotaDeleted: .quotaDeleted(QuotaKey(tenant: name(), kind: kind()))
@@ -244,6 +246,8 @@ enum SampleEvents {
         .leasesForgotten([lease.id]),
         .resourceDrained(ResourceID(rawValue: 7), by: LedgerTime(nanoseconds: 79)),
         .drainAdvanced(ResourceID(rawValue: 7), past: lease.id),
+        .breakerSet(breaker),
+        .breakerCleared(.pool("gpus"), reason: "reset"),
         .preempted([lease.id], until: LedgerTime(nanoseconds: 79), evidence: "full"),
         .refused(
             RefusalRecord(tenant: "t", pool: "p", code: .quota, limit: "t gpu", message: "full")
@@ -258,6 +262,23 @@ enum SampleEvents {
         var settings = PoolSettings()
         settings.strategy = .firstFit
         return settings
+    }
+
+    static var breaker: Breaker {
+        Breaker(
+            subject: .resource(ResourceID(rawValue: 7)),
+            state: .halfOpen,
+            cause: "hot",
+            since: LedgerTime(nanoseconds: 80),
+            until: .never,
+            openings: 2,
+            number: 7,
+            probesMax: 3,
+            failures: [
+                Breaker.Failure(time: LedgerTime(nanoseconds: 81), lease: lease.id, count: 1)
+            ],
+            probes: [lease.id]
+        )
     }
 
     static var policy: LearntPolicy {

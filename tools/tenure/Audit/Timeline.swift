@@ -50,6 +50,9 @@ package struct Timeline {
         case .resourceStateSet(let resource, _), .resourceDrained(let resource, _),
             .drainAdvanced(let resource, _), .resourceDeleted(let resource):
             return resources.contains(resource)
+        case .breakerSet(let breaker):
+            return concerns(breaker.subject) || breaker.probes.contains { leases.contains($0) }
+        case .breakerCleared(let breaker, _): return concerns(breaker)
         case .sessionOpened(let session): return sessions.contains(session.id)
         case .sessionKept(let session, _), .sessionEnded(let session, _, _):
             return sessions.contains(session)
@@ -64,6 +67,13 @@ package struct Timeline {
         case .opened, .grace, .epochRaised, .poolSet, .poolDeleted, .policyLearnt,
             .answersForgotten:
             return false
+        }
+    }
+
+    private func concerns(_ breaker: BreakerSubject) -> Bool {
+        switch breaker {
+        case .pool: false
+        case .resource(let id): resources.contains(id)
         }
     }
 

@@ -33,6 +33,14 @@ struct PoolSet: LedgerVerb {
             0 for never
               preemptionMinRuntime  how long a lease has run before it may be preempted; 0s
               preemptionGrace       how long before a lease is told to leave; 0s
+              breakerFailures       leases that report a resource as failed open its \
+            breaker; 0 for never
+              breakerRefusals       requests refused as exhausted, without a grant in \
+            between, open that of the pool; 0 for never
+              breakerWindow         how far back both count; 1m
+              breakerOpen           how long a breaker is open at first; 30s
+              breakerProbes         leases at a time that find out whether a resource \
+            works again; 1
 
             EXAMPLES
               tenure pool set gpus

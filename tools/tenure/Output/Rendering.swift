@@ -141,7 +141,7 @@ package enum Rendering {
         "guarantee", "borrow",
     ]
 
-    private static let passingFields: Set<String> = ["ttl", "age", "draining"]
+    private static let passingFields: Set<String> = ["ttl", "age", "draining", "retry"]
 
     private static let durationFields = Set(
         ["hold"] + PoolNumber.allCases.filter(\.isDuration).map(\.rawValue)
