@@ -145,7 +145,7 @@ struct DrainTests {
     }
 
     @Test
-    func `N1: a resource changes its state again only when its drain is carried out`() throws {
+    func `H1: a resource changes its state again only when its drain is carried out`() throws {
         var world = try World.slots(4)
         let lease = try world.granted(.of(1) { $0.ttlMilliseconds = 3_600_000 })
         try world.ask(Self.drain("slots", by: 10))
@@ -160,6 +160,90 @@ struct DrainTests {
         try world.reclaim()
         #expect(try world.ask(.setResourceState(name: "slots", state: .active)).code == nil)
         #expect(try world.ask(.check(lease.reference)).code == .expired)
+    }
+
+    /// How a sub-lease on the drained resource ends.
+    enum SubleaseEnd: CaseIterable, Sendable {
+        case drain
+        case deadline
+        case quarantine
+
+        /// How long it lives by itself, in milliseconds; the drain ends after 30.
+        var ttl: UInt64? {
+            switch self {
+            case .drain: nil
+            case .deadline: 25
+            case .quarantine: 5
+            }
+        }
+    }
+
+    @Test(arguments: SubleaseEnd.allCases)
+    func `H2: what is carved on a drained resource does not go back to its parent`(
+        how: SubleaseEnd
+    ) throws {
+        var world = try World.slots(600, .lockDelay(how == .quarantine ? 25 : 0))
+        world.checksEveryStep = false
+        try world.declare("others", .memory, 600, node: "slots")
+        var request = AcquireRequest(pool: "pool", claims: [.of((.slot, 2), (.memory, 1))])
+        request.ttlMilliseconds = 3_600_000
+        let parent = try world.granted(request)
+        var carve = SubleaseRequest(parts: [Part(resource: "slots", quantity: "2")])
+        carve.ttlMilliseconds = how.ttl
+        _ = try #require(try world.ask(.sublease(parent.reference, carve)).asGrant)
+        for _ in 0..<400 { _ = try world.granted(.of(1) { $0.ttlMilliseconds = 3_600_000 }) }
+        try world.ask(Self.drain("slots", by: 30))
+        // The parent is passed in the first frame, and others are left for those after it.
+        for time in [10, 21, 10] as [UInt64] {
+            world.pass(milliseconds: time)
+            try world.ask(.housekeeping(.reclaim))
+            #expect(try world.state.invariantFault() == nil)
+        }
+        try world.reclaim()
+        #expect(try world.state.invariantFault() == nil)
+        #expect(try world.count("held") == 0)
+        #expect(try world.count("held", of: "others") == 1)
+        #expect(try world.ask(.check(parent.reference)).code == nil)
+        #expect(try world.read(.lease(parent.lease))["subleases"] == .list([]))
+        world.pass(milliseconds: 1_000)
+        try world.reclaim()
+        try world.ask(.setResourceState(name: "slots", state: .active))
+        #expect(try world.count("free") == 600)
+        world.checkpoint()
+        #expect(world.rows.content.differences(to: try world.replayed()).isEmpty)
+    }
+
+    @Test(arguments: [0, 25] as [UInt64])
+    func `what is carved from a lease on a drained resource ends with it`(
+        lockDelay: UInt64
+    ) throws {
+        var world = try World.slots(4, .lockDelay(lockDelay))
+        try world.declare("others", .memory, 4, node: "slots")
+        var request = AcquireRequest(pool: "pool", claims: [.of((.slot, 2), (.memory, 2))])
+        request.ttlMilliseconds = 3_600_000
+        let parent = try world.granted(request)
+        let carve = SubleaseRequest(parts: [Part(resource: "others", quantity: "1")])
+        let part = try #require(try world.ask(.sublease(parent.reference, carve)).asGrant)
+        try world.ask(Self.drain("slots", by: 30))
+        world.pass(milliseconds: 30)
+        #expect(try world.ask(.check(part.reference)).code == .expired)
+        try world.reclaim()
+        #expect(try world.count("held") == 0)
+        #expect(try world.count("held", of: "others") == 0)
+        #expect(try world.ask(.check(parent.reference)).code == .expired)
+    }
+
+    @Test
+    func `a lease does not grow on a drained resource`() throws {
+        var world = try World.hosts(2, gpus: 1)
+        let lease = try world.granted(.of(500, .gpu))
+        #expect(lease.parts == ["n0-g0=500"])
+        try world.ask(Self.drain("n0-g0", by: nil))
+        let more = GrowRequest(claims: [.of((.gpu, 500))])
+        let grown = try #require(try world.ask(.grow(lease.reference, more)).asGrant)
+        #expect(grown.parts == ["n0-g0=500", "n1-g0=500"])
+        try world.ask(Self.drain("n1-g0", by: nil))
+        #expect(try world.ask(.grow(grown.reference, more)).code == .exhausted)
     }
 
     @Test

@@ -5,10 +5,11 @@
 // not they were taken back. Nothing says which leases a resource has, so they are looked for in the
 // order of their age, some in each frame; the row of the resource keeps how far that is.
 //
-//   N1  Once a drain has ended, the resource changes its state only when nothing is held or
+//   H1  Once a drain has ended, the resource changes its state only when nothing is held or
 //       reserved on it: what was told to be over does not come back to life.
-//   N2  No lease up to `Drain.past` has anything on the resource that is not quarantined. Nothing
-//       is granted on it meanwhile, so that this stays true.
+//   H2  No lease up to `Drain.past` has anything on the resource that is not quarantined. Nothing
+//       is granted on it meanwhile, and nothing goes back there from a sub-lease to its parent, so
+//       that this stays true.
 
 internal import TenureBase
 
@@ -118,7 +119,7 @@ extension LedgerState {
         return nil
     }
 
-    /// The refusal of a change while the end of the drain is carried out (N1).
+    /// The refusal of a change while the end of the drain is carried out (H1).
     private func drainFault(_ resource: Resource, now: LedgerTime) -> Refusal? {
         guard let drain = resource.drain, drain.by <= now, resource.isInUse else { return nil }
         return Refusal(
@@ -180,7 +181,7 @@ extension LedgerState {
         )
         while left > 0, looked < Limits.drainScan, batch.weight < Limits.reclaimBatch {
             guard let lease = try rows.next() else {
-                violated("N2: \(left) of \(resource.name) are held by no lease")
+                violated("H2: \(left) of \(resource.name) are held by no lease")
             }
             looked += 1
             past = lease.id

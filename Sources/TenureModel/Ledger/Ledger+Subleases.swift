@@ -1,8 +1,8 @@
 // Sub-leases: a part of a lease that is a lease of its own.
 //
 // It has its own holder, token and life; the lease that it is carved from, its parent, has so much
-// less. Amounts of a sub-lease that ended go back to the parent as long as that is held, and are
-// free otherwise. It never outlives its parent: it is valid as long as both are, and the frame that
+// less. Amounts of a sub-lease that ended go back to the parent as long as that is held and their
+// resource is not drained, and are free otherwise. It never outlives its parent: it is valid as long as both are, and the frame that
 // ends the parent takes its sub-leases back.
 //
 //   N1  A sub-lease that is held has a parent that is held and names it, and has none of its own.
@@ -204,6 +204,8 @@ extension LedgerState {
     }
 
     /// Gives amounts of a sub-lease back to its parent, when that is held.
+    ///
+    /// Not those of a resource that is drained: nobody gets anything there (H2).
     mutating func giveBack(
         _ amounts: [Placement],
         of lease: Lease,
@@ -212,8 +214,11 @@ extension LedgerState {
         guard let id = lease.parent, var parent = try self.lease(id), parent.state.isHeld else {
             return
         }
-        try count(amounts, of: parent, as: parent.state, by: .adding)
-        parent.placements = parent.placements.adding(amounts)
+        let amounts = amounts.filter { !draining.contains($0.resource) }
+        if !amounts.isEmpty {
+            try count(amounts, of: parent, as: parent.state, by: .adding)
+            parent.placements = parent.placements.adding(amounts)
+        }
         if isOver { parent.subleases.removeAll { $0 == lease.id } }
         leases.update(id, parent, at: facts.position)
     }
