@@ -70,7 +70,7 @@ struct BreakerTests {
     }
 
     @Test
-    func `C2: half-open, at most so many leases find out, and are told so`() throws {
+    func `B2: half-open, at most so many leases find out, and are told so`() throws {
         var world = try Self.world(.breakerProbes(2))
         _ = try Self.open(&world)
         world.pass(milliseconds: 999)
@@ -91,7 +91,7 @@ struct BreakerTests {
     }
 
     @Test
-    func `C2: who takes the place of a probe is the probe in its stead`() throws {
+    func `B2: who takes the place of a probe is the probe in its stead`() throws {
         var world = try Self.world(.breakerProbes(2), .preemptionGap(1))
         _ = try Self.open(&world)
         world.pass(milliseconds: 1_000)
@@ -109,6 +109,41 @@ struct BreakerTests {
         #expect(second.parts == ["n0-g0=800"])
         #expect(try world.ask(.check(first.reference)).code == .expired)
         #expect(try Self.breaker(&world)?["probes"] == .list([.id(second.lease.rawValue)]))
+    }
+
+    @Test
+    func `B2: a lease grows past what is held back, and onto what is half-open as a probe`() throws
+    {
+        var world = try Self.world()
+        let lease = try Self.open(&world)[0]
+        let more = GrowRequest(claims: [.of((.gpu, 100))])
+        let first = try #require(try world.ask(.grow(lease.reference, more)).asGrant)
+        #expect(first.parts == ["n0-g0=100", "n1-g0=100"])
+        #expect(first.breakers == BreakerNotice(onTrial: [], leftOut: ["n0-g0"]))
+        world.pass(milliseconds: 1_000)
+        try world.reclaim()
+        let second = try #require(try world.ask(.grow(first.reference, more)).asGrant)
+        #expect(second.parts == ["n0-g0=200", "n1-g0=100"])
+        #expect(second.breakers?.onTrial == ["n0-g0"])
+        #expect(try Self.breaker(&world)?["probes"] == .list([.id(lease.lease.rawValue)]))
+        #expect(try world.granted(Self.long()).parts == ["n1-g0=100"])
+        try world.ask(.report(second.reference, Self.works))
+        #expect(try Self.breaker(&world) == nil)
+    }
+
+    @Test
+    func `B2: a probe that grows where it is on trial is one probe`() throws {
+        var world = try Self.world(.breakerProbes(2))
+        _ = try Self.open(&world)
+        world.pass(milliseconds: 1_000)
+        try world.reclaim()
+        let probe = try world.granted(Self.long())
+        let more = GrowRequest(claims: [.of((.gpu, 100))])
+        let grown = try #require(try world.ask(.grow(probe.reference, more)).asGrant)
+        #expect(grown.parts == ["n0-g0=200"])
+        #expect(try Self.breaker(&world)?["probes"] == .list([.id(probe.lease.rawValue)]))
+        #expect(try world.granted(Self.long()).breakers?.onTrial == ["n0-g0"])
+        #expect(try world.granted(Self.long()).breakers?.onTrial == [])
     }
 
     @Test(arguments: [true, false])
@@ -157,7 +192,7 @@ struct BreakerTests {
     }
 
     @Test
-    func `C1: a restart closes nothing`() throws {
+    func `B1: a restart closes nothing`() throws {
         var world = try Self.world()
         _ = try Self.open(&world)
         for upkeep in 0..<2 {
@@ -284,6 +319,8 @@ struct BreakerTests {
         #expect(refused.code == .circuitOpen)
         #expect(refused.sentence.contains("100 requests were refused"))
         #expect(refused.sentence.contains("tried again in 999 ms"))
+        let more = GrowRequest(claims: [.of((.slot, 1))])
+        #expect(try world.ask(.grow(lease.reference, more)).code == .circuitOpen)
         world.checkpoint()
         try world.restart()
         #expect(try world.ask(.acquire(.of(1))).code == .circuitOpen)

@@ -102,7 +102,11 @@ extension LedgerState {
             placements: views(of: lease.placements),
             position: nextPosition,
             replayed: false,
-            breakers: breakerNotice(of: lease, kinds: terms.totals.map(\.kind))
+            breakers: breakerNotice(
+                of: lease.placements,
+                in: lease.terms.pool,
+                kinds: terms.totals.map(\.kind)
+            )
         )
         if request.planOnly {
             answer.status = .planned
@@ -119,7 +123,7 @@ extension LedgerState {
         let stored = newAnswer(request, outcome, body: body, now: now)
         return Decision(
             [.granted(GrantRecord(lease: lease, stored: stored, why: why))]
-                + breakerEvents(of: lease),
+                + breakerEvents(of: lease.placements, to: lease.id, in: lease.terms.pool),
             .grant(answer)
         )
     }

@@ -9,9 +9,9 @@
 // requests that it refused as exhausted since its last grant. Open, the pool answers CIRCUITOPEN;
 // half-open, the next grant closes it and the next refusal opens it.
 //
-//   C1  A breaker changes by events only, each with the whole row: a restart closes nothing.
-//   C2  What is granted on a half-open resource is a probe, and there are never more than allowed.
-//   C3  The index of a pool leaves out exactly the resources whose breaker holds back.
+//   B1  A breaker changes by events only, each with the whole row: a restart closes nothing.
+//   B2  What is granted on a half-open resource is a probe, and there are never more than allowed.
+//   B3  The index of a pool leaves out exactly the resources whose breaker holds back.
 
 internal import TenureBase
 
@@ -77,7 +77,7 @@ extension LedgerState {
         breakers.changed[subject] = facts.position
     }
 
-    /// C3.
+    /// B3.
     private mutating func hold(_ subject: BreakerSubject, back: Bool) {
         guard case .resource(let id) = subject, let resource = resource(id),
             let slot = pools.index(forKey: resource.pool)
@@ -101,27 +101,38 @@ extension LedgerState {
         )
     }
 
-    /// What a grant does to breakers (C2): its half-open resources are on trial, its pool works.
-    func breakerEvents(of lease: Lease) -> [Event] {
+    /// What a grant to `lease` does to breakers (B2): its half-open resources are on trial, its pool
+    /// works.
+    func breakerEvents(
+        of placements: [Placement],
+        to lease: LeaseID,
+        in pool: String
+    ) -> [Event] {
         guard !breakers.rows.isEmpty else { return [] }
         var events: [Event] = []
-        if breakers[.pool(lease.terms.pool)] != nil {
-            events.append(.breakerCleared(.pool(lease.terms.pool), reason: "the pool grants"))
+        if breakers[.pool(pool)] != nil {
+            events.append(.breakerCleared(.pool(pool), reason: "the pool grants"))
         }
-        for id in onTrial(lease) {
+        for id in onTrial(placements) {
             guard var breaker = breakers[.resource(id)] else { continue }
-            invariant(!breaker.holdsBack, "C2: nothing is granted past a breaker")
-            breaker.probes.append(lease.id)
+            invariant(!breaker.holdsBack, "B2: nothing is granted past a breaker")
+            // One that grows there finds out already.
+            if breaker.probes.contains(lease) { continue }
+            breaker.probes.append(lease)
             events.append(.breakerSet(breaker))
         }
         return events
     }
 
     /// What a grant, or a plan, says of breakers; nothing when none has to do with it.
-    func breakerNotice(of lease: Lease, kinds: [Kind]) -> BreakerNotice? {
+    func breakerNotice(
+        of placements: [Placement],
+        in pool: String,
+        kinds: [Kind]
+    ) -> BreakerNotice? {
         guard !breakers.rows.isEmpty else { return nil }
-        let leftOut = leftOut(of: lease.terms.pool, kinds: kinds)
-        let onTrial = onTrial(lease).compactMap { resource($0)?.name }
+        let leftOut = leftOut(of: pool, kinds: kinds)
+        let onTrial = onTrial(placements).compactMap { resource($0)?.name }
         if leftOut.isEmpty, onTrial.isEmpty { return nil }
         return BreakerNotice(
             onTrial: onTrial,
@@ -136,8 +147,8 @@ extension LedgerState {
             .map(\.name)
     }
 
-    private func onTrial(_ lease: Lease) -> [ResourceID] {
-        Set(lease.placements.map(\.resource)).sorted().filter {
+    private func onTrial(_ placements: [Placement]) -> [ResourceID] {
+        Set(placements.map(\.resource)).sorted().filter {
             breakers[.resource($0)]?.state == .halfOpen
         }
     }

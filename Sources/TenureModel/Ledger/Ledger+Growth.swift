@@ -3,7 +3,7 @@
 // A lease that has grown has a new token. Whoever guards a thing that came with the growth may have
 // seen a token of somebody who had it after this lease was granted: the old token would not pass,
 // and would not keep that one out. In order of precedence: malformed, a repeated or conflicting
-// request id, the token, unsatisfiable, quota, exhausted.
+// request id, the token, an open breaker of the pool, unsatisfiable, quota, exhausted.
 
 internal import TenureBase
 
@@ -72,6 +72,9 @@ extension LedgerState {
                 "pool \(asked.pool) has no place \(place.printable); see RESOURCE LIST"
             )
         }
+        if let refusal = circuitRefusal(of: asked.pool, now: now) {
+            return Decision(.refused(refusal))
+        }
         let growth = Growth(lease: lease, asked: asked, node: request.node, nearby: nearby)
         return try grow(growth, key: key, body: body, now: now)
     }
@@ -108,19 +111,22 @@ extension LedgerState {
             )
         }
         lease.token = nextToken
+        let record = GrowthRecord(
+            lease: lease.id,
+            token: lease.token,
+            added: placer.placements,
+            stored: key.map { newAnswer($0, .changed(.grown, lease), body: body, now: now) },
+            why: why
+        )
+        var answer = try changed(lease, .grown, now: now)
+        answer.breakers = breakerNotice(
+            of: record.added,
+            in: growth.asked.pool,
+            kinds: terms.totals.map(\.kind)
+        )
         return Decision(
-            .grown(
-                GrowthRecord(
-                    lease: lease.id,
-                    token: lease.token,
-                    added: placer.placements,
-                    stored: key.map {
-                        newAnswer($0, .changed(.grown, lease), body: body, now: now)
-                    },
-                    why: why
-                )
-            ),
-            .grant(try changed(lease, .grown, now: now))
+            [.grown(record)] + breakerEvents(of: record.added, to: lease.id, in: growth.asked.pool),
+            .grant(answer)
         )
     }
 
