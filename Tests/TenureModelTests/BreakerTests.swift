@@ -59,6 +59,30 @@ struct BreakerTests {
     }
 
     @Test
+    func `B3: what is held back covers no guarantee of others`() throws {
+        var world = try Self.world()
+        var quota = QuotaRequest(tenant: "owner", kind: .gpu, limit: 2_000)
+        (quota.guarantee, quota.lending) = (1_000, .amount(0))
+        try world.ask(.setQuota(quota))
+        var plan = Self.long(300)
+        (plan.tenant, plan.planOnly) = ("other", true)
+        #expect(try world.ask(.acquire(plan)).code == nil)
+        let leases = try Self.open(&world)
+        #expect(try world.ask(.acquire(plan)).code == .quota)
+        var own = plan
+        own.tenant = "owner"
+        #expect(try world.granted(own).parts == ["n1-g0=300"])
+        world.checkpoint()
+        try world.restart()
+        #expect(try world.ask(.acquire(plan)).code == .quota)
+        // What ends on it is free, and does not count either.
+        try world.ask(.release(leases[0].reference, parts: nil))
+        #expect(try world.ask(.acquire(plan)).code == .quota)
+        try world.ask(.resetBreaker(.resource("n0-g0")))
+        #expect(try world.ask(.acquire(plan)).code == nil)
+    }
+
+    @Test
     func `failures that are older than the window do not count`() throws {
         var world = try Self.world()
         let first = try world.granted(Self.long())

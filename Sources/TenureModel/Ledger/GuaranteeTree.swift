@@ -103,12 +103,16 @@ struct GuaranteeTree: Equatable {
     }
 }
 
-extension Resource {
-    /// What of it could be granted now.
-    var grantable: UInt64 { state == .active ? free : 0 }
-}
-
 extension LedgerState {
+    /// What of a resource could be granted now.
+    func grantable(_ resource: Resource) -> UInt64 {
+        guard resource.state == .active, !breakers.holdBack(resource.id) else { return 0 }
+        return resource.free
+    }
+
+    /// The same of the resource that is kept at an index, 0 when there is none.
+    func grantable(at index: Int) -> UInt64 { resources[index].map(grantable) ?? 0 }
+
     /// The tree of a kind of which something is kept; nothing of other kinds.
     ///
     /// O(quotas + resources) for the first time after the quotas of the kind changed.
@@ -129,7 +133,7 @@ extension LedgerState {
             tree.insert(tenant, reserve: quota.reserve, used: try used(by: tenant, of: kind))
         }
         for case let resource? in resources where resource.kind == kind {
-            tree.setFree(resource.grantable, before: 0)
+            tree.setFree(grantable(resource), before: 0)
         }
         return tree
     }

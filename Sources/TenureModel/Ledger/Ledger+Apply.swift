@@ -319,7 +319,7 @@ extension LedgerState {
         case .resourceStateSet, .resourceDrained, .drainAdvanced: applyState(event)
         case .resourceDeleted(let id):
             guard let resource = resource(id) else { return }
-            guarantees[resource.kind]?.setFree(0, before: resource.grantable)
+            guarantees[resource.kind]?.setFree(0, before: grantable(resource))
             endDrain(of: resource)
             resources[Int(id.rawValue)] = nil
             resourceIDs[resource.name] = nil

@@ -11,7 +11,8 @@
 //
 //   B1  A breaker changes by events only, each with the whole row: a restart closes nothing.
 //   B2  What is granted on a half-open resource is a probe, and there are never more than allowed.
-//   B3  The index of a pool leaves out exactly the resources whose breaker holds back.
+//   B3  The index of a pool leaves out exactly the resources whose breaker holds back, and what is
+//       free on them covers no guarantee.
 
 internal import TenureBase
 
@@ -23,6 +24,11 @@ struct BreakerTable {
     var changed: [BreakerSubject: Position] = [:]
 
     subscript(subject: BreakerSubject) -> Breaker? { rows[subject] }
+
+    /// Whether nothing is granted on a resource.
+    func holdBack(_ resource: ResourceID) -> Bool {
+        !rows.isEmpty && rows[.resource(resource)]?.holdsBack == true
+    }
 }
 
 // Applying.
@@ -59,29 +65,34 @@ extension LedgerState {
     }
 
     private mutating func keep(_ breaker: Breaker) {
-        breakers.rows[breaker.subject] = breaker
+        setRow(breaker.subject, breaker)
         for lease in breaker.probes {
             breakers.probes[lease, default: []].append(breaker.subject)
         }
-        hold(breaker.subject, back: breaker.holdsBack)
     }
 
     private mutating func clear(_ subject: BreakerSubject) {
-        guard let breaker = breakers.rows.removeValue(forKey: subject) else { return }
+        guard let breaker = breakers.rows[subject] else { return }
+        setRow(subject, nil)
         if breaker.state == .open { removeDue(time: breaker.until, .breaker, breaker.number) }
         for lease in breaker.probes {
             breakers.probes[lease]?.removeAll { $0 == subject }
             if breakers.probes[lease]?.isEmpty == true { breakers.probes[lease] = nil }
         }
-        hold(subject, back: false)
         breakers.changed[subject] = facts.position
     }
 
-    /// B3.
-    private mutating func hold(_ subject: BreakerSubject, back: Bool) {
-        guard case .resource(let id) = subject, let resource = resource(id),
-            let slot = pools.index(forKey: resource.pool)
-        else { return }
+    /// Keeps a row or forgets it, and tells who asks what could be granted (B3).
+    private mutating func setRow(_ subject: BreakerSubject, _ breaker: Breaker?) {
+        guard case .resource(let id) = subject, let resource = resource(id) else {
+            breakers.rows[subject] = breaker
+            return
+        }
+        let before = grantable(resource)
+        breakers.rows[subject] = breaker
+        guarantees[resource.kind]?.setFree(grantable(resource), before: before)
+        guard let slot = pools.index(forKey: resource.pool) else { return }
+        let back = breaker?.holdsBack ?? false
         pools.values[slot].index.hold(resource, back: back, in: resources)
     }
 }

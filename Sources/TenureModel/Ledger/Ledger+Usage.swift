@@ -24,11 +24,10 @@ extension LedgerState {
                         + "which does not exist"
                 )
             }
-            let grantable = guarantees.isEmpty ? 0 : resources[index]?.grantable ?? 0
+            let grantable = guarantees.isEmpty ? 0 : grantable(at: index)
             resources[index]?.take(placement.amount, as: state, by: direction)
             if !guarantees.isEmpty {
-                let now = resources[index]?.grantable ?? 0
-                guarantees[kind]?.setFree(now, before: grantable)
+                guarantees[kind]?.setFree(self.grantable(at: index), before: grantable)
             }
             changedResources[placement.resource] = facts.position
             if let position = totals.firstIndex(where: { $0.kind == kind }) {

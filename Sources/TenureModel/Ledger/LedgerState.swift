@@ -260,8 +260,8 @@ extension LedgerState {
         let index = Int(resource.id.rawValue)
         while resources.count <= index { resources.append(nil) }
         guarantees[resource.kind]?.setFree(
-            resource.grantable,
-            before: resources[index]?.grantable ?? 0
+            grantable(resource),
+            before: grantable(at: index)
         )
         resources[index] = resource
         resourceIDs[resource.name] = resource.id
