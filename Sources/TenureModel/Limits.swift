@@ -10,6 +10,9 @@ public enum Limits {
     public static let grantRateMax: UInt64 = 1_000_000_000
     /// The most grants at once that a limited rate can allow.
     public static let grantBurstMax: UInt64 = 1_000_000
+    /// The shortest window of a budget, in milliseconds: every window in which something was spent
+    /// is a record when it ends.
+    public static let budgetWindowMin: UInt64 = 1_000
     /// The most levels of a tenant's path: each costs one row for every grant.
     public static let tenantLevels = 8
     /// The most claims of one request.

@@ -180,8 +180,10 @@ extension Query {
     /// Whether the answer can be long.
     fileprivate var isList: Bool {
         switch self {
-        case .pools, .resources, .quotas, .tenants, .leases, .breakers: true
-        case .pool, .resource, .quota, .tenant, .usage, .lease, .session, .request, .status: false
+        case .pools, .resources, .quotas, .tenants, .budgets, .leases, .breakers: true
+        case .pool, .resource, .quota, .tenant, .budget, .usage, .lease, .session, .request,
+            .status:
+            false
         }
     }
 }

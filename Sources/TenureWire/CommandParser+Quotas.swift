@@ -1,4 +1,4 @@
-// What quotas and limits of tenants are set to.
+// What quotas, budgets and limits of tenants are set to.
 
 internal import TenureModel
 
@@ -12,6 +12,14 @@ extension CommandParser {
         request.borrowing = try bound(words, .borrow, of: kind, without: "unlimited")
         request.lending = try bound(words, .lend, of: kind, without: "all")
         request.weight = try words.count(.weight, upTo: Limits.quotaWeightMax)
+        return request
+    }
+
+    /// The budget that BUDGET SET asks for.
+    static func budget(_ words: CommandWords) throws(Refusal) -> BudgetRequest {
+        var request = BudgetRequest(tenant: try Grammar.tenant(try words.text(operand: 0)))
+        if let text = try words.text(.limit) { request.limit = try Grammar.price(text, "LIMIT") }
+        request.windowMilliseconds = try words.milliseconds(.window)
         return request
     }
 

@@ -32,6 +32,8 @@ extension CommandParser {
             let (tenant, kind) = try tenantAndKind(words)
             return .quota(tenant: tenant, kind: kind)
         case .quotaList: return .quotas(tenant: try words.tenant())
+        case .budgetGet: return .budget(try Grammar.tenant(try words.text(operand: 0)))
+        case .budgetList: return .budgets(below: try words.tenant())
         case .tenantGet: return .tenant(try Grammar.tenant(try words.text(operand: 0)))
         case .tenantList: return .tenants(below: try words.tenant())
         default: return .status
@@ -70,6 +72,9 @@ extension CommandParser {
         case .quotaDelete:
             let (tenant, kind) = try tenantAndKind(words)
             return .deleteQuota(tenant: tenant, kind: kind)
+        case .budgetSet: return .setBudget(try budget(words))
+        case .budgetDelete:
+            return .deleteBudget(try Grammar.tenant(try words.text(operand: 0)))
         case .tenantSet: return .setTenant(try tenant(words))
         case .tenantDelete:
             return .deleteTenant(try Grammar.tenant(try words.text(operand: 0)))
@@ -114,7 +119,7 @@ extension CommandParser {
         if let text = try words.text(.label) {
             request.labels = text.isEmpty ? [] : try Grammar.labels(text, "LABEL")
         }
-        if let text = try words.text(.cost) { request.cost = try Grammar.cost(text) }
+        if let text = try words.text(.cost) { request.cost = try Grammar.price(text, "COST") }
         request.force = words[.force] != nil
         return request
     }

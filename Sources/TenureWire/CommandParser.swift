@@ -97,7 +97,7 @@ package enum CommandParser {
             try changing(words)
         case .sessionGet, .leaseGet, .leaseList, .requestGet, .usageGet, .status, .poolGet,
             .poolList, .resourceGet, .resourceList, .breakerList, .quotaGet, .quotaList, .tenantGet,
-            .tenantList:
+            .tenantList, .budgetGet, .budgetList:
             .query(try query(words))
         default:
             try setting(words)

@@ -320,6 +320,27 @@ extension CommandTable {
             "QUOTA DEL research gpu"
         ),
         row(
+            .budgetSet,
+            ["tenant"],
+            options: [.limit, .window],
+            isAdmin: true,
+            "Sets what a tenant and all below it may spend in a span of time.",
+            "BUDGET SET research LIMIT 250.5 WINDOW 86400000"
+        ),
+        row(
+            .budgetGet,
+            ["tenant"],
+            "Shows a budget, what is spent and what is held.",
+            "BUDGET GET research"
+        ),
+        row(
+            .budgetList,
+            options: [.tenant],
+            "Lists budgets, of all tenants or at and below one.",
+            "BUDGET LIST TENANT research"
+        ),
+        row(.budgetDelete, ["tenant"], isAdmin: true, "Deletes a budget.", "BUDGET DEL research"),
+        row(
             .tenantSet,
             ["tenant"],
             options: [.leases, .rate, .burst],

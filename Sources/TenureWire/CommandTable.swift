@@ -50,6 +50,10 @@ package enum CommandWord: String, CaseIterable, Sendable {
     case tenantGet = "TENANT GET"
     case tenantList = "TENANT LIST"
     case tenantDelete = "TENANT DEL"
+    case budgetSet = "BUDGET SET"
+    case budgetGet = "BUDGET GET"
+    case budgetList = "BUDGET LIST"
+    case budgetDelete = "BUDGET DEL"
     case usageGet = "USAGE GET"
     case status = "STATUS"
     case watch = "WATCH"
@@ -80,7 +84,7 @@ package enum OptionWord: UInt8, CaseIterable, Sendable {
     case tenant, holder, ttl, session, maxLifetime, priority, wait, queue, request, strategy
     case select, tag, purpose, hold, process, pool, limit, after, kind, capacity, node, label
     case cost, force, guarantee, borrow, lend, weight, leases, rate, burst, by
-    case resource, reason
+    case resource, reason, window
 
     /// The words by raw value.
     private static let words = allCases.map { String(describing: $0).uppercased() }
@@ -97,7 +101,7 @@ package enum OptionWord: UInt8, CaseIterable, Sendable {
     var usualValue: String? {
         switch self {
         case .force: nil
-        case .ttl, .maxLifetime, .wait, .queue, .hold, .by: "ms"
+        case .ttl, .maxLifetime, .wait, .queue, .hold, .by, .window: "ms"
         case .priority: "low|normal|high|critical"
         case .strategy: Strategy.allCases.map(\.rawValue).joined(separator: "|")
         case .select, .tag, .label: "k=v,…"
@@ -195,9 +199,10 @@ package final class CommandSpecification: Sendable {
 
     /// What stands behind an option of this command; nothing when its word says it all.
     ///
-    /// LIMIT is the length of a page, and of a quota the quantity.
+    /// LIMIT is the length of a page, of a quota the quantity and of a budget the price.
     package func value(of option: OptionWord) -> String? {
-        option == .limit && word == .quotaSet ? "q" : option.usualValue
+        let isAmount = word == .quotaSet || word == .budgetSet
+        return option == .limit && isAmount ? "q" : option.usualValue
     }
 
     /// How it is written, with every option that this version has.

@@ -52,6 +52,11 @@ package enum CommandWriter {
         case .deleteResource(let name): ["RESOURCE", "DEL", name]
         case .setQuota(let request): quota(request)
         case .deleteQuota(let tenant, let kind): ["QUOTA", "DEL", tenant, kind.name]
+        case .setBudget(let request):
+            ["BUDGET", "SET", request.tenant]
+                + option(.limit, request.limit.map { Quantity.text($0, kind: .cpu) })
+                + option(.window, request.windowMilliseconds.map { "\($0)" })
+        case .deleteBudget(let tenant): ["BUDGET", "DEL", tenant]
         case .setTenant(let request): tenant(request)
         case .deleteTenant(let tenant): ["TENANT", "DEL", tenant]
         default: nil
@@ -122,6 +127,8 @@ package enum CommandWriter {
             ["BREAKER", "LIST"] + option(.pool, pool) + words(page)
         case .quota(let tenant, let kind): ["QUOTA", "GET", tenant, kind.name]
         case .quotas(let tenant): ["QUOTA", "LIST"] + option(.tenant, tenant)
+        case .budget(let tenant): ["BUDGET", "GET", tenant]
+        case .budgets(let tenant): ["BUDGET", "LIST"] + option(.tenant, tenant)
         case .tenant(let tenant): ["TENANT", "GET", tenant]
         case .tenants(let tenant): ["TENANT", "LIST"] + option(.tenant, tenant)
         case .usage(let tenant): ["USAGE", "GET", tenant]

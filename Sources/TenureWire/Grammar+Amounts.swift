@@ -52,13 +52,13 @@ extension Grammar {
         }
     }
 
-    /// The price of one unit for one hour, in thousandths: a decimal with at most three places.
-    static func cost(_ text: String) throws(Refusal) -> UInt64 {
+    /// A price in thousandths: a decimal with at most three places.
+    static func price(_ text: String, _ what: String) throws(Refusal) -> UInt64 {
         // Thousandths of a price are read like thousandths of a CPU.
         do {
             return try amount(text[...], of: .cpu, orZero: true)
         } catch {
-            throw fault("COST \(quoted(text)) is not a price with at most three decimal places")
+            throw fault("\(what) \(quoted(text)) is not a price with at most three decimal places")
         }
     }
 

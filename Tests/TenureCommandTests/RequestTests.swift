@@ -119,6 +119,10 @@ struct RequestCase: Sendable, CustomTestStringConvertible {
             "tenant set t --leases 5 --rate unlimited --burst 2",
             "TENANT SET t LEASES 5 RATE unlimited BURST 2"
         ),
+        .init("budget set t --limit 2.5 --window 1h", "BUDGET SET t LIMIT 2.5 WINDOW 3600000"),
+        .init("budget get t", "BUDGET GET t"),
+        .init("budget list --tenant t", "BUDGET LIST TENANT t"),
+        .init("budget del t", "BUDGET DEL t"),
         .init("tenant get t", "TENANT GET t"),
         .init("tenant list --tenant t", "TENANT LIST TENANT t"),
         .init("tenant del t", "TENANT DEL t"),

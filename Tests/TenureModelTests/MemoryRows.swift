@@ -25,6 +25,7 @@ struct StoreContent: Equatable {
     var members: [MemberKey: Stored<MemberKey>] = [:]
     var tenantLimits: [String: Stored<TenantLimits>] = [:]
     var breakers: [BreakerSubject: Stored<Breaker>] = [:]
+    var budgets: [String: Stored<Budget>] = [:]
     var preemptible: [PreemptibleKey: Stored<PreemptibleKey>] = [:]
 
     /// Takes the changes of one checkpoint.
@@ -41,6 +42,7 @@ struct StoreContent: Equatable {
         members.write(changes.members)
         tenantLimits.write(changes.tenantLimits)
         breakers.write(changes.breakers)
+        budgets.write(changes.budgets)
         preemptible.write(changes.preemptible)
     }
 
@@ -53,6 +55,7 @@ struct StoreContent: Equatable {
         rows.quotas = quotas.values.map(\.row)
         rows.tenantLimits = tenantLimits.values.map(\.row)
         rows.breakers = breakers.values.map(\.row)
+        rows.budgets = budgets.values.map(\.row)
         return rows
     }
 
@@ -66,6 +69,7 @@ struct StoreContent: Equatable {
             ("usage", usage == other.usage), ("due", due == other.due),
             ("members", members == other.members), ("breakers", breakers == other.breakers),
             ("tenantLimits", tenantLimits == other.tenantLimits),
+            ("budgets", budgets == other.budgets),
             ("preemptible", preemptible == other.preemptible),
         ]
         return verdicts.filter { !$0.1 }.map(\.0)

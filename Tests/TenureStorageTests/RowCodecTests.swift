@@ -36,6 +36,8 @@ struct RowCodecTests {
         try roundTrip(key: \.rowKey) { $0.quota() }
         try roundTrip(key: \.tenant) { $0.tenantLimits() }
         try roundTrip(key: \.id) { $0.lease() }
+        try roundTrip(key: \.tenant) { $0.budget() }
+        try roundTrip(key: \.id) { $0.chargedLease() }
         try roundTrip(key: \.id) { $0.relatedLease() }
         try roundTrip(key: \.id) { $0.session() }
         try roundTrip(key: \.key) { $0.storedAnswer() }
@@ -98,11 +100,13 @@ struct RowCodecTests {
         var resource = values.resource()
         resource.drain = Drain(by: values.time(), past: values.leaseID())
         try truncate(Resource.self, ResourceID(rawValue: 3), resource)
+        try truncate(Budget.self, "t", values.budget())
         try truncate(TenantLimits.self, "t", values.tenantLimits())
         try truncate(Quota.self, SampleEvents.quota.key, SampleEvents.quota)
         var lease = values.lease()
         lease.parent = LeaseID(rawValue: 2)
         lease.subleases = [LeaseID(rawValue: 4), LeaseID(rawValue: 300)]
+        lease.charge = values.charge()
         try truncate(Lease.self, LeaseID(rawValue: 3), lease)
         try truncate(Breaker.self, values.breakerSubject(), values.breaker())
         try truncate(Session.self, SessionID(rawValue: 3), values.session())

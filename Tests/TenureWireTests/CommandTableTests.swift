@@ -21,7 +21,7 @@ struct CommandTableTests {
                 "REQUEST", "STRATEGY", "SELECT", "TAG", "PURPOSE", "HOLD", "PROCESS", "POOL",
                 "LIMIT", "AFTER", "KIND", "CAPACITY", "NODE", "LABEL", "COST", "FORCE",
                 "GUARANTEE", "BORROW", "LEND", "WEIGHT", "LEASES", "RATE", "BURST", "BY",
-                "RESOURCE", "REASON",
+                "RESOURCE", "REASON", "WINDOW",
             ]
         )
     }
@@ -75,7 +75,7 @@ struct CommandTableTests {
             .sessionOpen: [], .leaseList: [], .resourceList: [],
             .resourceSet: ["g", "POOL", "p", "KIND", "gpu", "CAPACITY", "1"],
             .quotaSet: ["research", "gpu"], .tenantSet: ["research"], .resourceDrain: ["g"],
-            .nodeDrain: ["n"], .breakerList: [],
+            .nodeDrain: ["n"], .breakerList: [], .budgetSet: ["research"],
         ]
         var shown = 0
         for row in CommandTable.supported {

@@ -48,7 +48,7 @@ package struct TenureTool: AsyncParsableCommand {
                 name: "Settings",
                 subcommands: [
                     PoolNoun.self, ResourceNoun.self, NodeNoun.self, BreakerNoun.self,
-                    QuotaNoun.self, TenantNoun.self,
+                    QuotaNoun.self, TenantNoun.self, BudgetNoun.self,
                 ]
             ),
             CommandGroup(

@@ -7,7 +7,8 @@ extension Command {
     var needsRoom: Bool {
         switch self {
         case .acquire(let request): !request.planOnly
-        case .grow, .sublease, .report, .openSession, .setPool, .setResource, .setQuota, .setTenant:
+        case .grow, .sublease, .report, .openSession, .setPool, .setResource, .setQuota, .setTenant,
+            .setBudget:
             true
         default: false
         }

@@ -217,6 +217,27 @@ public struct TenantRequest: Hashable, Sendable {
     }
 }
 
+/// What is asked for when a budget is set or changed; what is absent stays.
+public struct BudgetRequest: Hashable, Sendable {
+    /// The tenant: a path; the budget binds all below it.
+    public var tenant: String
+    /// The most that is spent and held together, in thousandths, at most `Limits.amountMax`; needed
+    /// where there is no budget yet.
+    public var limit: UInt64?
+    /// The span of ledger time after which what was spent is forgotten, from
+    /// `Limits.budgetWindowMin`; needed where there is no budget yet.
+    ///
+    /// Another span than before starts a new window.
+    public var windowMilliseconds: UInt64?
+
+    /// A request with these settings.
+    public init(tenant: String, limit: UInt64? = nil, windowMilliseconds: UInt64? = nil) {
+        self.tenant = tenant
+        self.limit = limit
+        self.windowMilliseconds = windowMilliseconds
+    }
+}
+
 /// What is asked for when a resource is declared or changed; what is absent stays.
 public struct ResourceRequest: Hashable, Sendable {
     /// Its name, unique in the ledger.
@@ -231,7 +252,8 @@ public struct ResourceRequest: Hashable, Sendable {
     public var node: String?
     /// Labels for selectors.
     public var labels: [Label]?
-    /// The price of one unit for one hour, in thousandths.
+    /// The price of one unit for one hour, in thousandths: of a CPU, a GPU, 1 GiB, 1 Gbit/s, or one
+    /// of anything else.
     public var cost: UInt64?
     /// Accepts a capacity below use, which makes debt.
     public var force = false

@@ -58,6 +58,10 @@ public enum Command: Equatable, Sendable {
     case setTenant(TenantRequest)
     /// Takes all limits of a tenant away, but not its quotas.
     case deleteTenant(String)
+    /// Sets the budget of a tenant, or changes it.
+    case setBudget(BudgetRequest)
+    /// Deletes a budget; what its leases hold of it is forgotten.
+    case deleteBudget(String)
     /// Reads; see `Query`.
     case query(Query)
     /// What the ledger asks of itself; never from outside.
@@ -96,6 +100,10 @@ public enum Query: Equatable, Sendable {
     case tenant(String)
     /// All limits of tenants, at or below a tenant or all.
     case tenants(below: String?)
+    /// One budget, with what is spent and held.
+    case budget(String)
+    /// All budgets, at or below a tenant or all.
+    case budgets(below: String?)
     /// The use of one tenant.
     case usage(tenant: String)
     /// One lease or reservation.

@@ -78,6 +78,8 @@ extension LedgerState {
         case .deleteQuota(let tenant, let kind): deleteQuota(tenant, kind)
         case .setTenant(let request): try setTenant(request)
         case .deleteTenant(let tenant): deleteTenant(tenant)
+        case .setBudget(let request): setBudget(request, now: now)
+        case .deleteBudget(let tenant): deleteBudget(tenant)
         case .query(let query): try answer(query, caller: caller, now: now)
         case .housekeeping(let task): try housekeep(task, now: now)
         }

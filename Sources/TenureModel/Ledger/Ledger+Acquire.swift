@@ -1,7 +1,8 @@
 // Granting: leases, reservations and plans.
 //
 // In order of precedence: malformed, a repeated or conflicting request id, unknown pool or session,
-// an open breaker of the pool, unsatisfiable, quota, exhausted, too many grants a second.
+// an open breaker of the pool, unsatisfiable, quota, exhausted, budget (what it costs depends on the
+// place), too many grants a second.
 
 internal import TenureBase
 
@@ -34,6 +35,7 @@ extension LedgerState {
         if let refusal = circuitRefusal(of: request.pool, now: now) {
             return Decision(.refused(refusal))
         }
+        if let refusal = endlessRefusal(terms) { return Decision(.refused(refusal)) }
         let overQuota = try quotaRefusal(terms)
         if let refusal = overQuota ?? leaseCountRefusal(terms.tenantLevels) {
             if let infeasible = infeasible(request) {
@@ -89,6 +91,11 @@ extension LedgerState {
                     + "\(Limits.partsPerLease); ask for it in smaller requests"
             )
         }
+        let charge: LeaseCharge?
+        switch newCharge(placements, terms, now: now) {
+        case .success(let found): charge = found
+        case .failure(let refusal): return Decision(.refused(refusal))
+        }
         if let refusal = rateRefusal(terms.tenantLevels, now: now) {
             return Decision(.refused(refusal))
         }
@@ -121,8 +128,10 @@ extension LedgerState {
             placements: lease.placements
         )
         let stored = newAnswer(request, outcome, body: body, now: now)
+        let granted = Event.granted(GrantRecord(lease: lease, stored: stored, why: why))
+        let held = charge.map { Event.budgetHeld(lease.id, $0) }
         return Decision(
-            [.granted(GrantRecord(lease: lease, stored: stored, why: why))]
+            [granted] + (held.map { [$0] } ?? [])
                 + breakerEvents(of: lease.placements, to: lease.id, in: lease.terms.pool),
             .grant(answer)
         )

@@ -56,6 +56,7 @@ extension LedgerState {
             applySetting(event)
         case .tenantLimitsSet(let limits): apply(limits)
         case .breakerSet, .breakerCleared: applyBreaker(event)
+        case .budgetSet, .budgetDeleted, .budgetHeld, .budgetSettled: try applyBudget(event)
         case .refused, .refusalsCounted: break
         }
     }

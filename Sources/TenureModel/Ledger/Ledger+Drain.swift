@@ -191,6 +191,7 @@ extension LedgerState {
             // One that ends in this frame for another reason ends once.
             guard batch.leases.insert(lease.id).inserted else { continue }
             batch.weight += 1
+            batch.ending.append(lease)
             taken.append(reclaimed(lease, cause: .revoked, now: now))
             try reclaimSubleases(of: lease, into: &batch, now: now)
         }

@@ -64,6 +64,7 @@ extension LedgerState {
                     + "carve another one from that"
             )
         }
+        if let refusal = growthRefusal(lease) { return Decision(.refused(refusal)) }
         let asked = request.asked(by: lease)
         let nearby = nearby(lease, request)
         if let place = request.node, pools[asked.pool]?.index.slot(ofPlace: place) == nil {
@@ -131,7 +132,7 @@ extension LedgerState {
     }
 
     /// What a lease holds when all that its sub-leases have has come back.
-    private func placementsWithSubleases(of lease: Lease) throws(RowFault) -> [Placement] {
+    func placementsWithSubleases(of lease: Lease) throws(RowFault) -> [Placement] {
         var all = lease.placements
         for id in lease.subleases {
             if let sublease = try self.lease(id) { all = all.adding(sublease.placements) }

@@ -50,6 +50,7 @@ extension LedgerState {
         var count: UInt64 = 0
         var counts: [String: UInt64] = [:]
         var remembered: String?
+        var budgetHeld: [String: UInt64] = [:]
         try forEachLease { lease in
             if lease.state == .ended {
                 if !lease.placements.isEmpty || lease.token.rawValue == lease.id.rawValue {
@@ -58,6 +59,7 @@ extension LedgerState {
                 return
             }
             count += 1
+            tally(lease, &budgetHeld)
             for level in Self.levels(of: lease.terms.tenant) { counts[level, default: 0] += 1 }
             tally(lease, &taken, &used)
         }
@@ -66,7 +68,9 @@ extension LedgerState {
         if count != facts.leases {
             return "I6: \(facts.leases) leases are counted, \(count) are there"
         }
-        if let fault = resourceFault(taken) ?? leaseCountFault(counts) { return fault }
+        if let fault = resourceFault(taken) ?? leaseCountFault(counts) ?? budgetFault(budgetHeld) {
+            return fault
+        }
         if let fault = try usageFault(used) { return fault }
         return try guaranteeFault()
     }

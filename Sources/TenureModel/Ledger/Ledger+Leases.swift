@@ -86,7 +86,7 @@ extension LedgerState {
         // What its sub-leases have comes back to it.
         if rest.isEmpty, lease.subleases.isEmpty { return try released(lease, now: now) }
         return Decision(
-            .reduced(lease.id, by: taken),
+            try settling([lease], keeping: rest, now: now) + [.reduced(lease.id, by: taken)],
             .ended(
                 Ending(
                     status: .reduced,
@@ -100,7 +100,7 @@ extension LedgerState {
 
     /// Gives a lease back whole, and takes its sub-leases back.
     private func released(_ lease: Lease, now: LedgerTime) throws(RowFault) -> Decision {
-        var decision = ending(.released(lease.id), .released, lease)
+        var decision = try ending(.released(lease.id), .released, lease, now: now)
         if let event = try subleasesTaken(with: lease, now: now) { decision.events.append(event) }
         decision.events += breakerEvents(ofRelease: lease.id)
         return decision
@@ -112,7 +112,7 @@ extension LedgerState {
         case .ended: return alreadyEnded(reference)
         case .valid(let lease, _):
             guard lease.state == .reserved else { return notReserved(lease) }
-            return ending(.released(lease.id), .cancelled, lease)
+            return try ending(.released(lease.id), .cancelled, lease, now: now)
         }
     }
 
@@ -166,8 +166,10 @@ extension LedgerState {
             replayed: replayed
         )
         if replayed { return Decision(.grant(grant)) }
+        let isWhole = lease.placements.subtracting(placements).isEmpty
+        let settled = isWhole ? [] : try settling([lease], keeping: placements, now: now)
         return Decision(
-            .committed(lease.id, deadline: held.deadline, kept: placements),
+            settled + [.committed(lease.id, deadline: held.deadline, kept: placements)],
             .grant(grant)
         )
     }
@@ -196,7 +198,7 @@ extension LedgerState {
             cause: .revoked,
             evidence: reason
         )
-        var decision = ending(event, .revoked, lease)
+        var decision = try ending(event, .revoked, lease, now: now)
         if let event = try subleasesTaken(with: lease, now: now) { decision.events.append(event) }
         return decision
     }
@@ -220,9 +222,14 @@ extension LedgerState {
 
     // MARK: Answers they share
 
-    private func ending(_ event: Event, _ status: Ending.Status, _ lease: Lease) -> Decision {
+    private func ending(
+        _ event: Event,
+        _ status: Ending.Status,
+        _ lease: Lease,
+        now: LedgerTime
+    ) throws(RowFault) -> Decision {
         Decision(
-            event,
+            try settling([lease], now: now) + [event],
             .ended(
                 Ending(
                     status: status,

@@ -130,7 +130,8 @@ extension LedgerState {
         guard !decision.events.isEmpty else { return decision }
         let ended = preemption.victims.map(\.id)
         decision.events = decision.events.map { $0.withoutProbes(ended) }
-        let taken = try takeBack(preemption, for: request, now: now)
+        let settled = try settling(preemption.victims, now: now)
+        let taken = settled + (try takeBack(preemption, for: request, now: now))
         decision.events.insert(contentsOf: taken, at: 0)
         return decision
     }

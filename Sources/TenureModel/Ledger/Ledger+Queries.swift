@@ -24,6 +24,8 @@ extension LedgerState {
         case .quotas(let tenant): return try quotaList(below: tenant)
         case .tenant(let tenant): return tenantAnswer(tenant, now: now)
         case .tenants(let tenant): return tenantList(below: tenant, now: now)
+        case .budget(let tenant): return budgetAnswer(tenant, now: now)
+        case .budgets(let tenant): return budgetList(below: tenant, now: now)
         case .usage(let tenant): return try usageAnswer(tenant)
         case .breakers(let pool, let page): return breakerPage(of: pool, page, now: now)
         case .lease(let id):
@@ -199,6 +201,7 @@ extension LedgerState {
             .init("subleases", .list(lease.subleases.map { .id($0.rawValue) })),
         ]
         if let notice = drainNotice(of: lease, now: now) { fields.append(notice.field) }
+        if let charge = lease.charge { fields.append(.init("budgetHeld", .count(charge.held))) }
         return .map(fields)
     }
 

@@ -74,6 +74,10 @@ extension LedgerState {
         var remembered: [LeaseID] = []
         var forgotten: [DueEntry] = []
         var others: [Event] = []
+        /// Those of the others that end, to be settled.
+        var ending: [Lease] = []
+        /// Windows of budgets that are over.
+        var windows: [Event] = []
         var weight = 0
     }
 
@@ -91,9 +95,15 @@ extension LedgerState {
             case .storedAnswer: try forget(entry, into: &batch)
             case .drain: try reclaimDrained(entry, into: &batch, now: now)
             case .breaker: breakerDue(entry, into: &batch)
+            case .budgetWindow:
+                batch.weight += 1
+                if let event = windowEnd(entry, now: now) { batch.windows.append(event) }
             }
         }
-        var events = batch.others
+        // A window ends before anything is booked in the next one.
+        var events = batch.windows
+        events += try settling(batch.ending, now: now)
+        events += batch.others
         if !batch.expired.isEmpty {
             events.append(
                 .reclaimed(
@@ -133,6 +143,7 @@ extension LedgerState {
         }
         guard batch.leases.insert(id).inserted else { return }
         batch.weight += 1
+        batch.ending.append(lease)
         switch lease.state {
         case .quarantined: batch.unquarantined.append(id)
         case .ended: batch.remembered.append(id)
@@ -189,6 +200,7 @@ extension LedgerState {
                 continue
             }
             batch.weight += 1
+            batch.ending.append(lease)
             taken.append(reclaimed(lease, cause: cause, now: now))
             try reclaimSubleases(of: lease, into: &batch, now: now)
         }

@@ -36,6 +36,12 @@ package struct Shortage: Hashable, Sendable {
         limit = "leases of \(tenant)"
     }
 
+    /// Enough left in the budget of `tenant`.
+    package init(budgetOf tenant: String) {
+        pool = ""
+        limit = "budget of \(tenant)"
+    }
+
     /// Whether it is of this kind that there is too little to borrow.
     package func isBorrowing(of kind: Kind) -> Bool {
         isQuota && limit.hasSuffix(" \(kind.name) borrowed")
@@ -57,7 +63,7 @@ extension AcquireRequest {
         return kinds.map { Shortage(of: $0, in: pool) }
             + levels.flatMap { level in kinds.map { Shortage(quotaOf: level, $0) } }
             + kinds.map { Shortage(borrowingBy: tenant, $0) }
-            + levels.map { Shortage(leasesOf: $0) }
+            + levels.flatMap { [Shortage(leasesOf: $0), Shortage(budgetOf: $0)] }
     }
 
     /// What it lacks by `refusal`; nothing when waiting can not help.
@@ -167,9 +173,16 @@ extension LedgerState {
             relief.borrowed.insert(key.kind)
         case .tenantLimitsSet(let limits):
             relief.shortages.insert(Shortage(leasesOf: limits.tenant))
-        case .opened, .grace, .epochRaised, .renewed, .preempted, .handedOver, .subleased,
-            .sessionOpened, .sessionKept, .sessionForgotten, .answered, .answersForgotten, .refused,
-            .refusalsCounted, .leasesForgotten, .drainAdvanced:
+        case .budgetSet(let budget):
+            relief.shortages.insert(Shortage(budgetOf: budget.tenant))
+        case .budgetDeleted(let tenant):
+            relief.shortages.insert(Shortage(budgetOf: tenant))
+        case .budgetHeld, .budgetSettled, .opened, .grace, .epochRaised, .renewed, .preempted,
+            .handedOver, .subleased,
+            .sessionOpened,
+            .sessionKept,
+            .sessionForgotten, .answered, .answersForgotten, .refused, .refusalsCounted,
+            .leasesForgotten, .drainAdvanced:
             break
         }
     }
@@ -185,6 +198,9 @@ extension LedgerState {
 
     private func add(_ lease: Lease, to relief: inout Relief) {
         let levels = Self.levels(of: lease.terms.tenant)
+        for level in levels where budgets[level] != nil {
+            relief.shortages.insert(Shortage(budgetOf: level))
+        }
         for level in levels where tenantLimits[level]?.leases != nil {
             relief.shortages.insert(Shortage(leasesOf: level))
         }

@@ -27,6 +27,7 @@ package struct LedgerState {
     var draining: Set<ResourceID> = []
     var quotas: [String: [Quota]] = [:]
     var tenantLimits: [String: TenantLimits] = [:]
+    var budgets: [String: Budget] = [:]
     /// Of how many tenants something is kept free, by kind; no entry is 0.
     var reservedKinds: [Kind: Int] = [:]
     /// What is kept free of a kind, as far as it was asked for.
@@ -50,6 +51,7 @@ package struct LedgerState {
     var changedResources: [ResourceID: Position] = [:]
     var changedQuotas: [QuotaKey: Position] = [:]
     var changedTenantLimits: [String: Position] = [:]
+    var changedBudgets: [String: Position] = [:]
 
     /// Counts lookups; a class, because reading a row changes nothing of the state.
     private final class LookupCounter {
@@ -82,6 +84,7 @@ package struct LedgerState {
             quotas[quota.tenant, default: []].append(quota)
             guaranteesChanged(from: nil, to: quota)
         }
+        for budget in resident.budgets { budgets[budget.tenant] = budget }
         for limits in resident.tenantLimits { tenantLimits[limits.tenant] = limits }
         for resource in resident.resources.sorted(by: { $0.id < $1.id }) { place(resource) }
         restoreBreakers(resident.breakers)
@@ -98,7 +101,7 @@ package struct LedgerState {
 
     private var changedSettings: Int {
         changedPools.count + changedResources.count + changedQuotas.count
-            + changedTenantLimits.count + breakers.changed.count
+            + changedTenantLimits.count + breakers.changed.count + changedBudgets.count
     }
 
     /// How many scattered rows the changes cost as much as, when they are written.
@@ -141,7 +144,11 @@ package struct LedgerState {
         changedPools = [:]
         changedResources = [:]
         changedQuotas = [:]
+        for (tenant, position) in changedBudgets {
+            changes.budgets[tenant] = Changed(value: budgets[tenant], position: position)
+        }
         changedTenantLimits = [:]
+        changedBudgets = [:]
         changes.leases = leases.freeze()
         changes.sessions = sessions.freeze()
         changes.storedAnswers = storedAnswers.freeze()

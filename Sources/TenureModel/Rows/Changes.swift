@@ -153,6 +153,7 @@ package struct FrozenChanges: Sendable {
     package var members: [MemberKey: Changed<MemberKey>] = [:]
     package var tenantLimits: [String: Changed<TenantLimits>] = [:]
     package var breakers: [BreakerSubject: Changed<Breaker>] = [:]
+    package var budgets: [String: Changed<Budget>] = [:]
     package var preemptible: [PreemptibleKey: Changed<PreemptibleKey>] = [:]
 
     package init() {}
@@ -161,7 +162,7 @@ package struct FrozenChanges: Sendable {
     package var count: Int {
         pools.count + resources.count + quotas.count + leases.count + sessions.count
             + storedAnswers.count + usage.count + due.count + members.count
-            + tenantLimits.count + breakers.count
+            + tenantLimits.count + breakers.count + budgets.count
             + preemptible.count
     }
 }
@@ -189,6 +190,7 @@ package struct ResidentRows: Sendable {
     package var quotas: [Quota] = []
     package var tenantLimits: [TenantLimits] = []
     package var breakers: [Breaker] = []
+    package var budgets: [Budget] = []
 
     package init() {}
 }

@@ -28,6 +28,13 @@ package enum Event: Hashable, Sendable {
     case quotaDeleted(QuotaKey)
     /// The limits of a tenant, whole; without any they are gone.
     case tenantLimitsSet(TenantLimits)
+    /// A budget as it is from here on, also where a window has ended.
+    case budgetSet(Budget)
+    case budgetDeleted(tenant: String)
+    /// What the lease that was granted in this frame holds of the budgets above it.
+    case budgetHeld(LeaseID, LeaseCharge)
+    /// What was spent of what leases hold, and what went back; in the frame that ends them.
+    case budgetSettled([Settlement])
     /// A lease, or a reservation by its state, came to be.
     case granted(GrantRecord)
     /// A reservation became a lease with these placements; what is not among them went back.

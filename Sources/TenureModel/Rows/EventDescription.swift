@@ -20,6 +20,7 @@ extension Event {
         case .quotaSet: "quota-set"
         case .quotaDeleted: "quota-deleted"
         case .tenantLimitsSet: "tenant-limits-set"
+        case .budgetSet, .budgetDeleted, .budgetHeld, .budgetSettled: budgetName
         case .granted(let record): record.lease.state == .reserved ? "reserved" : "granted"
         case .committed: "committed"
         case .renewed: "renewed"
@@ -55,6 +56,7 @@ extension Event {
         // The new one first.
         case .subleased(let record): [record.lease.id] + (record.lease.parent.map { [$0] } ?? [])
         case .preempted(let ids, _, _), .quarantineEnded(let ids), .leasesForgotten(let ids): ids
+        case .budgetSettled(let settlements): settlements.map(\.lease)
         default: []
         }
     }
@@ -125,6 +127,7 @@ extension Event {
         case .quotaDeleted(let key):
             [.init("tenant", .string(key.tenant)), .init("kind", .string(key.kind.name))]
         case .tenantLimitsSet(let limits): limits.fields
+        case .budgetSet, .budgetDeleted, .budgetHeld, .budgetSettled: budgetFields
         case .granted, .committed, .renewed, .reduced, .grown, .handedOver, .subleased, .released,
             .reclaimed, .preempted,
             .quarantineEnded, .leasesForgotten:

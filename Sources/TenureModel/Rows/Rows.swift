@@ -255,6 +255,8 @@ package struct Lease: Hashable, Sendable {
     package var parent: LeaseID?
     /// Its sub-leases, held or in quarantine, oldest first: their amounts come back to it.
     package var subleases: [LeaseID] = []
+    /// What it holds of budgets, if it was granted under one and is not free.
+    package var charge: LeaseCharge?
 
     package init(
         id: LeaseID,
@@ -430,6 +432,8 @@ package struct DueKey: Hashable, Comparable, Sendable {
         case lease = 0
         case session = 1
         case storedAnswer = 2
+        /// The window of a budget.
+        case budgetWindow = 3
         /// The end of the drain of a resource.
         case drain = 6
         /// The end of the time for which a breaker is open.
@@ -438,8 +442,8 @@ package struct DueKey: Hashable, Comparable, Sendable {
 
     package let time: LedgerTime
     package let subject: Class
-    /// A lease, session or resource id; for a stored answer the position that stored it; the number
-    /// of a breaker.
+    /// A lease, session or resource id; for a stored answer or a budget the position that stored
+    /// it; the number of a breaker.
     package let id: UInt64
 
     package init(time: LedgerTime, subject: Class, id: UInt64) {

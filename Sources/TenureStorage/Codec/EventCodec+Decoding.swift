@@ -89,6 +89,15 @@ extension ByteReader {
         case .resourceDeleted: return .resourceDeleted(ResourceID(rawValue: try read()))
         case .quotaSet: return .quotaSet(try quota(quotaKey()))
         case .quotaDeleted: return .quotaDeleted(try quotaKey())
+        case .budgetSet: return .budgetSet(try budget(readString()))
+        case .budgetDeleted: return .budgetDeleted(tenant: try readString())
+        case .budgetHeld:
+            let id = try leaseID()
+            return .budgetHeld(id, try charge())
+        case .budgetSettled:
+            var settlements: [Settlement] = []
+            for _ in 0..<(try readCount()) { settlements.append(try settlement()) }
+            return .budgetSettled(settlements)
         case .tenantLimitsSet: return .tenantLimitsSet(try tenantLimits(readString()))
         case .refused:
             let tenant = try readString()

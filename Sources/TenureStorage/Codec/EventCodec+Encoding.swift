@@ -119,6 +119,16 @@ extension FieldWriter {
         case .tenantLimitsSet(let limits):
             text(limits.tenant)
             tenantLimits(limits)
+        case .budgetSet(let set):
+            text(set.tenant)
+            budget(set)
+        case .budgetDeleted(let tenant): text(tenant)
+        case .budgetHeld(let id, let held):
+            u64(id.rawValue)
+            charge(held)
+        case .budgetSettled(let settlements):
+            count(settlements.count)
+            for settled in settlements { settlement(settled) }
         case .refused(let record):
             text(record.tenant)
             text(record.pool)
@@ -237,6 +247,10 @@ extension Event {
         case .quotaSet: .quotaSet
         case .quotaDeleted: .quotaDeleted
         case .tenantLimitsSet: .tenantLimitsSet
+        case .budgetSet: .budgetSet
+        case .budgetDeleted: .budgetDeleted
+        case .budgetHeld: .budgetHeld
+        case .budgetSettled: .budgetSettled
         case .granted: .granted
         case .committed: .committed
         case .renewed: .renewed

@@ -40,6 +40,10 @@
 //    23  epoch raised      epoch u16 · reason text
 //    24  policy learnt     pool text · policy (PolicyCoding.swift)
 //    25  tenant limits set tenant text · tenant limits (TenantCoding.swift)
+//    26  budget set        tenant text · budget (BudgetCoding.swift)
+//    27  budget deleted    tenant text
+//    28  budget held       id u64 · charge
+//    29  budget settled    count · each: settlement
 //    38  grown             id u64 · token u64 · added placements · policy u16 and all that follows
 //                          it in 10 up to the answer · learnt version u32
 //    39  handed over       id u64 · token u64 · holder text · uid optional u32 · session optional
@@ -161,6 +165,10 @@ package enum EventTag: UInt8, CaseIterable, Sendable {
     case epochRaised = 23
     case policyLearnt = 24
     case tenantLimitsSet = 25
+    case budgetSet = 26
+    case budgetDeleted = 27
+    case budgetHeld = 28
+    case budgetSettled = 29
     case grown = 38
     case handedOver = 39
     case subleased = 40

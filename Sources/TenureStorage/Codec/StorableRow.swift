@@ -12,13 +12,15 @@
 //   quotas        tenant 0x00 kind                     quota (QuotaCoding.swift)
 //   leases        id u64                               lease · if either is there: parent
 //                                                      optional u64 · sub-leases: count, each
-//                                                      id u64
+//                                                      id u64 · charge, if any
+//                                                      (BudgetCoding.swift)
 //   sessions      id u64                               session
 //   answers       tenant 0x00 request id               answer
 //   usage         tenant                               count · each: kind text · held u64
 //                                                      · reserved u64 · quarantined u64
 //   due           time u64 · class u8 · id u64         request optional (tenant text · id text)
 //   members       session u64 · lease u64              nothing
+//   budgets       tenant                               budget (BudgetCoding.swift)
 //   tenants       tenant                               tenant limits (TenantCoding.swift)
 //   breakers      0x00 pool, or 0x01 resource u32      breaker (BreakerCoding.swift)
 //   preemptible   pool 0x00 class u8 · 2^64-1-lease    nothing
@@ -218,10 +220,11 @@ extension Lease: StorableRow {
 
     package func writePayload(to writer: inout FieldWriter) {
         writer.lease(self)
-        guard parent != nil || !subleases.isEmpty else { return }
+        guard parent != nil || !subleases.isEmpty || charge != nil else { return }
         writer.optionalU64(parent?.rawValue)
         writer.count(subleases.count)
         for sublease in subleases { writer.u64(sublease.rawValue) }
+        if let charge { writer.charge(charge) }
     }
 
     package static func read(
@@ -229,10 +232,17 @@ extension Lease: StorableRow {
         from reader: inout ByteReader
     ) throws(DecodeError) -> Lease {
         var lease = try reader.lease(key)
+        let start = reader.offset
         guard reader.remaining > 0 else { return lease }
         lease.parent = try reader.optionalU64().map(LeaseID.init(rawValue:))
         for _ in 0..<(try reader.readCount()) {
             lease.subleases.append(LeaseID(rawValue: try reader.read()))
+        }
+        if reader.remaining > 0 {
+            lease.charge = try reader.charge()
+        } else if lease.parent == nil, lease.subleases.isEmpty {
+            // It would be written without them.
+            throw .trailing(offset: start)
         }
         return lease
     }

@@ -22,6 +22,7 @@ extension ResidentRows {
             resident.pools = try all(Pool.self, reader, &codec, counts)
             resident.resources = try all(Resource.self, reader, &codec, counts)
             resident.quotas = try all(Quota.self, reader, &codec, counts)
+            resident.budgets = try all(Budget.self, reader, &codec, counts)
             resident.tenantLimits = try all(TenantLimits.self, reader, &codec, counts)
             resident.breakers = try all(Breaker.self, reader, &codec, counts)
         } catch {

@@ -52,6 +52,7 @@ package struct CheckpointWriter: Sendable {
         try rows(changes.usage, body)
         try rows(changes.due, body)
         try rows(changes.members, body)
+        try rows(changes.budgets, body)
         try rows(changes.tenantLimits, body)
         try rows(changes.breakers, body)
         try rows(changes.preemptible, body)

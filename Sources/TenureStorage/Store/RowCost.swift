@@ -32,6 +32,7 @@ extension Lease {
         return texts.reduce(RowCost.slot + RowCost.terms) { $0 + RowCost.text($1) }
             + RowCost.array(placements.count, of: 16) + RowCost.labels(terms.tags)
             + RowCost.array(subleases.count, of: 8)
+            + RowCost.array(charge?.prices.count ?? 0, of: 16)
     }
 }
 

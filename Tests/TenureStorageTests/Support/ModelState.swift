@@ -48,6 +48,7 @@ struct ModelState {
         rows.usage = rows.usage.filter { $0.value.value != nil }
         rows.due = rows.due.filter { $0.value.value != nil }
         rows.members = rows.members.filter { $0.value.value != nil }
+        rows.budgets = rows.budgets.filter { $0.value.value != nil }
         rows.tenantLimits = rows.tenantLimits.filter { $0.value.value != nil }
         rows.breakers = rows.breakers.filter { $0.value.value != nil }
         rows.preemptible = rows.preemptible.filter { $0.value.value != nil }
@@ -61,6 +62,8 @@ struct ModelState {
         set(\.resources, resource.id, resource)
         let quota = values.quota()
         set(\.quotas, QuotaKey(tenant: quota.tenant, kind: quota.kind), quota)
+        let budget = values.budget()
+        set(\.budgets, budget.tenant, budget)
         let limits = values.tenantLimits()
         set(\.tenantLimits, limits.tenant, limits)
         let usage = values.usage()
@@ -103,6 +106,7 @@ struct ModelState {
         removeOne(\.preemptible)
         removeOne(\.pools)
         removeOne(\.tenantLimits)
+        removeOne(\.budgets)
     }
 
     private mutating func set<Key: Hashable, Value: Sendable>(

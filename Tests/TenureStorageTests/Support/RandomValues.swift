@@ -158,6 +158,37 @@ struct RandomValues {
         return limits
     }
 
+    mutating func budget() -> Budget {
+        var budget = Budget(
+            tenant: name(),
+            since: u64(),
+            limit: u64(),
+            windowMilliseconds: u64(),
+            start: time()
+        )
+        (budget.held, budget.spent, budget.window) = (u64(), u64(), u64())
+        return budget
+    }
+
+    mutating func charge() -> LeaseCharge {
+        LeaseCharge(
+            held: u64(),
+            prices: list { values in
+                ResourcePrice(resource: ResourceID(rawValue: values.u32()), price: values.u64())
+            }
+        )
+    }
+
+    mutating func settlement() -> Settlement {
+        Settlement(lease: leaseID(), spent: u64(), held: u64(), until: time())
+    }
+
+    mutating func chargedLease() -> Lease {
+        var lease = lease()
+        lease.charge = maybe { $0.charge() }
+        return lease
+    }
+
     mutating func lease() -> Lease {
         let terms = LeaseTerms(
             pool: name(),
@@ -252,7 +283,9 @@ struct RandomValues {
     mutating func due() -> DueEntry {
         let key = DueKey(
             time: time(),
-            subject: pick([.lease, .session, .storedAnswer, .drain, .breaker]),
+            subject: pick([
+                .lease, .session, .storedAnswer, .budgetWindow, .drain, .breaker,
+            ]),
             id: u64()
         )
         return DueEntry(key: key, request: maybe { $0.requestKey() })

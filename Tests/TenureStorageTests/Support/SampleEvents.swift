@@ -22,6 +22,11 @@ extension RandomValues {
         case .resourceDeleted: .resourceDeleted(ResourceID(rawValue: u32()))
         case .quotaSet: .quotaSet(quota())
         case .quotaDeleted: .quotaDeleted(QuotaKey(tenant: name(), kind: kind()))
+        case .budgetSet: .budgetSet(budget())
+        case .budgetDeleted: .budgetDeleted(tenant: name())
+        case .budgetHeld: .budgetHeld(leaseID(), charge())
+        case .budgetSettled:
+            .budgetSettled(list { $0.settlement() })
         case .tenantLimitsSet: .tenantLimitsSet(tenantLimits())
         case .granted: .granted(grantRecord())
         case .committed: .committed(leaseID(), deadline: time(), kept: placements())
@@ -116,6 +121,18 @@ enum SampleEvents {
     /// Events with the fields that were appended to their tag.
     static let appended: [Event] = [.quotaSet(quota)]
 
+    static var budget: Budget {
+        var budget = Budget(
+            tenant: "a/b",
+            since: 4,
+            limit: 250_500,
+            windowMilliseconds: 86_400_000,
+            start: LedgerTime(nanoseconds: 5)
+        )
+        (budget.held, budget.spent, budget.window) = (90, 30, 2)
+        return budget
+    }
+
     static var tenantLimits: TenantLimits {
         var limits = TenantLimits(tenant: "a/b")
         limits.leases = 100
@@ -202,7 +219,22 @@ enum SampleEvents {
         ]),
         .epochRaised(to: 2, reason: "cut"),
         .policyLearnt(pool: "gpus", policy),
-        .tenantLimitsSet(tenantLimits),
+        .tenantLimitsSet(tenantLimits), .budgetSet(budget), .budgetDeleted(tenant: "a/b"),
+        .budgetHeld(
+            lease.id,
+            LeaseCharge(
+                held: 90,
+                prices: [ResourcePrice(resource: ResourceID(rawValue: 7), price: 250)]
+            )
+        ),
+        .budgetSettled([
+            Settlement(
+                lease: lease.id,
+                spent: 30,
+                held: 60,
+                until: LedgerTime(nanoseconds: 80)
+            )
+        ]),
         .grown(
             GrowthRecord(
                 lease: lease.id,

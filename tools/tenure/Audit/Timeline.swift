@@ -59,6 +59,10 @@ package struct Timeline {
         case .sessionForgotten(let session): return sessions.contains(session)
         case .quotaSet(let quota): return isSubject(tenant: quota.tenant)
         case .quotaDeleted(let key): return isSubject(tenant: key.tenant)
+        case .budgetSet(let budget): return isSubject(tenant: budget.tenant)
+        case .budgetDeleted(let tenant): return isSubject(tenant: tenant)
+        case .budgetHeld(let lease, _): return leases.contains(lease)
+        case .budgetSettled(let settled): return settled.contains { leases.contains($0.lease) }
         case .tenantLimitsSet(let limits): return isSubject(tenant: limits.tenant)
         case .answered(let answer): return isSubject(tenant: answer.key.tenant)
         case .refused(let refusal): return isSubject(tenant: refusal.tenant)
