@@ -58,6 +58,22 @@ extension Ledger {
         return try await grant(.acquire(request))
     }
 
+    /// Grants a lease or a reservation at once, or gives the request a durable place in the queue.
+    ///
+    /// It waits up to `milliseconds` of ledger time, over restarts; `read(.ticket(…))` and, with a
+    /// request id, `acquire` tell what became of it.
+    ///
+    /// - Throws: `Refusal`, also where neither a request id nor a session is given.
+    public func queue(_ request: AcquireRequest, milliseconds: UInt64) async throws -> Queueing {
+        var request = request
+        request.queueMilliseconds = milliseconds
+        switch await perform(.acquire(request)) {
+        case .grant(let grant): return .granted(grant)
+        case .queued(let queued): return .queued(queued)
+        case let other: throw unexpected(other)
+        }
+    }
+
     /// What `acquire` would grant now; changes nothing.
     public func plan(_ request: AcquireRequest) async throws -> Grant {
         var request = request

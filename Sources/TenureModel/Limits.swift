@@ -53,6 +53,11 @@ public enum Limits {
     public static let breakers = 16_384
     /// The most stored answers; past it a request with an id is answered `BUSY`.
     public static let storedAnswers = 1_000_000
+    /// The most requests that are queued; a ticket is in memory, at about a KiB, and every start
+    /// looks at each once.
+    public static let tickets = 16_384
+    /// The most of them of one tenant: one alone can not keep all others from queueing.
+    public static let ticketsPerTenant = 8_192
     /// How long an answer is kept for its request id, in milliseconds: one hour.
     public static let requestWindowMilliseconds: UInt64 = 3_600_000
     /// The most gaps that are remembered: what lived through so many without renewal ends.

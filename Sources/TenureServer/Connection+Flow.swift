@@ -145,6 +145,15 @@ extension Connection {
         }
     }
 
+    /// Takes what became of a request that was answered `queued`, and says it; RESP3 only.
+    func settleLate(_ ticket: TicketID, _ answer: Answer) {
+        guard version == .three, case .map(let fields) = answer.document else { return }
+        let document = Document.map([.init("ticket", .id(ticket.rawValue))] + fields)
+        guard case .grant(let grant) = answer else { return push("ticket-ended", document) }
+        hub.state.value.note(grant.lease, of: self)
+        push("ticket-granted", document)
+    }
+
     /// Answers at once, behind what is outstanding.
     func reply(_ write: (inout ByteBuffer) -> Void) {
         if slots.isEmpty {
@@ -180,8 +189,9 @@ extension Query {
     /// Whether the answer can be long.
     fileprivate var isList: Bool {
         switch self {
-        case .pools, .resources, .quotas, .tenants, .budgets, .leases, .breakers: true
+        case .pools, .resources, .quotas, .tenants, .budgets, .leases, .breakers, .tickets: true
         case .pool, .resource, .quota, .tenant, .budget, .usage, .lease, .session, .request,
+            .ticket,
             .status:
             false
         }

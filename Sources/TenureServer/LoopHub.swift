@@ -147,7 +147,11 @@ final class LoopState {
                     touched.append(last)
                 }
             }
-            last?.settle(delivery.ticket, delivery.answer)
+            if let ticket = delivery.queued {
+                last?.settleLate(ticket, delivery.answer)
+            } else {
+                last?.settle(delivery.ticket, delivery.answer)
+            }
         }
         for connection in touched {
             connection.isTouched = false

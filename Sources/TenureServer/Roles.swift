@@ -18,8 +18,9 @@ enum Roles {
                 .notPermitted,
                 "\(who) may not do this; ask root or the user that the daemon runs as"
             )
-        case .acquire, .commit, .cancel, .renew, .release, .grow, .handOver, .sublease,
-            .check, .report, .openSession,
+        // Whose ticket it is, the ledger knows.
+        case .acquire, .cancelTicket, .commit, .cancel, .renew, .release, .grow, .handOver,
+            .sublease, .check, .report, .openSession,
             .keepSession,
             .closeSession, .query:
             return nil

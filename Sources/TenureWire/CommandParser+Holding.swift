@@ -17,6 +17,7 @@ extension CommandParser {
         request.maxLifetimeMilliseconds = try words.milliseconds(.maxLifetime)
         request.holdMilliseconds = try words.milliseconds(.hold)
         request.waitMilliseconds = try words.milliseconds(.wait)
+        request.queueMilliseconds = try words.milliseconds(.queue)
         if let text = try words.text(.priority) { request.priority = try priority(text) }
         if let text = try words.text(.request) { request.requestID = try Grammar.requestID(text) }
         if let text = try words.text(.strategy) { request.strategy = try strategy(text) }
@@ -28,6 +29,18 @@ extension CommandParser {
             request.purpose = try Grammar.freeText(text, "PURPOSE")
         }
         try checkLife(request.ttlMilliseconds, request.session)
+        if request.queueMilliseconds != nil {
+            if request.waitMilliseconds != nil {
+                throw Grammar.fault(
+                    "WAIT and QUEUE exclude each other: one blocks, the other answers at once"
+                )
+            }
+            if request.requestID == nil, request.session == nil {
+                throw Grammar.fault(
+                    "QUEUE needs REQUEST or SESSION, by which to ask what became of it"
+                )
+            }
+        }
         return request
     }
 

@@ -15,6 +15,10 @@ extension CommandParser {
                 holder: try words.name(.holder)
             )
             return .leases(filter, page: try words.page())
+        case .queueGet: return .ticket(TicketID(rawValue: try words.id(operand: 0)))
+        case .queueList:
+            let filter = TicketFilter(pool: try words.name(.pool), tenant: try words.tenant())
+            return .tickets(filter, page: try words.page())
         case .requestGet:
             return .request(
                 id: try Grammar.requestID(try words.text(operand: 0)),

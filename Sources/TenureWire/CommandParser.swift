@@ -95,9 +95,10 @@ package enum CommandParser {
             try holding(words)
         case .grow, .handOver, .sublease:
             try changing(words)
-        case .sessionGet, .leaseGet, .leaseList, .requestGet, .usageGet, .status, .poolGet,
-            .poolList, .resourceGet, .resourceList, .breakerList, .quotaGet, .quotaList, .tenantGet,
-            .tenantList, .budgetGet, .budgetList:
+        case .queueCancel: .cancelTicket(TicketID(rawValue: try words.id(operand: 0)))
+        case .sessionGet, .leaseGet, .leaseList, .requestGet, .queueGet, .queueList, .usageGet,
+            .status, .poolGet, .poolList, .resourceGet, .resourceList, .quotaGet, .quotaList,
+            .tenantGet, .tenantList, .budgetGet, .budgetList, .breakerList:
             .query(try query(words))
         default:
             try setting(words)

@@ -71,6 +71,12 @@ extension CommandTable {
             "Gives a reservation back.",
             "CANCEL 281474976710661 281474976710661"
         ),
+        row(
+            .queueCancel,
+            ["ticket"],
+            "Ends a queued request that was not granted yet.",
+            "QUEUE CANCEL 281474976710671"
+        ),
     ]
 
     /// What holders do with what they have.
@@ -174,8 +180,20 @@ extension CommandTable {
             .requestGet,
             ["request"],
             options: [.tenant],
-            "Shows the stored answer of a request id.",
+            "Shows the stored answer of a request id, or its place in the queue.",
             "REQUEST GET 7f3a TENANT research"
+        ),
+        row(
+            .queueGet,
+            ["ticket"],
+            "Shows a queued request, or what became of it.",
+            "QUEUE GET 281474976710671"
+        ),
+        row(
+            .queueList,
+            options: [.pool, .tenant, .limit, .after],
+            "Lists queued requests by age.",
+            "QUEUE LIST POOL gpus"
         ),
         row(
             .explain,

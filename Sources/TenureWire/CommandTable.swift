@@ -25,6 +25,9 @@ package enum CommandWord: String, CaseIterable, Sendable {
     case leaseList = "LEASE LIST"
     case leaseRevoke = "LEASE REVOKE"
     case requestGet = "REQUEST GET"
+    case queueGet = "QUEUE GET"
+    case queueList = "QUEUE LIST"
+    case queueCancel = "QUEUE CANCEL"
     case explain = "EXPLAIN"
     case poolSet = "POOL SET"
     case poolGet = "POOL GET"
@@ -118,12 +121,7 @@ package enum OptionWord: UInt8, CaseIterable, Sendable {
     }
 
     /// Whether the design has it and this version does not.
-    package var isLater: Bool {
-        switch self {
-        case .queue: true
-        default: false
-        }
-    }
+    package var isLater: Bool { false }
 }
 
 /// One command: how it is written and what it is for.

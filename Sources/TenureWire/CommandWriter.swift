@@ -13,6 +13,7 @@ package enum CommandWriter {
         case .commit(let reference, let parts):
             ["COMMIT"] + words(reference) + words(parts)
         case .cancel(let reference): ["CANCEL"] + words(reference)
+        case .cancelTicket(let ticket): ["QUEUE", "CANCEL", "\(ticket.rawValue)"]
         case .renew(let reference, let ttl):
             ["RENEW"] + words(reference) + option(.ttl, ttl.map { "\($0)" })
         case .release(let reference, let parts):
@@ -75,6 +76,7 @@ package enum CommandWriter {
         words += option(.hold, request.holdMilliseconds.map { "\($0)" })
         words += option(.priority, request.priority == .normal ? nil : request.priority.name)
         words += option(.wait, request.waitMilliseconds.map { "\($0)" })
+        words += option(.queue, request.queueMilliseconds.map { "\($0)" })
         words += option(.request, request.requestID)
         words += option(.strategy, request.strategy?.rawValue)
         words += option(.select, request.selector.isEmpty ? nil : text(request.selector))
@@ -136,6 +138,10 @@ package enum CommandWriter {
         case .leases(let filter, let page):
             ["LEASE", "LIST"] + option(.pool, filter.pool) + option(.tenant, filter.tenant)
                 + option(.holder, filter.holder) + words(page)
+        case .ticket(let ticket): ["QUEUE", "GET", "\(ticket.rawValue)"]
+        case .tickets(let filter, let page):
+            ["QUEUE", "LIST"] + option(.pool, filter.pool) + option(.tenant, filter.tenant)
+                + words(page)
         case .session(let session): ["SESSION", "GET", "\(session.rawValue)"]
         case .request(let id, let tenant):
             ["REQUEST", "GET", id] + option(.tenant, tenant == "default" ? nil : tenant)

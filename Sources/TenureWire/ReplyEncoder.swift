@@ -54,6 +54,7 @@ package enum ReplyEncoder {
     ) {
         switch answer {
         case .grant(let grant): write(grant, to: &buffer, version)
+        case .queued(let queued): write(queued.document, to: &buffer, version)
         case .renewed(let renewal): write(renewal, to: &buffer, version)
         case .ended(let ending): write(ending, to: &buffer, version)
         case .session(let view): write(view, to: &buffer, version)

@@ -32,6 +32,12 @@ struct RequestCase: Sendable, CustomTestStringConvertible {
             "ACQUIRE p 4*gpu=2+cpu=2 TENANT a/b HOLDER h TTL 30000"
         ),
         .init(
+            "acquire --pool p --claim gpu=1 --queue 10m --request r",
+            "ACQUIRE p gpu=1 REQUEST r QUEUE 600000"
+        ),
+        .init("queue list --pool p --tenant a", "QUEUE LIST POOL p TENANT a"),
+        .init("queue get 12", "QUEUE GET 12"), .init("queue cancel 12", "QUEUE CANCEL 12"),
+        .init(
             "acquire --pool p --claim gpu=1 --session 9 --max-lifetime 1d --priority high",
             "ACQUIRE p gpu=1 SESSION 9 MAXLIFETIME 86400000 PRIORITY high"
         ),

@@ -139,6 +139,7 @@ struct LedgerSimulation {
         case .grant(let grant):
             answered[grant.replayed ? "replayed" : grant.status.rawValue, default: 0] += 1
             if grant.status != .planned { leases.append(grant) }
+        case .queued: answered["queued", default: 0] += 1
         case .session(let view):
             answered["session", default: 0] += 1
             sessions.append(SessionReference(session: view.session, token: view.token))

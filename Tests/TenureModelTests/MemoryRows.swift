@@ -26,6 +26,7 @@ struct StoreContent: Equatable {
     var tenantLimits: [String: Stored<TenantLimits>] = [:]
     var breakers: [BreakerSubject: Stored<Breaker>] = [:]
     var budgets: [String: Stored<Budget>] = [:]
+    var tickets: [TicketID: Stored<Ticket>] = [:]
     var preemptible: [PreemptibleKey: Stored<PreemptibleKey>] = [:]
 
     /// Takes the changes of one checkpoint.
@@ -43,6 +44,7 @@ struct StoreContent: Equatable {
         tenantLimits.write(changes.tenantLimits)
         breakers.write(changes.breakers)
         budgets.write(changes.budgets)
+        tickets.write(changes.tickets)
         preemptible.write(changes.preemptible)
     }
 
@@ -56,6 +58,7 @@ struct StoreContent: Equatable {
         rows.tenantLimits = tenantLimits.values.map(\.row)
         rows.breakers = breakers.values.map(\.row)
         rows.budgets = budgets.values.map(\.row)
+        rows.tickets = tickets.values.map(\.row)
         return rows
     }
 
@@ -71,6 +74,7 @@ struct StoreContent: Equatable {
             ("tenantLimits", tenantLimits == other.tenantLimits),
             ("budgets", budgets == other.budgets),
             ("preemptible", preemptible == other.preemptible),
+            ("tickets", tickets == other.tickets),
         ]
         return verdicts.filter { !$0.1 }.map(\.0)
     }

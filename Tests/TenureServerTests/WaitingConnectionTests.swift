@@ -192,6 +192,70 @@ struct WaitingConnectionTests {
     }
 
     @Test
+    func `what is queued is pushed to who queued it, in RESP3, and ends with its cancellation`()
+        async throws
+    {
+        try await serving { ledger, _, socket in
+            let holder = try await TenureClient.connect(to: socket)
+            let held = try await holder.send(["ACQUIRE", "main", "cpu=2", "TTL", "60000"])
+            let client = try await TenureClient.connect(to: socket)
+            let queued = try await client.send(
+                ["ACQUIRE", "main", "cpu=1", "QUEUE", "60000", "REQUEST", "r", "HOLDER", "w"]
+            )
+            #expect(queued["status"] == .string("queued"))
+            // The connection goes on meanwhile.
+            let other = try await client.send(
+                ["ACQUIRE", "main", "cpu=1", "QUEUE", "60000", "REQUEST", "s"]
+            )
+            let listed = try await client.send(["QUEUE", "LIST", "POOL", "main"])
+            guard case .list(let items)? = listed["items"],
+                case .integer(let second)? = other["ticket"]
+            else { throw Missing(name: "items") }
+            #expect(items.compactMap { $0["ticket"] } == [queued["ticket"], other["ticket"]])
+            let ended = try await client.send(["QUEUE", "CANCEL", "\(second)"])
+            #expect(ended["status"] == .string("cancelled"))
+            _ = try await holder.send(["RELEASE"] + words(of: held))
+            var pushes: [Push] = []
+            for await push in client.pushes {
+                pushes.append(push)
+                if pushes.count == 2 { break }
+            }
+            #expect(pushes.map(\.name) == ["ticket-ended", "ticket-granted"])
+            #expect(pushes[0].values.first?["ticket"] == other["ticket"])
+            #expect(pushes[0].values.first?["error"] == .string("TIMEOUT"))
+            #expect(pushes[1].values.first?["ticket"] == queued["ticket"])
+            #expect(pushes[1].values.first?["holder"] == .string("w"))
+            let told = try await holder.send(["REQUEST", "GET", "r"])
+            #expect(told["lease"] == pushes[1].values.first?["lease"])
+            await client.close()
+            await holder.close()
+        }
+    }
+
+    @Test
+    func `a client that comes back with its request id takes up its wait`() async throws {
+        try await serving { ledger, _, socket in
+            let holder = try await TenureClient.connect(to: socket)
+            let held = try await holder.send(["ACQUIRE", "main", "cpu=2", "TTL", "60000"])
+            let gone = try await RawConnection.connect(to: socket, reads: true)
+            try await gone.send("ACQUIRE main cpu=1 WAIT 600000 REQUEST r\r\n")
+            try await wait(until: 1, in: ledger)
+            await gone.close()
+            try await wait(until: 0, in: ledger)
+            #expect(ledger.figures()["queued"] == .integer(1))
+            let back = try await TenureClient.connect(to: socket)
+            async let answer = back.send(
+                ["ACQUIRE", "main", "cpu=1", "WAIT", "600000", "REQUEST", "r"]
+            )
+            try await wait(until: 1, in: ledger)
+            _ = try await holder.send(["RELEASE"] + words(of: held))
+            #expect(try await answer["status"] == .string("granted"))
+            await back.close()
+            await holder.close()
+        }
+    }
+
+    @Test
     func `a daemon that stops tells those who wait that nothing was granted`() async throws {
         try await serving(untilStopped: true) { ledger, front, socket in
             let holder = try await TenureClient.connect(to: socket)

@@ -44,6 +44,7 @@ struct RowCodecTests {
         try roundTrip(key: \.tenant) { $0.usage() }
         try roundTrip(key: \.key) { $0.due() }
         try roundTrip(key: \.self) { $0.member() }
+        try roundTrip(key: \.id) { $0.ticket() }
     }
 
     @Test
@@ -112,6 +113,7 @@ struct RowCodecTests {
         try truncate(Session.self, SessionID(rawValue: 3), values.session())
         try truncate(TenantUsage.self, "t", values.usage())
         try truncate(StoredAnswer.self, values.requestKey(), values.storedAnswer())
+        try truncate(Ticket.self, TicketID(rawValue: 3), values.ticket())
         var checkpoint = StoredCheckpoint(ledger: ledger)
         checkpoint.counts[.breakers] = 3
         try truncate(StoredCheckpoint.self, 4, checkpoint)

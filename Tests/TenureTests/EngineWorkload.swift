@@ -257,7 +257,7 @@ extension EngineWorkload {
                 token: view.token.rawValue,
                 ttl: view.ttlMilliseconds
             )
-        case .document: return .done
+        case .document, .queued: return .done
         case .refused(let refusal): return .refused(refusal.code.rawValue)
         }
     }

@@ -11,9 +11,19 @@ import TenureTesting
 /// Keeps answers in the order in which they are delivered.
 final class KeepingSink: AnswerSink {
     private let kept = Mutex<[Delivery]>([])
+    private let lateAnswers = Mutex<[Delivery]>([])
 
     func deliver(_ answers: [Delivery]) {
-        kept.withLock { $0 += answers }
+        kept.withLock { $0 += answers.filter { $0.queued == nil } }
+        lateAnswers.withLock { $0 += answers.filter { $0.queued != nil } }
+    }
+
+    /// What became of queued requests, and forgets it.
+    func takeLate() -> [Delivery] {
+        lateAnswers.withLock { kept in
+            defer { kept = [] }
+            return kept
+        }
     }
 
     func take() -> [Delivery] {

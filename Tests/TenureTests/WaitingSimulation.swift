@@ -19,8 +19,10 @@ struct WaitingSimulation {
         let request: AcquireRequest
         let needs: [Shortage]
         let lacks: [Shortage]
+        let ticket: TicketID?
 
         init(_ waiter: Waiter) {
+            ticket = waiter.ticket
             order = waiter.order
             request = waiter.request
             needs = waiter.needs
@@ -28,10 +30,14 @@ struct WaitingSimulation {
         }
 
         init(newcomer: AcquireRequest) {
-            order = WaitOrder(priority: newcomer.priority, arrival: .max)
+            order = WaitOrder(
+                priority: newcomer.priority,
+                age: WaitAge(position: .max, number: .max)
+            )
             request = newcomer
             needs = newcomer.possibleShortages
             lacks = []
+            ticket = nil
         }
 
         /// Whether this one is before `other` in a queue that `other` has to pass.
@@ -70,7 +76,7 @@ struct WaitingSimulation {
         try declare(scene, run.hasQuotas)
         for step in 0..<120 {
             let before = try Array(scene.core.waiting.waiters).map(Seen.init)
-            let arrivals = try arrivals(scene)
+            let ages = try ages(scene)
             try act(&run)
             let comment: Comment = "seed \(seed), step \(step)"
             try #require(try scene.core.invariantFault() == nil, comment)
@@ -86,11 +92,11 @@ struct WaitingSimulation {
                 // Who turns to wait for quota gives way meanwhile, and may be back already.
                 if run.hasQuotas { continue }
                 let granted =
-                    before.first { $0.order.arrival == arrivals[number] }
+                    before.first { $0.order.age == ages[number] }
                     ?? Seen(newcomer: request)
                 let passed = before.filter { other in
                     other.isInTheWay(of: granted)
-                        && after.contains { $0.order.arrival == other.order.arrival }
+                        && after.contains { $0.order.age == other.order.age }
                 }
                 #expect(passed.isEmpty, comment)
             }
@@ -130,8 +136,9 @@ struct WaitingSimulation {
         for (index, waiter) in waiters.enumerated() {
             if waiters.prefix(index).contains(where: { $0.isInTheWay(of: waiter) }) { continue }
             var state = try scene.core.state
-            let command = Command.acquire(waiter.request)
-            let answer = try state.decide(command, caller: .embedder, now: now).answer
+            let answer =
+                try waiter.ticket.map { try state.serve($0, now: now) }?.answer
+                ?? state.decide(.acquire(waiter.request), caller: .embedder, now: now).answer
             guard case .refused(let refusal) = answer, refusal.isOfWant else {
                 Issue.record("\(comment): \(waiter) waits for nothing")
                 continue
@@ -140,12 +147,12 @@ struct WaitingSimulation {
         if let deadline = try scene.core.waiting.nextDeadline { #expect(deadline > now, comment) }
     }
 
-    /// The arrivals of those who wait, by the number of their request.
-    private func arrivals(_ scene: WaitingScene) throws -> [Int: UInt64] {
-        var numbers: [Int: UInt64] = [:]
+    /// The ages of those who wait, by the number of their request.
+    private func ages(_ scene: WaitingScene) throws -> [Int: WaitAge] {
+        var numbers: [Int: WaitAge] = [:]
         for waiter in try scene.core.waiting.waiters {
             for party in waiter.parties {
-                numbers[Int(party.submission.ticket)] = waiter.order.arrival
+                numbers[Int(party.submission.ticket)] = waiter.order.age
             }
         }
         return numbers

@@ -39,8 +39,13 @@ struct CommandParserTests {
         (["PLAN", "p", "gpu=1", "WAIT", "5"], "unknown option 'WAIT' of PLAN"),
         (
             ["ACQUIRE", "p", "gpu=1", "QUEUE", "5"],
-            "the option QUEUE is not supported by this version"
+            "QUEUE needs REQUEST or SESSION, by which to ask what became of it"
         ),
+        (
+            ["ACQUIRE", "p", "gpu=1", "QUEUE", "5", "WAIT", "5", "REQUEST", "r"],
+            "WAIT and QUEUE exclude each other: one blocks, the other answers at once"
+        ),
+        (["QUEUE", "GET"], "QUEUE GET needs its ticket: QUEUE GET ticket"),
         (
             ["QUOTA", "SET", "t", "gpu", "WEIGHT", "1000001"],
             "WEIGHT '1000001' is not a whole number from 0 to 1000000"

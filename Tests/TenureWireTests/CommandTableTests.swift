@@ -75,7 +75,7 @@ struct CommandTableTests {
             .sessionOpen: [], .leaseList: [], .resourceList: [],
             .resourceSet: ["g", "POOL", "p", "KIND", "gpu", "CAPACITY", "1"],
             .quotaSet: ["research", "gpu"], .tenantSet: ["research"], .resourceDrain: ["g"],
-            .nodeDrain: ["n"], .breakerList: [], .budgetSet: ["research"],
+            .nodeDrain: ["n"], .breakerList: [], .budgetSet: ["research"], .queueList: [],
         ]
         var shown = 0
         for row in CommandTable.supported {
@@ -88,6 +88,7 @@ struct CommandTableTests {
                     words.removeSubrange(place...place + 1)
                 }
                 if row.required.contains(.hold), option != .hold { words += ["HOLD", "1000"] }
+                if option == .queue { words += ["REQUEST", "r"] }
                 shown += 1
                 let problem = refusal(words + [option.word, sample])
                 #expect(problem == nil, "\(words) \(option.word) \(sample)")

@@ -100,6 +100,16 @@ struct RoundTripTests {
         return request
     }
 
+    private static var queued: AcquireRequest {
+        var request = AcquireRequest(
+            pool: "p",
+            claims: [Claim(amounts: [.init(kind: .gpu, amount: 1)])]
+        )
+        request.requestID = "r"
+        request.queueMilliseconds = 60_000
+        return request
+    }
+
     private static var bare: ResourceRequest {
         var request = ResourceRequest(name: "r", pool: "p", kind: .gpu, capacity: 0)
         request.labels = []
@@ -138,6 +148,11 @@ struct RoundTripTests {
             AcquireRequest(pool: "p", claims: [Claim(amounts: [.init(kind: .gpu, amount: 1)])])
         ),
         .acquire(fullRequest), .acquire(reservation), .acquire(plan),
+        .acquire(queued), .cancelTicket(TicketID(rawValue: 12)),
+        .query(.ticket(TicketID(rawValue: 12))), .query(.tickets(TicketFilter(), page: Page())),
+        .query(
+            .tickets(TicketFilter(pool: "p", tenant: "t"), page: Page(limit: 2, after: "7"))
+        ),
         .commit(lease, parts: nil),
         .commit(
             lease,

@@ -41,7 +41,7 @@ package struct TenureTool: AsyncParsableCommand {
                     Reserve.self,
                     Commit.self,
                     Cancel.self, Plan.self, LeaseNoun.self, SessionNoun.self, RequestNoun.self,
-                    Explain.self,
+                    QueueNoun.self, Explain.self,
                 ]
             ),
             CommandGroup(

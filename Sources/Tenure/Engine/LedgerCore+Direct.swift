@@ -15,7 +15,9 @@ private final class CollectingSink: AnswerSink {
 
     func deliver(_ deliveries: [Delivery]) {
         answers.withLock { answers in
-            for delivery in deliveries { answers[Int(delivery.ticket)] = delivery.answer }
+            for delivery in deliveries where delivery.queued == nil {
+                answers[Int(delivery.ticket)] = delivery.answer
+            }
         }
     }
 

@@ -85,8 +85,10 @@ extension LedgerCore {
         if pulse.unconfirmedSince > 0 {
             wake = min(wake, pulse.unconfirmedSince + Pulse.quietNanoseconds)
         }
-        if !deferred.isEmpty || waiting.hasMarked || checkpoint.hasWork { return boot }
-        if let deadline = waiting.nextDeadline {
+        if !deferred.isEmpty || checkpoint.hasWork { return boot }
+        // With a disk nearly full nobody is looked at until there is room.
+        if waiting.hasMarked, !isReadOnly { return boot }
+        if let deadline = waiting.nextDeadline, !isReadOnly {
             wake = min(wake, timeLine.bootNanoseconds(at: deadline))
         }
         do throws(RowFault) {

@@ -4,11 +4,16 @@
 // A look is a whole decision: session, pool, quota and places as they are at that moment. It writes
 // nothing unless it grants, and what it refuses is recorded when the wait ends, once.
 
+internal import TenureBase
 internal import TenureModel
 
 /// How waits ended since the opening.
 struct WaitCounters {
     var granted: UInt64 = 0
+    /// Requests that were given a ticket.
+    var queued: UInt64 = 0
+    /// Tickets that were cancelled.
+    var cancelled: UInt64 = 0
     var timedOut: UInt64 = 0
     /// Decisions about those who wait, beside the first.
     var looks: UInt64 = 0
@@ -24,22 +29,8 @@ extension LedgerCore {
         _ decision: Decision,
         of command: Command
     ) throws(LedgerFailure) -> Decision {
-        switch decision.answer {
-        case .grant(let grant) where !grant.replayed: break
-        case .refused(let refusal) where refusal.isOfWant: break
-        default: return decision
-        }
-        guard let request = try asked(by: command) else { return decision }
-        if !request.planOnly, let twin = waiting.twin(of: request),
-            twin.request.canonicalBytes != request.canonicalBytes
-        {
-            return Decision(
-                refused: .conflict,
-                "a request of tenant \(request.tenant) with this id and another body waits; use a "
-                    + "new id"
-            )
-        }
-        guard case .grant = decision.answer,
+        guard case .grant(let grant) = decision.answer, !grant.replayed,
+            let request = try asked(by: command),
             let shortage = waiting.obstacle(toNewcomer: request)
         else { return decision }
         guard case .grow = command else {
@@ -62,6 +53,8 @@ extension LedgerCore {
     }
 
     /// Lets a request that was refused for want wait, if it asked for that; false when it did not.
+    ///
+    /// One with a request id waits under a ticket.
     func letWait(
         _ submission: Submission,
         refused refusal: Refusal,
@@ -74,16 +67,92 @@ extension LedgerCore {
             outbox.add(.refused(Self.closingRefusal), to: submission)
         } else if let busy = waiting.obstacle(toOneMoreOf: request.tenant) {
             try conclude(submission, Decision(refused: busy), at: time)
+        } else if request.isQueued {
+            return try letQueue(submission, refused: refusal, at: time)
         } else {
             waiting.admit(
                 submission,
                 request,
                 refused: refusal,
                 now: time,
+                at: state.position,
                 milliseconds: limit
             )
         }
         return true
+    }
+
+    /// Gives a request that was refused for want a ticket, if it asked for that.
+    ///
+    /// With `WAIT` its connection waits for the grant; with `QUEUE` it is answered at once.
+    func letQueue(
+        _ submission: Submission,
+        refused refusal: Refusal,
+        at time: LedgerTime
+    ) throws(LedgerFailure) -> Bool {
+        guard case .acquire(let request) = submission.command, request.isQueued else {
+            return false
+        }
+        let decision = state.queue(request, caller: caller(of: submission), now: time)
+        guard case .queued(let queued) = decision.answer else {
+            try conclude(submission, decision, at: time)
+            return true
+        }
+        try commitToMemory(decision.events, at: time)
+        guard let ticket = state.ticket(queued.ticket) else {
+            violated("T1: what was queued is there")
+        }
+        waits.queued += 1
+        let waiter = waiting.enter(ticket, refused: refusal)
+        if let limit = request.waitMilliseconds {
+            waiting.join(waiter, submission, now: time, milliseconds: limit)
+        } else {
+            waiter.listen(submission)
+            outbox.add(decision.answer, to: submission)
+        }
+        return true
+    }
+
+    /// Answers who asks again for what is queued, at once or with `WAIT` when it ends.
+    ///
+    /// The ticket waits at least as long as it is now asked to.
+    func rejoin(
+        _ submission: Submission,
+        _ queued: QueuedRequest,
+        at time: LedgerTime
+    ) throws(LedgerFailure) {
+        guard case .acquire(let request) = submission.command,
+            let waiter = waiting.waiter(of: queued.ticket)
+        else { return outbox.add(.queued(queued), to: submission) }
+        if request.waitMilliseconds != nil {
+            if endsWaits {
+                return outbox.add(.refused(Self.keptRefusal(queued.ticket)), to: submission)
+            }
+            if let busy = waiting.obstacle(toOneMoreOf: request.tenant) {
+                return try conclude(submission, Decision(refused: busy), at: time)
+            }
+        }
+        var answer = queued
+        if let patience = request.waitMilliseconds ?? request.queueMilliseconds,
+            let event = state.prolong(queued.ticket, milliseconds: patience, now: time)
+        {
+            try commitToMemory([event], at: time)
+            waiting.prolong(waiter, until: time.advanced(byMilliseconds: patience))
+            answer.waitMilliseconds = patience
+        }
+        if let limit = request.waitMilliseconds {
+            waiting.join(waiter, submission, now: time, milliseconds: limit)
+        } else {
+            waiter.listen(submission)
+            outbox.add(.queued(answer), to: submission)
+        }
+    }
+
+    /// Forgets a ticket that a command has ended, and tells those who waited for it.
+    func dismiss(_ id: TicketID) {
+        guard state.ticket(id) == nil, let waiter = waiting.waiter(of: id) else { return }
+        waits.cancelled += 1
+        tell(waiter, .refused(Self.cancelledRefusal))
     }
 
     /// Looks again at those whose turn it may be, and sends away those whose time is over.
@@ -91,6 +160,7 @@ extension LedgerCore {
     /// At most `EngineLimits.groupLooks` of either: the rest is marked, or due, for the next group.
     func serveWaiting() throws(LedgerFailure) {
         guard !waiting.isEmpty else { return }
+        // Tickets wait until there is room.
         if isReadOnly { return answerWaiting(with: Self.readOnlyRefusal) }
         var looks = 0
         while looks < EngineLimits.groupLooks, let waiter = waiting.takeMarked() {
@@ -102,16 +172,41 @@ extension LedgerCore {
         guard try !isAnythingDue() else { return }
         for _ in 0..<EngineLimits.groupLooks {
             guard let (waiter, party) = waiting.due(at: now) else { return }
-            // The last look: what is told to be missing is what is missing now.
-            guard try !look(at: waiter) else { continue }
-            let refusal = Refusal(
-                .timeout,
-                "after \(now.milliseconds(since: party.since)) ms: \(waiter.refusal.message)",
-                limit: waiter.refusal.limit
-            )
-            try conclude(party.submission, Decision(refused: refusal), at: now)
+            if !isGivenUp(waiter), try look(at: waiter) { continue }
+            try giveUp(waiter, party)
+        }
+    }
+
+    /// Whether its time was over before the ledger was opened, so that nobody counts on it.
+    private func isGivenUp(_ waiter: Waiter) -> Bool {
+        waiter.ticket != nil && waiter.until <= state.facts.openedAt
+    }
+
+    /// Ends the wait of a party, or of a ticket, after a last look: what is told to be missing is
+    /// what is missing now.
+    private func giveUp(_ waiter: Waiter, _ party: Waiter.Party?) throws(LedgerFailure) {
+        let time = now
+        let since = party?.since ?? waiter.since
+        let refusal = Refusal(
+            .timeout,
+            "after \(time.milliseconds(since: since)) ms: "
+                + (waiter.refusal?.message ?? "the ledger was closed when the time was over"),
+            limit: waiter.refusal?.limit ?? ""
+        )
+        waits.timedOut += 1
+        if let party {
+            try conclude(party.submission, Decision(refused: refusal), at: time)
             waiting.remove(party, of: waiter)
-            waits.timedOut += 1
+        } else if let ticket = waiter.ticket {
+            let decision: Decision
+            do throws(RowFault) {
+                decision = try state.giveUp(ticket, refusal, now: time)
+            } catch {
+                throw LedgerFailure(error)
+            }
+            counters.refused += 1
+            try commitToMemory(decision.events, at: time)
+            tell(waiter, decision.answer)
         }
     }
 
@@ -120,7 +215,7 @@ extension LedgerCore {
         try noteStall()
         let time = now
         waits.looks += 1
-        let decision = try decide(waiter.parties[0].submission, now: time)
+        let decision = try decide(waiter, now: time)
         switch decision.answer {
         case .refused(let refusal) where refusal.isOfWant:
             waiting.keep(waiter, refused: refusal)
@@ -131,32 +226,49 @@ extension LedgerCore {
             return false
         default: break
         }
-        try end(waiter, with: decision, at: time)
+        if case .grant = decision.answer {
+            waits.granted += 1
+            let waited = time.milliseconds(since: waiter.since)
+            waits.longestMilliseconds = max(waits.longestMilliseconds, waited)
+        }
+        if waiter.ticket == nil {
+            let party = waiter.parties[0]
+            try conclude(party.submission, decision, at: time)
+            waiting.remove(party, of: waiter)
+        } else {
+            if case .refused = decision.answer { counters.refused += 1 }
+            try commitToMemory(decision.events, at: time)
+            tell(waiter, decision.answer)
+        }
         return true
     }
 
-    /// Answers all who asked for the same.
-    ///
-    /// Each waits until its answer is certain, so that a failure leaves nobody without one.
-    private func end(
-        _ waiter: Waiter,
-        with decision: Decision,
-        at time: LedgerTime
-    ) throws(LedgerFailure) {
-        let first = waiter.parties[0]
-        try conclude(first.submission, decision, at: time)
-        if case .grant = decision.answer {
-            waits.granted += 1
-            let waited = time.milliseconds(since: first.since)
-            waits.longestMilliseconds = max(waits.longestMilliseconds, waited)
+    private func decide(_ waiter: Waiter, now: LedgerTime) throws(LedgerFailure) -> Decision {
+        guard let ticket = waiter.ticket else {
+            return try decide(waiter.parties[0].submission, now: now)
         }
-        waiting.remove(first, of: waiter)
-        while let party = waiter.parties.first {
-            // What was granted is kept for the request id that they share (I7).
-            let time = now
-            try conclude(party.submission, try decide(party.submission, now: time), at: time)
-            waiting.remove(party, of: waiter)
+        do throws(RowFault) {
+            return try state.serve(ticket, now: now)
+        } catch {
+            throw LedgerFailure(error)
         }
+    }
+
+    /// Tells everybody who waits for a ticket, or was told of it, what became of it.
+    private func tell(_ waiter: Waiter, _ answer: Answer) {
+        var answer = answer
+        for party in waiter.parties {
+            outbox.add(answer, to: party.submission)
+            if case .grant(var grant) = answer {
+                // One request was granted once (I7).
+                grant.replayed = true
+                answer = .grant(grant)
+            }
+        }
+        if let ticket = waiter.ticket {
+            for submission in waiter.listeners { outbox.add(answer, of: ticket, to: submission) }
+        }
+        waiting.remove(waiter)
     }
 
     /// Ends the waits of those who are gone; false when none of them waits.
@@ -180,13 +292,37 @@ extension LedgerCore {
         answerWaiting(with: Self.closingRefusal)
     }
 
-    /// Answers everybody who waits.
+    /// Answers every connection that waits; tickets stay.
     func answerWaiting(with refusal: Refusal) {
+        guard waiting.count > 0 else { return }
         for waiter in Array(waiting.waiters) {
-            waiting.remove(waiter)
-            for party in waiter.parties { outbox.add(.refused(refusal), to: party.submission) }
+            for party in waiter.parties {
+                outbox.add(
+                    .refused(waiter.ticket.map { Self.kept($0, refusal) } ?? refusal),
+                    to: party.submission
+                )
+                waiting.remove(party, of: waiter)
+            }
         }
     }
+
+    /// `refusal`, said to one whose ticket stays.
+    private static func kept(_ ticket: TicketID, _ refusal: Refusal) -> Refusal {
+        refusal == closingRefusal ? keptRefusal(ticket) : refusal
+    }
+
+    private static func keptRefusal(_ ticket: TicketID) -> Refusal {
+        Refusal(
+            .unknown,
+            "the ledger is closed; ticket \(ticket.rawValue) keeps its place; ask again with the "
+                + "same request id when it is open"
+        )
+    }
+
+    private static let cancelledRefusal = Refusal(
+        .timeout,
+        "the queued request was cancelled; nothing was granted"
+    )
 
     static let abandonedRefusal = Refusal(
         .timeout,
@@ -197,9 +333,4 @@ extension LedgerCore {
         .unknown,
         "the ledger is closed; nothing was granted to those who waited; ask again when it is open"
     )
-}
-
-extension Refusal {
-    /// Whether it is for want of something that may come free.
-    var isOfWant: Bool { code == .exhausted || code == .quota }
 }

@@ -77,6 +77,7 @@ package final class LedgerCore {
         self.clock = clock
         self.runner = runner
         figuresAtOpening = opening
+        for ticket in state.queued { waiting.restore(ticket) }
     }
 
     /// The ledger time now, after every record.
@@ -125,14 +126,19 @@ package final class LedgerCore {
         var decision = try decide(submission, now: time)
         if !again { count(submission.command, answeredWith: decision.answer) }
         if !waiting.isEmpty { decision = try behindOthers(decision, of: submission.command) }
-        if case .refused(let refusal) = decision.answer, refusal.isOfWant {
+        switch decision.answer {
+        case .queued(let queued): return try rejoin(submission, queued, at: time)
+        case .refused(let refusal) where refusal.isOfWant:
             if try letWait(submission, refused: refusal, at: time) { return }
             if try isAnythingDue() {
                 deferred.append(submission)
                 return
             }
+            if try letQueue(submission, refused: refusal, at: time) { return }
+        default: break
         }
         try conclude(submission, decision, at: time)
+        if case .cancelTicket(let id) = submission.command { dismiss(id) }
     }
 
     /// Has the pool learn of what was asked for, once for each request.
@@ -163,15 +169,21 @@ package final class LedgerCore {
         _ submission: Submission,
         now: LedgerTime
     ) throws(LedgerFailure) -> Decision {
-        var caller = submission.caller
-        if caller.generatedHolder.isEmpty, submission.command.needsHolder {
-            caller.generatedHolder = HolderNames.random()
-        }
+        let caller = caller(of: submission)
         do throws(RowFault) {
             return try state.decide(submission.command, caller: caller, now: now)
         } catch {
             throw LedgerFailure(error)
         }
+    }
+
+    /// Who asks, with a name for the holder where the command has none and needs one.
+    func caller(of submission: Submission) -> Caller {
+        var caller = submission.caller
+        if caller.generatedHolder.isEmpty, submission.command.needsHolder {
+            caller.generatedHolder = HolderNames.random()
+        }
+        return caller
     }
 
     private func refuse(_ submission: Submission, _ refusal: Refusal) throws(LedgerFailure) {
@@ -208,7 +220,7 @@ package final class LedgerCore {
     /// `time` is that of the decision, so that the record never shows a change at a time at which
     /// it was not allowed (I5). Nothing else is appended in between: what was decided names the
     /// position that it gets.
-    private func commitToMemory(
+    func commitToMemory(
         _ events: [Event],
         at time: LedgerTime
     ) throws(LedgerFailure) {

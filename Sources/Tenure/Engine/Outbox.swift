@@ -17,7 +17,16 @@ struct Outbox {
 
     /// Adds an answer.
     mutating func add(_ answer: Answer, to submission: Submission) {
-        let delivery = Delivery(ticket: submission.ticket, answer: answer)
+        add(Delivery(ticket: submission.ticket, answer: answer), to: submission)
+    }
+
+    /// Adds what became of a request that was answered `queued`.
+    mutating func add(_ answer: Answer, of queued: TicketID, to submission: Submission) {
+        let delivery = Delivery(ticket: submission.ticket, answer: answer, queued: queued)
+        add(delivery, to: submission)
+    }
+
+    private mutating func add(_ delivery: Delivery, to submission: Submission) {
         // Few sinks: one for each event loop.
         if let index = batches.firstIndex(where: { $0.sink === submission.sink }) {
             batches[index].answers.append(delivery)
@@ -75,7 +84,8 @@ struct Outbox {
     mutating func fail(with refusal: Refusal) {
         for batch in batches {
             batch.sink.deliver(
-                batch.answers.map { Delivery(ticket: $0.ticket, answer: .refused(refusal)) }
+                batch.answers.filter { $0.queued == nil }
+                    .map { Delivery(ticket: $0.ticket, answer: .refused(refusal)) }
             )
         }
         batches.removeAll()

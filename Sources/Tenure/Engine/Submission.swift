@@ -36,11 +36,16 @@ package struct Delivery: Sendable {
     package let ticket: UInt64
     /// The answer; everything that it shows is durable.
     package let answer: Answer
+    /// The ticket that it tells the end of, when the command was answered `queued` before.
+    package var queued: TicketID?
 }
 
 /// Where answers go.
 package protocol AnswerSink: AnyObject, Sendable {
     /// Takes the answers of one commit group, in the order in which they were decided.
+    ///
+    /// A command is answered once. What was queued may be followed by one late delivery under its
+    /// number.
     ///
     /// Called on the writer's thread; must not wait.
     func deliver(_ answers: [Delivery])

@@ -4,7 +4,8 @@
 //   W2  Nobody is granted what somebody before him waits for: by class, then by arrival.
 //   W3  Whoever may fit after a change is marked, and so is the head of every line that somebody
 //       left: a mark is taken off by a look only (no lost wake-up).
-//   W4  It is memory and nothing else: a waiter holds nothing, and a restart forgets it.
+//   W4  It is memory and nothing else: a waiter holds nothing. A restart forgets who waits without
+//       a ticket, and finds the others in the state, in the same order.
 //
 // A queue has a line for each selector that is waited with. Within a line the order is strict;
 // lines hold each other back unless their selectors exclude each other, so that one who waits for
@@ -13,51 +14,6 @@
 // stands in the quota's queue alone, and holds up nobody else's capacity.
 
 internal import TenureModel
-
-/// Who comes first: the higher class, and within it who asked earlier.
-struct WaitOrder: Comparable {
-    let priority: Priority
-    /// Counts those who came to wait.
-    let arrival: UInt64
-
-    static func < (left: WaitOrder, right: WaitOrder) -> Bool {
-        left.priority == right.priority
-            ? left.arrival < right.arrival : left.priority.rawValue > right.priority.rawValue
-    }
-}
-
-/// One request that waits, for one or more who asked for the same under one request id.
-final class Waiter {
-    /// One who asked, and how long for.
-    struct Party {
-        let number: UInt64
-        let submission: Submission
-        let since: LedgerTime
-        let until: LedgerTime
-    }
-
-    let request: AcquireRequest
-    let order: WaitOrder
-    /// Everything that it could lack.
-    let needs: [Shortage]
-    /// Who asked, the first first; never empty while it waits.
-    fileprivate(set) var parties: [Party] = []
-    /// What it was found to lack.
-    fileprivate(set) var lacks: [Shortage] = []
-    /// Why it was not granted at the last look.
-    fileprivate(set) var refusal: Refusal
-
-    fileprivate init(_ request: AcquireRequest, _ order: WaitOrder, _ refusal: Refusal) {
-        self.request = request
-        self.order = order
-        self.refusal = refusal
-        needs = request.possibleShortages
-    }
-
-    fileprivate var requestKey: RequestKey? {
-        request.requestID.map { RequestKey(tenant: request.tenant, id: $0) }
-    }
-}
 
 /// Those who lack the same, in a line for each selector.
 private final class WaitQueue {
@@ -106,17 +62,16 @@ struct WaitingRoom {
         }
     }
 
+    /// When somebody gives up: a party, or the ticket itself.
     private struct Deadline: Comparable {
         let time: LedgerTime
+        let age: WaitAge
+        /// The number of the party; 0 for the ticket, which is before its parties.
         let party: UInt64
 
-        init(_ party: Waiter.Party) {
-            time = party.until
-            self.party = party.number
-        }
-
         static func < (left: Deadline, right: Deadline) -> Bool {
-            (left.time, left.party) < (right.time, right.party)
+            if left.time != right.time { return left.time < right.time }
+            return left.age != right.age ? left.age < right.age : left.party < right.party
         }
     }
 
@@ -125,14 +80,14 @@ struct WaitingRoom {
     private var marked = SortedList<WaitOrder, Waiter>()
     private var deadlines = SortedList<Deadline, Waiter>()
     private var byName: [PartyName: Waiter] = [:]
-    private var byRequest: [RequestKey: Waiter] = [:]
+    private var byTicket: [TicketID: Waiter] = [:]
     private var bySession: [SessionID: [Waiter]] = [:]
     private var byTenant: [String: Int] = [:]
     private var arrivals: UInt64 = 0
 
     /// Whether nobody waits: asked for every command, and all that those who do not wait pay.
     private(set) var isEmpty = true
-    /// How many ask that wait.
+    /// How many connections wait.
     var count: Int { byName.count }
     /// Whether somebody is to be looked at again.
     var hasMarked: Bool { !marked.isEmpty }
@@ -163,19 +118,62 @@ struct WaitingRoom {
         return nil
     }
 
-    /// The waiter whose request id this request repeats.
-    func twin(of request: AcquireRequest) -> Waiter? {
-        guard let id = request.requestID else { return nil }
-        return byRequest[RequestKey(tenant: request.tenant, id: id)]
-    }
-
-    /// Lets a request wait that was refused with `refusal`, from now on for so long.
-    ///
-    /// One that repeats the request id of a waiter shares its place.
+    /// Lets a request wait in memory that was refused with `refusal`, from now on for so long.
     mutating func admit(
         _ submission: Submission,
         _ request: AcquireRequest,
         refused refusal: Refusal,
+        now: LedgerTime,
+        at position: Position,
+        milliseconds: UInt64
+    ) {
+        arrivals += 1
+        let age = WaitAge(position: position, number: arrivals)
+        let waiter = Waiter(request, age, since: now)
+        add(waiter)
+        keep(waiter, refused: refusal)
+        join(waiter, submission, now: now, milliseconds: milliseconds)
+    }
+
+    /// Lets a ticket wait that was just queued because of `refusal`.
+    mutating func enter(_ ticket: Ticket, refused refusal: Refusal) -> Waiter {
+        let waiter = Waiter(ticket)
+        add(waiter)
+        keep(waiter, refused: refusal)
+        return waiter
+    }
+
+    /// Lets a ticket of the state wait on after a restart.
+    ///
+    /// It is in the way of everybody who needs the same until it was looked at.
+    mutating func restore(_ ticket: Ticket) {
+        let waiter = Waiter(ticket)
+        add(waiter)
+        stand(waiter, in: waiter.needs.filter { !$0.isQuota })
+        marked.insert(waiter, at: waiter.order)
+    }
+
+    private mutating func add(_ waiter: Waiter) {
+        all.insert(waiter, at: waiter.order)
+        isEmpty = false
+        if let session = waiter.request.session { bySession[session, default: []].append(waiter) }
+        guard let ticket = waiter.ticket else { return }
+        byTicket[ticket] = waiter
+        deadlines.insert(waiter, at: Self.deadline(of: waiter))
+    }
+
+    private static func deadline(of waiter: Waiter, _ party: Waiter.Party? = nil) -> Deadline {
+        Deadline(
+            time: party?.until ?? waiter.until,
+            age: waiter.order.age,
+            party: party?.number ?? 0
+        )
+    }
+
+    /// Lets one more connection wait for the answer, for so long.
+    mutating func join(
+        _ waiter: Waiter,
+        _ submission: Submission,
         now: LedgerTime,
         milliseconds: UInt64
     ) {
@@ -186,23 +184,21 @@ struct WaitingRoom {
             since: now,
             until: now.advanced(byMilliseconds: milliseconds)
         )
-        let waiter = twin(of: request) ?? makeWaiter(request, refusal)
         waiter.parties.append(party)
-        deadlines.insert(waiter, at: Deadline(party))
+        deadlines.insert(waiter, at: Self.deadline(of: waiter, party))
         byName[PartyName(submission.sink, submission.ticket)] = waiter
-        byTenant[request.tenant, default: 0] += 1
-        isEmpty = false
+        byTenant[waiter.request.tenant, default: 0] += 1
     }
 
-    private mutating func makeWaiter(_ request: AcquireRequest, _ refusal: Refusal) -> Waiter {
-        let order = WaitOrder(priority: request.priority, arrival: arrivals)
-        let waiter = Waiter(request, order, refusal)
-        all.insert(waiter, at: order)
-        if let key = waiter.requestKey { byRequest[key] = waiter }
-        if let session = request.session { bySession[session, default: []].append(waiter) }
-        keep(waiter, refused: refusal)
-        return waiter
+    /// Moves the end of a ticket.
+    mutating func prolong(_ waiter: Waiter, until time: LedgerTime) {
+        deadlines.remove(at: Self.deadline(of: waiter))
+        waiter.until = time
+        deadlines.insert(waiter, at: Self.deadline(of: waiter))
     }
+
+    /// The one who waits under a ticket.
+    func waiter(of ticket: TicketID) -> Waiter? { byTicket[ticket] }
 
     /// The waiter and the party whose answer `sink` was to take under `ticket`.
     func waiter(_ sink: any AnswerSink, _ ticket: UInt64) -> (Waiter, Waiter.Party)? {
@@ -214,39 +210,37 @@ struct WaitingRoom {
         return (waiter, party)
     }
 
-    /// One whose time is over at `now`.
-    func due(at now: LedgerTime) -> (Waiter, Waiter.Party)? {
-        guard let (deadline, waiter) = deadlines.first, deadline.time <= now,
-            let party = waiter.parties.first(where: { $0.number == deadline.party })
-        else { return nil }
-        return (waiter, party)
+    /// One whose time is over at `now`; without a party it is the ticket's.
+    func due(at now: LedgerTime) -> (Waiter, Waiter.Party?)? {
+        guard let (deadline, waiter) = deadlines.first, deadline.time <= now else { return nil }
+        return (waiter, waiter.parties.first { $0.number == deadline.party })
     }
 
-    /// One who asked waits no more; with the last, the request does not.
+    /// A connection waits no more; with the last one, a request without a ticket does not.
     mutating func remove(_ party: Waiter.Party, of waiter: Waiter) {
         waiter.parties.removeAll { $0.number == party.number }
-        forget(party, of: waiter)
-        if waiter.parties.isEmpty { removeRequest(of: waiter) }
-    }
-
-    /// Nobody waits for this request any more.
-    mutating func remove(_ waiter: Waiter) {
-        for party in waiter.parties { forget(party, of: waiter) }
-        removeRequest(of: waiter)
-    }
-
-    private mutating func forget(_ party: Waiter.Party, of waiter: Waiter) {
-        deadlines.remove(at: Deadline(party))
+        deadlines.remove(at: Self.deadline(of: waiter, party))
         byName[PartyName(party.submission.sink, party.submission.ticket)] = nil
         let tenant = waiter.request.tenant
         let left = byTenant[tenant, default: 1] - 1
         byTenant[tenant] = left > 0 ? left : nil
+        if waiter.parties.isEmpty, waiter.ticket == nil { removeRequest(of: waiter) }
+    }
+
+    /// Nobody waits for this request any more.
+    mutating func remove(_ waiter: Waiter) {
+        if waiter.ticket == nil, waiter.parties.isEmpty { return }
+        for party in waiter.parties { remove(party, of: waiter) }
+        if waiter.ticket != nil { removeRequest(of: waiter) }
     }
 
     private mutating func removeRequest(of waiter: Waiter) {
         all.remove(at: waiter.order)
         marked.remove(at: waiter.order)
-        if let key = waiter.requestKey { byRequest[key] = nil }
+        if let ticket = waiter.ticket {
+            byTicket[ticket] = nil
+            deadlines.remove(at: Self.deadline(of: waiter))
+        }
         if let session = waiter.request.session {
             bySession[session]?.removeAll { $0 === waiter }
             if bySession[session]?.isEmpty == true { bySession[session] = nil }
@@ -264,7 +258,10 @@ struct WaitingRoom {
 
     /// What somebody of the same class or a higher one waits for and a newcomer needs as well.
     func obstacle(toNewcomer request: AcquireRequest) -> Shortage? {
-        let order = WaitOrder(priority: request.priority, arrival: .max)
+        let order = WaitOrder(
+            priority: request.priority,
+            age: WaitAge(position: .max, number: .max)
+        )
         return obstacle(to: request.possibleShortages, of: request, order)
     }
 
@@ -280,9 +277,11 @@ struct WaitingRoom {
 
     /// Keeps a waiter that was looked at and refused, in the queues of what it lacks (W1).
     mutating func keep(_ waiter: Waiter, refused refusal: Refusal) {
+        // What a restored one was taken to lack was a guess.
+        let isFirst = waiter.refusal == nil
         waiter.refusal = refusal
         let found = waiter.request.shortages(by: refusal) ?? []
-        guard !found.contains(where: \.isQuota) else { return stand(waiter, in: found) }
+        guard !isFirst, !found.contains(where: \.isQuota) else { return stand(waiter, in: found) }
         let before = waiter.lacks.filter { !$0.isQuota && !found.contains($0) }
         stand(waiter, in: before + found)
     }

@@ -95,6 +95,12 @@ public struct AcquireRequest: Hashable, Sendable {
     ///
     /// Up to `Limits.millisecondsMax`; no part of what a request id stands for; not of a plan.
     public var waitMilliseconds: UInt64?
+    /// How long it stays queued, in milliseconds of ledger time, where it would be refused for want
+    /// of capacity or quota: it is answered at once, and keeps its place over restarts.
+    ///
+    /// Up to `Limits.millisecondsMax`; needs a request id or a session, by which to find out what
+    /// became of it; no part of what a request id stands for; not of a plan, and not with a wait.
+    public var queueMilliseconds: UInt64?
     /// How important it is.
     public var priority = Priority.normal
     /// Makes repeating the request safe: 1 to 64 bytes, scoped to the tenant.
@@ -109,6 +115,16 @@ public struct AcquireRequest: Hashable, Sendable {
     public var purpose: String?
     /// Answers what would be granted now and changes nothing.
     public var planOnly = false
+
+    /// Whether it waits where it would be refused for want, connected or not.
+    package var waits: Bool { waitMilliseconds != nil || queueMilliseconds != nil }
+
+    /// Whether it gets a ticket where it would be refused for want: a place that is durable.
+    ///
+    /// A wait without a request id ends with its connection, so that nobody could come back to it.
+    package var isQueued: Bool {
+        queueMilliseconds != nil || (waitMilliseconds != nil && requestID != nil)
+    }
 
     /// A request for `claims` from `pool`.
     public init(pool: String, claims: [Claim]) {

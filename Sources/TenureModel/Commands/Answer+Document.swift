@@ -5,6 +5,7 @@ extension Answer {
     public var document: Document {
         switch self {
         case .grant(let grant): grant.document
+        case .queued(let queued): queued.document
         case .renewed(let renewal): renewal.document
         case .ended(let ending): ending.document
         case .session(let view): view.document

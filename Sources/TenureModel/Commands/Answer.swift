@@ -6,6 +6,8 @@
 public enum Answer: Equatable, Sendable {
     /// A lease or a reservation, or what it would be.
     case grant(Grant)
+    /// Not granted yet; it has a place in the queue.
+    case queued(QueuedRequest)
     /// A lease with its new deadline.
     case renewed(Renewal)
     /// A lease, a part of one, or a session has ended.

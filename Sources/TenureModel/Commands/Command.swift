@@ -11,6 +11,8 @@ public enum Command: Equatable, Sendable {
     case commit(LeaseReference, parts: [Part]?)
     /// Gives a reservation back.
     case cancel(LeaseReference)
+    /// Ends a queued request that was not granted yet.
+    case cancelTicket(TicketID)
     /// Moves the deadline of a lease; without a TTL, by the TTL it was granted with.
     case renew(LeaseReference, ttlMilliseconds: UInt64?)
     /// Gives a lease, or the named parts of it, back.
@@ -110,9 +112,13 @@ public enum Query: Equatable, Sendable {
     case lease(LeaseID)
     /// Leases and reservations by age.
     case leases(LeaseFilter, page: Page)
+    /// One queued request, or what became of it.
+    case ticket(TicketID)
+    /// Queued requests, oldest first.
+    case tickets(TicketFilter, page: Page)
     /// One session.
     case session(SessionID)
-    /// The stored answer of a request id.
+    /// The stored answer of a request id, or its place in the queue.
     case request(id: String, tenant: String)
     /// Counts of the whole ledger.
     case status

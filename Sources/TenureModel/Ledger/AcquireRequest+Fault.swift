@@ -66,9 +66,19 @@ extension AcquireRequest {
         if planOnly, waitMilliseconds != nil {
             return "a plan is what would be granted now; leave WAIT out"
         }
+        if queueMilliseconds != nil {
+            if planOnly { return "a plan is what would be granted now; leave QUEUE out" }
+            if waitMilliseconds != nil {
+                return "WAIT and QUEUE exclude each other: one blocks, the other answers at once"
+            }
+            if requestID == nil, session == nil {
+                return "QUEUE needs REQUEST or SESSION, by which to ask what became of it"
+            }
+        }
         for (name, value) in [
             ("TTL", ttlMilliseconds), ("HOLD", holdMilliseconds),
             ("MAXLIFETIME", maxLifetimeMilliseconds), ("WAIT", waitMilliseconds),
+            ("QUEUE", queueMilliseconds),
         ] {
             if let value, value == 0 || value > Limits.millisecondsMax {
                 return "\(name) must be 1 to \(Limits.millisecondsMax) ms"

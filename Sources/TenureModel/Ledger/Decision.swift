@@ -51,6 +51,7 @@ extension LedgerState {
         case .commit(let reference, let parts):
             try commit(reference, parts: parts, now: now)
         case .cancel(let reference): try cancel(reference, now: now)
+        case .cancelTicket(let id): try cancelTicket(id, caller: caller, now: now)
         case .renew(let reference, let ttl): try renew(reference, ttl: ttl, now: now)
         case .release(let reference, let parts):
             try release(reference, parts: parts, now: now)

@@ -16,16 +16,35 @@ extension LedgerState {
         var lifetimeEnd: LedgerTime
     }
 
+    /// What the request's id, or its place in the queue, means for the answer.
+    struct Identity {
+        /// The request, field by field; empty without an id.
+        var body: [UInt8] = []
+        /// What makes room for the answer where the id has one that binds nobody.
+        var superseded: [Event] = []
+        /// The ticket that is being served.
+        var ticket: Ticket?
+
+        init(ticket: Ticket?) {
+            self.ticket = ticket
+        }
+    }
+
     mutating func acquire(
         _ request: AcquireRequest,
+        serving ticket: Ticket? = nil,
         caller: Caller,
         now: LedgerTime
     ) throws(RowFault) -> Decision {
         if let fault = request.fault { return Decision(refused: .malformed, fault) }
-        var body: [UInt8] = []
-        if request.requestID != nil, !request.planOnly {
-            body = request.canonicalBytes
-            if let answered = try answered(request, body: body, now: now) { return answered }
+        var identity = Identity(ticket: ticket)
+        if let id = request.requestID, !request.planOnly {
+            identity.body = request.canonicalBytes
+            if ticket != nil {
+                identity.superseded = try superseded(RequestKey(tenant: request.tenant, id: id))
+            } else if let answered = try answered(request, &identity, now: now) {
+                return answered
+            }
         }
         let terms: Terms
         switch try self.terms(of: request, now: now) {
@@ -39,36 +58,36 @@ extension LedgerState {
         let overQuota = try quotaRefusal(terms)
         if let refusal = overQuota ?? leaseCountRefusal(terms.tenantLevels) {
             if let infeasible = infeasible(request) {
-                return refuseForGood(request, infeasible, body: body, now: now)
+                return refuseForGood(request, infeasible, identity, now: now)
             }
             return Decision(.refused(refusal))
         }
         if let refusal = try uncountable(terms) { return Decision(.refused(refusal)) }
-        return try grant(request, terms, body: body, caller: caller, now: now)
+        return try grant(request, terms, identity, caller: caller, now: now)
     }
 
     private mutating func grant(
         _ request: AcquireRequest,
         _ terms: Terms,
-        body: [UInt8],
+        _ identity: Identity,
         caller: Caller,
         now: LedgerTime
     ) throws(RowFault) -> Decision {
         guard let (placer, why) = place(request) else {
             if let infeasible = infeasible(request) {
-                return refuseForGood(request, infeasible, body: body, now: now)
+                return refuseForGood(request, infeasible, identity, now: now)
             }
             guard let preemption = try preemption(for: request, now: now) else {
                 return Decision(.refused(exhaustion(of: request)))
             }
-            return try grant(request, terms, preemption, body: body, caller: caller, now: now)
+            return try grant(request, terms, preemption, identity, caller: caller, now: now)
         }
         return try grant(
             request,
             terms,
             placer.placements,
             why: why,
-            body: body,
+            identity,
             caller: caller,
             now: now
         )
@@ -80,7 +99,7 @@ extension LedgerState {
         _ terms: Terms,
         _ placements: [Placement],
         why: GrantReason,
-        body: [UInt8],
+        _ identity: Identity,
         caller: Caller,
         now: LedgerTime
     ) throws(RowFault) -> Decision {
@@ -127,11 +146,18 @@ extension LedgerState {
             deadline: lease.deadline,
             placements: lease.placements
         )
-        let stored = newAnswer(request, outcome, body: body, now: now)
-        let granted = Event.granted(GrantRecord(lease: lease, stored: stored, why: why))
+        let stored = newAnswer(request, outcome, identity, now: now)
+        let served = identity.ticket.map { ticket in
+            ServedTicket(
+                ticket: ticket.id,
+                keptUntil: now.advanced(byMilliseconds: Limits.requestWindowMilliseconds)
+            )
+        }
+        let record = GrantRecord(lease: lease, stored: stored, why: why, served: served)
+        let granted = Event.granted(record)
         let held = charge.map { Event.budgetHeld(lease.id, $0) }
         return Decision(
-            [granted] + (held.map { [$0] } ?? [])
+            identity.superseded + [granted] + (held.map { [$0] } ?? [])
                 + breakerEvents(of: lease.placements, to: lease.id, in: lease.terms.pool),
             .grant(answer)
         )
@@ -201,11 +227,11 @@ extension LedgerState {
     private func newAnswer(
         _ request: AcquireRequest,
         _ outcome: StoredAnswer.Outcome,
-        body: [UInt8],
+        _ identity: Identity,
         now: LedgerTime
     ) -> StoredAnswer? {
         request.requestID.map { id in
-            newAnswer(RequestKey(tenant: request.tenant, id: id), outcome, body: body, now: now)
+            newAnswer(RequestKey(tenant: request.tenant, id: id), outcome, body: identity.body, now: now)
         }
     }
 
@@ -380,7 +406,7 @@ extension LedgerState {
     private func refuseForGood(
         _ request: AcquireRequest,
         _ refusal: Refusal,
-        body: [UInt8],
+        _ identity: Identity,
         now: LedgerTime
     ) -> Decision {
         let outcome = StoredAnswer.Outcome.refused(
@@ -388,8 +414,8 @@ extension LedgerState {
             message: refusal.message
         )
         guard !request.planOnly,
-            let stored = newAnswer(request, outcome, body: body, now: now)
+            let stored = newAnswer(request, outcome, identity, now: now)
         else { return Decision(.refused(refusal)) }
-        return Decision(.answered(stored), .refused(refusal))
+        return Decision(identity.superseded + [.answered(stored)], .refused(refusal))
     }
 }

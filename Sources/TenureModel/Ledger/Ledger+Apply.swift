@@ -57,6 +57,7 @@ extension LedgerState {
         case .tenantLimitsSet(let limits): apply(limits)
         case .breakerSet, .breakerCleared: applyBreaker(event)
         case .budgetSet, .budgetDeleted, .budgetHeld, .budgetSettled: try applyBudget(event)
+        case .queued, .ticketProlonged, .ticketEnded: try applyTicket(event)
         case .refused, .refusalsCounted: break
         }
     }
@@ -65,6 +66,7 @@ extension LedgerState {
 
     private mutating func applyGrant(_ record: GrantRecord) throws(RowFault) {
         try insert(record.lease, record.stored)
+        if let served = record.served { try applyServing(served, by: record.lease) }
     }
 
     /// Puts a new lease into the rows.
@@ -230,11 +232,13 @@ extension LedgerState {
     mutating func insertDue(
         time: LedgerTime,
         _ subject: DueKey.Class,
-        _ id: UInt64,
-        request: RequestKey? = nil
+        _ id: UInt64
     ) {
-        guard time < .never else { return }
-        let entry = DueEntry(key: DueKey(time: time, subject: subject, id: id), request: request)
+        insert(DueEntry(key: DueKey(time: time, subject: subject, id: id)))
+    }
+
+    private mutating func insert(_ entry: DueEntry) {
+        guard entry.key.time < .never else { return }
         due.insert(entry.key, entry, at: facts.position)
         dueQueue.insert(entry)
     }
@@ -244,10 +248,16 @@ extension LedgerState {
         due.remove(DueKey(time: time, subject: subject, id: id), at: facts.position)
     }
 
-    private mutating func store(_ answer: StoredAnswer) {
+    mutating func store(_ answer: StoredAnswer) {
+        let due = DueKey(time: answer.expires, subject: .storedAnswer, id: answer.position)
+        store(answer, due: due)
+    }
+
+    /// Keeps an answer until `due`, which no other has.
+    mutating func store(_ answer: StoredAnswer, due: DueKey) {
         storedAnswers.insert(answer.key, answer, at: facts.position)
         facts.storedAnswers += 1
-        insertDue(time: answer.expires, .storedAnswer, answer.position, request: answer.key)
+        insert(DueEntry(key: due, request: answer.key))
     }
 
     private mutating func forget(_ entry: DueEntry) {

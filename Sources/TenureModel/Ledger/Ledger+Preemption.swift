@@ -100,15 +100,15 @@ extension LedgerState {
         _ request: AcquireRequest,
         _ terms: Terms,
         _ preemption: Preemption,
-        body: [UInt8],
+        _ identity: Identity,
         caller: Caller,
         now: LedgerTime
     ) throws(RowFault) -> Decision {
         guard canTakeAtOnce(preemption, now: now) else {
-            let waits = request.waitMilliseconds != nil
+            let waits = request.waits || identity.ticket != nil
             return Decision(
                 waits ? notice(preemption, for: request, now: now) : [],
-                .refused(patience(with: preemption, of: request))
+                .refused(patience(with: preemption, of: request, waits: waits))
             )
         }
         let placer = preemption.placer
@@ -123,7 +123,7 @@ extension LedgerState {
             terms,
             placer.placements,
             why: why,
-            body: body,
+            identity,
             caller: caller,
             now: now
         )
@@ -186,10 +186,13 @@ extension LedgerState {
     }
 
     /// What a request hears that gets the place of others, but not yet.
-    private func patience(with preemption: Preemption, of request: AcquireRequest) -> Refusal {
+    private func patience(
+        with preemption: Preemption,
+        of request: AcquireRequest,
+        waits: Bool
+    ) -> Refusal {
         let count = preemption.victims.count
         let leases = count == 1 ? "a lease of a lower class" : "\(count) leases of lower classes"
-        let waits = request.waitMilliseconds != nil
         return Refusal(
             .exhausted,
             "pool \(request.pool) is full; \(leases) "

@@ -38,6 +38,8 @@ extension LedgerState {
             return shown(try document(of: lease, caller: caller, now: now))
         case .leases(let filter, let page):
             return try leasePage(filter, page, caller: caller, now: now)
+        case .ticket(let id): return try ticketAnswer(id, caller: caller, now: now)
+        case .tickets(let filter, let page): return ticketPage(filter, page, now: now)
         case .session(let id): return try sessionAnswer(id, caller: caller, now: now)
         case .request(let id, let tenant): return try requestAnswer(id, tenant, now: now)
         case .status: return shown(status)
@@ -240,7 +242,9 @@ extension LedgerState {
         _ tenant: String,
         now: LedgerTime
     ) throws(RowFault) -> Decision {
-        guard let stored = try storedAnswer(RequestKey(tenant: tenant, id: id)) else {
+        let key = RequestKey(tenant: tenant, id: id)
+        if let ticket = tickets[key] { return Decision(queued(ticket, now: now)) }
+        guard let stored = try storedAnswer(key) else {
             return Decision(
                 refused: .notFound,
                 "request id \(id.printable) of tenant \(tenant.printable) has no stored answer: "
@@ -258,6 +262,7 @@ extension LedgerState {
             .init("resources", .count(resourceIDs.count)),
             .init("leases", .count(facts.leases)),
             .init("sessions", .count(facts.sessions)),
+            .init("queued", .count(tickets.count)),
             .init("storedAnswers", .count(facts.storedAnswers)),
             .init("epoch", .integer(Int64(facts.epoch))),
             .init("time", .count(facts.time.nanoseconds)),

@@ -92,7 +92,7 @@ extension LedgerState {
             switch entry.key.subject {
             case .lease: try reclaimLease(entry, into: &batch, now: now)
             case .session: try reclaimSession(entry, into: &batch, now: now)
-            case .storedAnswer: try forget(entry, into: &batch)
+            case .storedAnswer, .ticket: try forget(entry, into: &batch)
             case .drain: try reclaimDrained(entry, into: &batch, now: now)
             case .breaker: breakerDue(entry, into: &batch)
             case .budgetWindow:
@@ -224,7 +224,7 @@ extension LedgerState {
 
     private func forget(_ entry: DueEntry, into batch: inout Batch) throws(RowFault) {
         guard let key = entry.request, let stored = try storedAnswer(key),
-            stored.position == entry.key.id
+            entry.key.subject == .ticket || stored.position == entry.key.id
         else { return }
         batch.weight += 1
         batch.forgotten.append(entry)

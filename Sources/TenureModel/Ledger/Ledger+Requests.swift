@@ -4,25 +4,57 @@ internal import TenureBase
 
 extension LedgerState {
     /// The answer that the request's id already has, or nothing when it is new.
+    ///
+    /// `identity` learns what an answer of it has to make room for.
     func answered(
         _ request: AcquireRequest,
-        body: [UInt8],
+        _ identity: inout Identity,
         now: LedgerTime
     ) throws(RowFault) -> Decision? {
         guard let id = request.requestID else { return nil }
         let key = RequestKey(tenant: request.tenant, id: id)
-        return try answered(key, body: body, now: now)
+        return try answered(key, &identity, now: now)
     }
 
-    /// The answer that `key` already has, or nothing when it is new.
+    /// The answer that `key` already has, or nothing when it is new: for requests that do not wait.
     func answered(
         _ key: RequestKey,
         body: [UInt8],
         now: LedgerTime
     ) throws(RowFault) -> Decision? {
+        var identity = Identity(ticket: nil)
+        identity.body = body
+        if let answered = try answered(key, &identity, now: now) { return answered }
+        if identity.superseded.isEmpty { return nil }
+        return Decision(
+            refused: .conflict,
+            "request id \(key.id.printable) of tenant \(key.tenant) was used by a request that "
+                + "waited; use a new id"
+        )
+    }
+
+    private func answered(
+        _ key: RequestKey,
+        _ identity: inout Identity,
+        now: LedgerTime
+    ) throws(RowFault) -> Decision? {
         let id = key.id
+        if let ticket = tickets[key] {
+            guard ticket.request.canonicalBytes == identity.body else {
+                return Decision(
+                    refused: .conflict,
+                    "a request of tenant \(key.tenant) with this id and another body is "
+                        + "queued; use a new id"
+                )
+            }
+            return Decision(queued(ticket, now: now))
+        }
         if let stored = try storedAnswer(key) {
-            guard stored.body == body else {
+            guard stored.outcome.isBinding else {
+                identity.superseded = try superseded(key)
+                return nil
+            }
+            guard stored.body == identity.body else {
                 return Decision(
                     refused: .conflict,
                     "request id \(id.printable) of tenant \(key.tenant) was used with another "

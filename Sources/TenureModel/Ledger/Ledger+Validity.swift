@@ -122,7 +122,9 @@ extension LedgerState {
     func absent(_ reference: LeaseReference) throws(RowFault) -> Located {
         let id = Token(rawValue: reference.lease.rawValue)
         // One position gives one token: what is a session has never been a lease.
-        guard wasGiven(id), try session(SessionID(rawValue: id.rawValue)) == nil else {
+        guard wasGiven(id), try session(SessionID(rawValue: id.rawValue)) == nil,
+            tickets[TicketID(rawValue: id.rawValue)] == nil
+        else {
             let sentence = "lease \(id.rawValue) was never granted by this ledger"
             return .refused(Refusal(.notFound, sentence + "; check the id"))
         }

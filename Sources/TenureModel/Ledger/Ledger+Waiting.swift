@@ -182,7 +182,7 @@ extension LedgerState {
             .sessionOpened,
             .sessionKept,
             .sessionForgotten, .answered, .answersForgotten, .refused, .refusalsCounted,
-            .leasesForgotten, .drainAdvanced:
+            .leasesForgotten, .drainAdvanced, .queued, .ticketProlonged, .ticketEnded:
             break
         }
     }

@@ -42,6 +42,7 @@ package struct LedgerState {
     var members = Table<MemberKey, MemberKey>()
     var preemptible = Table<PreemptibleKey, PreemptibleKey>()
     var dueQueue = DueQueue()
+    var tickets = TicketTable()
     /// The pool that has seen enough requests to learn from them, if one has.
     var poolToLearn: String?
 
@@ -52,6 +53,7 @@ package struct LedgerState {
     var changedQuotas: [QuotaKey: Position] = [:]
     var changedTenantLimits: [String: Position] = [:]
     var changedBudgets: [String: Position] = [:]
+    var changedTickets: [TicketID: Position] = [:]
 
     /// Counts lookups; a class, because reading a row changes nothing of the state.
     private final class LookupCounter {
@@ -86,6 +88,7 @@ package struct LedgerState {
         }
         for budget in resident.budgets { budgets[budget.tenant] = budget }
         for limits in resident.tenantLimits { tenantLimits[limits.tenant] = limits }
+        for ticket in resident.tickets { tickets.set(ticket) }
         for resource in resident.resources.sorted(by: { $0.id < $1.id }) { place(resource) }
         restoreBreakers(resident.breakers)
     }
@@ -102,6 +105,7 @@ package struct LedgerState {
     private var changedSettings: Int {
         changedPools.count + changedResources.count + changedQuotas.count
             + changedTenantLimits.count + breakers.changed.count + changedBudgets.count
+            + changedTickets.count
     }
 
     /// How many scattered rows the changes cost as much as, when they are written.
@@ -141,6 +145,9 @@ package struct LedgerState {
             changes.breakers[subject] = Changed(value: breakers[subject], position: position)
         }
         breakers.changed = [:]
+        for (id, position) in changedTickets {
+            changes.tickets[id] = Changed(value: tickets[id], position: position)
+        }
         changedPools = [:]
         changedResources = [:]
         changedQuotas = [:]
@@ -149,6 +156,7 @@ package struct LedgerState {
         }
         changedTenantLimits = [:]
         changedBudgets = [:]
+        changedTickets = [:]
         changes.leases = leases.freeze()
         changes.sessions = sessions.freeze()
         changes.storedAnswers = storedAnswers.freeze()

@@ -154,6 +154,7 @@ package struct FrozenChanges: Sendable {
     package var tenantLimits: [String: Changed<TenantLimits>] = [:]
     package var breakers: [BreakerSubject: Changed<Breaker>] = [:]
     package var budgets: [String: Changed<Budget>] = [:]
+    package var tickets: [TicketID: Changed<Ticket>] = [:]
     package var preemptible: [PreemptibleKey: Changed<PreemptibleKey>] = [:]
 
     package init() {}
@@ -163,7 +164,7 @@ package struct FrozenChanges: Sendable {
         pools.count + resources.count + quotas.count + leases.count + sessions.count
             + storedAnswers.count + usage.count + due.count + members.count
             + tenantLimits.count + breakers.count + budgets.count
-            + preemptible.count
+            + preemptible.count + tickets.count
     }
 }
 
@@ -191,6 +192,7 @@ package struct ResidentRows: Sendable {
     package var tenantLimits: [TenantLimits] = []
     package var breakers: [Breaker] = []
     package var budgets: [Budget] = []
+    package var tickets: [Ticket] = []
 
     package init() {}
 }

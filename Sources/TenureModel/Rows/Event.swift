@@ -68,6 +68,12 @@ package enum Event: Hashable, Sendable {
     case answered(StoredAnswer)
     /// The window of these stored answers is over.
     case answersForgotten([DueEntry])
+    /// A request has a place in the queue.
+    case queued(Ticket)
+    /// It waits longer, because it was asked for again.
+    case ticketProlonged(TicketID, until: LedgerTime)
+    /// It waits no more, and nothing was granted.
+    case ticketEnded(TicketEnd)
     case refused(RefusalRecord)
     case refusalsCounted([RefusalCount])
 }
@@ -89,11 +95,19 @@ package struct GrantRecord: Hashable, Sendable {
     /// What was asked, when a request id keeps the answer.
     package let stored: StoredAnswer?
     package let why: GrantReason
+    /// The ticket that it serves, when the request was queued.
+    package let served: ServedTicket?
 
-    package init(lease: Lease, stored: StoredAnswer?, why: GrantReason) {
+    package init(
+        lease: Lease,
+        stored: StoredAnswer?,
+        why: GrantReason,
+        served: ServedTicket? = nil
+    ) {
         self.lease = lease
         self.stored = stored
         self.why = why
+        self.served = served
     }
 }
 

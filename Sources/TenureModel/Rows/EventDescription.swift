@@ -39,6 +39,9 @@ extension Event {
         case .sessionForgotten: "session-forgotten"
         case .answered: "answered"
         case .answersForgotten: "answers-forgotten"
+        case .queued: "queued"
+        case .ticketProlonged: "ticket-prolonged"
+        case .ticketEnded: "ticket-ended"
         case .refused: "refused"
         case .refusalsCounted: "refusals-counted"
         }
@@ -133,6 +136,7 @@ extension Event {
             .quarantineEnded, .leasesForgotten:
             leaseFields
         case .sessionOpened, .sessionKept, .sessionEnded, .sessionForgotten: sessionFields
+        case .queued, .ticketProlonged, .ticketEnded: ticketFields
         case .answered, .answersForgotten, .refused, .refusalsCounted: answerFields
         }
     }
@@ -328,7 +332,10 @@ extension ResourceDeclaration {
 }
 
 extension GrantRecord {
-    fileprivate var fields: [Document.Field] { lease.fields + why.fields }
+    fileprivate var fields: [Document.Field] {
+        lease.fields + why.fields
+            + (served.map { [.init("ticket", .id($0.ticket.rawValue))] } ?? [])
+    }
 }
 
 extension Lease {

@@ -1,7 +1,7 @@
 // The rows of the state: what is true after a position.
 //
-// Pools, resources and quotas are few and stay in memory. Leases, sessions, stored answers, tenant
-// use and the two indexes are many: they are read through `RowSource` when they are needed.
+// Pools, resources, quotas and tickets are few and stay in memory. Leases, sessions, stored answers,
+// tenant use and the two indexes are many: they are read through `RowSource` when they are needed.
 
 /// A pool.
 package struct Pool: Hashable, Sendable {
@@ -434,6 +434,8 @@ package struct DueKey: Hashable, Comparable, Sendable {
         case storedAnswer = 2
         /// The window of a budget.
         case budgetWindow = 3
+        /// What is kept of a ticket that ended.
+        case ticket = 4
         /// The end of the drain of a resource.
         case drain = 6
         /// The end of the time for which a breaker is open.
@@ -442,8 +444,8 @@ package struct DueKey: Hashable, Comparable, Sendable {
 
     package let time: LedgerTime
     package let subject: Class
-    /// A lease, session or resource id; for a stored answer or a budget the position that stored
-    /// it; the number of a breaker.
+    /// The id of a lease, session, ticket or resource; for a stored answer or a budget the
+    /// position that stored it; the number of a breaker.
     package let id: UInt64
 
     package init(time: LedgerTime, subject: Class, id: UInt64) {

@@ -37,6 +37,7 @@ extension ByteReader {
         case .answersForgotten: return .answersForgotten(try dueEntries())
         case .sessionOpened, .sessionKept, .sessionEnded, .sessionForgotten:
             return try sessionEvent(tag)
+        case .queued, .ticketProlonged, .ticketEnded: return try ticketEvent(tag)
         default: return try settingsEvent(tag)
         }
     }
@@ -137,7 +138,8 @@ extension ByteReader {
         let lease = try lease(leaseID())
         var (why, stored) = try reason()
         if remaining > 0 { why.learntVersion = try read() }
-        return GrantRecord(lease: lease, stored: stored, why: why)
+        let served = remaining > 0 ? try servedTicket() : nil
+        return GrantRecord(lease: lease, stored: stored, why: why, served: served)
     }
 
     private mutating func growthRecord() throws(DecodeError) -> GrowthRecord {

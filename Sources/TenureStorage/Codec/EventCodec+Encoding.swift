@@ -56,6 +56,7 @@ extension FieldWriter {
             for entry in entries { dueEntry(entry) }
         case .sessionOpened, .sessionKept, .sessionEnded, .sessionForgotten:
             sessionFields(of: event)
+        case .queued, .ticketProlonged, .ticketEnded: ticketFields(of: event)
         default: settingsFields(of: event)
         }
     }
@@ -144,7 +145,12 @@ extension FieldWriter {
         u64(record.lease.id.rawValue)
         lease(record.lease)
         reason(record.why, record.stored)
-        if record.why.learntVersion > 0 { u32(record.why.learntVersion) }
+        // Each field is there when it, or one behind it, says something.
+        if record.why.learntVersion > 0 || record.served != nil { u32(record.why.learntVersion) }
+        if let served = record.served {
+            u64(served.ticket.rawValue)
+            time(served.keptUntil)
+        }
     }
 
     /// Appends why amounts come from where they do, and the answer that is kept.
@@ -237,6 +243,9 @@ extension Event {
         case .poolSet: .poolSet
         case .poolDeleted: .poolDeleted
         case .policyLearnt: .policyLearnt
+        case .queued: .queued
+        case .ticketProlonged: .ticketProlonged
+        case .ticketEnded: .ticketEnded
         case .resourceSet: .resourceSet
         case .resourceStateSet: .resourceStateSet
         case .resourceDrained: .resourceDrained

@@ -24,7 +24,8 @@
 //                          · without room count · without labels count
 //                          · count · each: place text · reason u8
 //                          · answer optional (tenant text · id text · answer)
-//                          · learnt version u32, if not 0
+//                          · learnt version u32, if not 0 or if more follows
+//                          · ticket u64 · kept until u64, if it served a ticket
 //    11  committed         id u64 · deadline u64 · kept placements
 //    12  renewed           id u64 · deadline u64
 //    13  reduced           id u64 · placements
@@ -44,6 +45,10 @@
 //    27  budget deleted    tenant text
 //    28  budget held       id u64 · charge
 //    29  budget settled    count · each: settlement
+//    30  queued            id u64 · ticket (TicketCoding.swift)
+//    31  ticket prolonged  id u64 · until u64
+//    32  ticket ended      id u64 · cause u8 · code text · message text · kept until u64
+//                          · body optional bytes
 //    38  grown             id u64 · token u64 · added placements · policy u16 and all that follows
 //                          it in 10 up to the answer · learnt version u32
 //    39  handed over       id u64 · token u64 · holder text · uid optional u32 · session optional
@@ -169,6 +174,9 @@ package enum EventTag: UInt8, CaseIterable, Sendable {
     case budgetDeleted = 27
     case budgetHeld = 28
     case budgetSettled = 29
+    case queued = 30
+    case ticketProlonged = 31
+    case ticketEnded = 32
     case grown = 38
     case handedOver = 39
     case subleased = 40

@@ -107,7 +107,7 @@ extension StoredCheckpoint: StorableRow {
 
 extension RowTable {
     /// The tables whose count every checkpoint has, in this order.
-    fileprivate static let always: [RowTable] = [
+    static let always: [RowTable] = [
         .pools, .resources, .quotas, .leases, .sessions, .storedAnswers, .usage, .due, .members,
     ]
     /// The tables whose count a checkpoint has where it is not 0.

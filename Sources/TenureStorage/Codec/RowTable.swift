@@ -15,6 +15,7 @@ package enum RowTable: UInt8, CaseIterable, Sendable {
     case usage = 7
     case due = 8
     case members = 9
+    case tickets = 10
     case budgets = 11
     case tenantLimits = 12
     case breakers = 13
@@ -46,6 +47,7 @@ package enum RowTable: UInt8, CaseIterable, Sendable {
         case .usage: "usage"
         case .due: "due"
         case .members: "members"
+        case .tickets: "tickets"
         case .budgets: "budgets"
         case .tenantLimits: "tenants"
         case .breakers: "breakers"

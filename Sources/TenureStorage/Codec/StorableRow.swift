@@ -20,6 +20,7 @@
 //                                                      · reserved u64 · quarantined u64
 //   due           time u64 · class u8 · id u64         request optional (tenant text · id text)
 //   members       session u64 · lease u64              nothing
+//   tickets       id u64                               ticket (TicketCoding.swift)
 //   budgets       tenant                               budget (BudgetCoding.swift)
 //   tenants       tenant                               tenant limits (TenantCoding.swift)
 //   breakers      0x00 pool, or 0x01 resource u32      breaker (BreakerCoding.swift)

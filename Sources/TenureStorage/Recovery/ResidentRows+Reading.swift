@@ -25,6 +25,7 @@ extension ResidentRows {
             resident.budgets = try all(Budget.self, reader, &codec, counts)
             resident.tenantLimits = try all(TenantLimits.self, reader, &codec, counts)
             resident.breakers = try all(Breaker.self, reader, &codec, counts)
+            resident.tickets = try all(Ticket.self, reader, &codec, counts)
         } catch {
             throw StorageError(error, in: path)
         }

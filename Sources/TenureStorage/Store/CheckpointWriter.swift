@@ -55,6 +55,7 @@ package struct CheckpointWriter: Sendable {
         try rows(changes.budgets, body)
         try rows(changes.tenantLimits, body)
         try rows(changes.breakers, body)
+        try rows(changes.tickets, body)
         try rows(changes.preemptible, body)
     }
 

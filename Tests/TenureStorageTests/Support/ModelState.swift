@@ -51,6 +51,7 @@ struct ModelState {
         rows.budgets = rows.budgets.filter { $0.value.value != nil }
         rows.tenantLimits = rows.tenantLimits.filter { $0.value.value != nil }
         rows.breakers = rows.breakers.filter { $0.value.value != nil }
+        rows.tickets = rows.tickets.filter { $0.value.value != nil }
         rows.preemptible = rows.preemptible.filter { $0.value.value != nil }
         return rows
     }
@@ -92,6 +93,8 @@ struct ModelState {
         set(\.sessions, session.id, session)
         let answer = values.storedAnswer()
         set(\.storedAnswers, answer.key, answer)
+        let ticket = values.ticket()
+        set(\.tickets, ticket.id, ticket)
     }
 
     private mutating func removeSome() {
@@ -103,6 +106,7 @@ struct ModelState {
         removeOne(\.due)
         removeOne(\.members)
         removeOne(\.breakers)
+        removeOne(\.tickets)
         removeOne(\.preemptible)
         removeOne(\.pools)
         removeOne(\.tenantLimits)

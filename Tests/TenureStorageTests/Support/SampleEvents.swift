@@ -55,6 +55,9 @@ extension RandomValues {
         case .answered: .answered(storedAnswer())
         case .answersForgotten: .answersForgotten(list { $0.due() })
         case .epochRaised: .epochRaised(to: UInt16(truncatingIfNeeded: u32()), reason: text())
+        case .queued: .queued(ticket())
+        case .ticketProlonged: .ticketProlonged(TicketID(rawValue: u64()), until: time())
+        case .ticketEnded: .ticketEnded(ticketEnd())
         case .grown: .grown(growthRecord())
         case .handedOver: .handedOver(handOverRecord())
         case .subleased: .subleased(subleaseRecord())
@@ -235,6 +238,18 @@ enum SampleEvents {
                 until: LedgerTime(nanoseconds: 80)
             )
         ]),
+        .queued(ticket),
+        .ticketProlonged(ticket.id, until: LedgerTime(nanoseconds: 79)),
+        .ticketEnded(
+            TicketEnd(
+                ticket: ticket.id,
+                cause: .cancelled,
+                code: .timeout,
+                message: "off",
+                keptUntil: LedgerTime(nanoseconds: 80),
+                body: [4, 5]
+            )
+        ),
         .grown(
             GrowthRecord(
                 lease: lease.id,
@@ -389,6 +404,26 @@ enum SampleEvents {
         sublease.parent = lease.id
         return sublease
     }
+    static let ticket: Ticket = {
+        let amounts = [
+            ClaimAmount(kind: .gpu, amount: 2_000), ClaimAmount(kind: .cpu, amount: 500),
+        ]
+        var request = AcquireRequest(pool: "gpus", claims: [Claim(places: 3, amounts: amounts)])
+        request.tenant = "a/b"
+        request.ttlMilliseconds = 60_000
+        request.priority = .high
+        request.requestID = "r"
+        request.strategy = .firstFit
+        request.selector = [Label(name: "model", value: "H200")]
+        return Ticket(
+            id: TicketID(rawValue: 0x0001_0000_0000_000c),
+            request: request,
+            holder: "h-1",
+            uid: 1_000,
+            since: LedgerTime(nanoseconds: 21),
+            until: LedgerTime(nanoseconds: 22)
+        )
+    }()
 
     static let answer = StoredAnswer(
         key: RequestKey(tenant: "research/vision", id: "r"),

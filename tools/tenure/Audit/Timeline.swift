@@ -12,21 +12,27 @@ package struct Timeline {
     private var resources: Set<ResourceID> = []
     private var leases: Set<LeaseID> = []
     private var sessions: Set<SessionID> = []
+    private var tickets: Set<TicketID> = []
 
-    /// A timeline of the id of a lease or session, of a resource or of a tenant.
+    /// A timeline of the id of a lease, session or ticket, of a resource or of a tenant.
     package init(of subject: String) {
         self.subject = subject
         number = UInt64(subject)
         if let number {
             leases = [LeaseID(rawValue: number)]
             sessions = [SessionID(rawValue: number)]
+            tickets = [TicketID(rawValue: number)]
         }
     }
 
     /// Whether `event` is about the subject; remembers what it brings into it.
     package mutating func concerns(_ event: Event) -> Bool {
         switch event {
-        case .granted(let grant): return concerns(grant.lease)
+        case .granted(let grant):
+            if let served = grant.served, tickets.contains(served.ticket) {
+                follow(grant.lease.id, grant.lease.terms.session)
+            }
+            return concerns(grant.lease)
         case .committed(let lease, _, _), .renewed(let lease, _), .reduced(let lease, _):
             return leases.contains(lease)
         case .grown(let record):
@@ -57,6 +63,15 @@ package struct Timeline {
         case .sessionKept(let session, _), .sessionEnded(let session, _, _):
             return sessions.contains(session)
         case .sessionForgotten(let session): return sessions.contains(session)
+        case .queued(let ticket):
+            let request = ticket.request
+            let isPart =
+                tickets.contains(ticket.id) || isSubject(tenant: request.tenant)
+                || (request.session.map { sessions.contains($0) } ?? false)
+            if isPart { tickets.insert(ticket.id) }
+            return isPart
+        case .ticketProlonged(let ticket, _): return tickets.contains(ticket)
+        case .ticketEnded(let end): return tickets.contains(end.ticket)
         case .quotaSet(let quota): return isSubject(tenant: quota.tenant)
         case .quotaDeleted(let key): return isSubject(tenant: key.tenant)
         case .budgetSet(let budget): return isSubject(tenant: budget.tenant)

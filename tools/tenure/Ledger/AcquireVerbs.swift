@@ -113,6 +113,27 @@ struct WaitOptions: ParsableArguments {
         transform: Durations.parse
     )
     var wait: UInt64?
+
+    @Option(
+        help: ArgumentHelp(
+            "Or queue it for so long, over restarts, and return at once.",
+            valueName: "duration"
+        ),
+        transform: Durations.parse
+    )
+    var queue: UInt64?
+
+    func validate() throws {
+        if wait != nil, queue != nil {
+            throw ValidationError("--wait and --queue exclude each other")
+        }
+    }
+
+    /// Adds what was given.
+    func add(to words: inout Words) {
+        words.add("WAIT", wait)
+        words.add("QUEUE", queue)
+    }
 }
 
 /// A strategy by its name.
@@ -137,7 +158,11 @@ struct Acquire: LedgerVerb {
 
             With --wait it waits where capacity or quota is taken, behind those who asked before \
             it and those of a higher priority. When the time is over it ends with TIMEOUT and \
-            exit code 1; interrupting it calls the wait off.
+            exit code 1; interrupting it calls the wait off, unless it has a --request: then it \
+            is queued, and asking again with the same --request takes up the wait.
+
+            With --queue it gets a ticket instead of waiting: a place that survives restarts. \
+            'tenure queue get' tells what becomes of it; it needs --request or --session.
 
             EXAMPLES
               tenure acquire --pool gpus --claim gpu=1,memory=32Gi --ttl 30s
@@ -145,6 +170,7 @@ struct Acquire: LedgerVerb {
               tenure acquire --pool gpus --claim gpu=1 --tenant research --request 7f3a
               tenure acquire --pool gpus --claim gpu=500m --select 'model=A100|H100'
               tenure acquire --pool gpus --claim gpu=8 --wait 30s --priority high
+              tenure acquire --pool gpus --claim gpu=8 --queue 10m --request job-42
             """
     )
 
@@ -154,7 +180,7 @@ struct Acquire: LedgerVerb {
 
     func request() -> [String] {
         var words = terms.words("ACQUIRE")
-        words.add("WAIT", waiting.wait)
+        waiting.add(to: &words)
         return words.list
     }
 }
@@ -186,7 +212,7 @@ struct Reserve: LedgerVerb {
     func request() -> [String] {
         var words = terms.words("RESERVE")
         words.add("HOLD", hold)
-        words.add("WAIT", waiting.wait)
+        waiting.add(to: &words)
         return words.list
     }
 }

@@ -141,7 +141,9 @@ package enum Rendering {
         "guarantee", "borrow",
     ]
 
-    private static let passingFields: Set<String> = ["ttl", "age", "draining", "retry"]
+    private static let passingFields: Set<String> = [
+        "ttl", "age", "draining", "retry", "wait", "waited",
+    ]
 
     private static let durationFields = Set(
         ["hold"] + PoolNumber.allCases.filter(\.isDuration).map(\.rawValue)

@@ -9,7 +9,7 @@ package import TenureModel
 package enum WireIdentifiers {
     /// Fields whose integer names something.
     private static let single: Set<String> = [
-        "lease", "reservation", "session", "token", "position",
+        "lease", "reservation", "session", "ticket", "token", "position",
     ]
 
     /// Fields whose list of integers names things; as integers they are counts.
