@@ -130,6 +130,27 @@ struct EngineWorld {
         return frames
     }
 
+    /// The records on the disk behind a position.
+    func records(
+        after first: Position
+    ) throws -> [(position: Position, time: LedgerTime, events: [Event])] {
+        var records: [(Position, LedgerTime, [Event])] = []
+        let reader = LogReader(disk: disk.processCrash(), ledgerID: Self.ledger)
+        _ = try reader.read(
+            frame: { (frame) throws(LogError) in
+                guard frame.position > first else { return }
+                do throws(DecodeError) {
+                    let events = try EventCodec.decode(frame.payload).events
+                    records.append((frame.position, LedgerTime(nanoseconds: frame.time), events))
+                } catch {
+                    throw .replay("\(error)")
+                }
+            },
+            problem: { _ in }
+        )
+        return records
+    }
+
     /// The ledger time of every record that is on the disk.
     func recordTimes() throws -> [UInt64] {
         var times: [UInt64] = []

@@ -14,42 +14,6 @@ import Testing
 
 @Suite("Waiting by seed")
 struct WaitingSimulation {
-    private struct Seen {
-        let order: WaitOrder
-        let request: AcquireRequest
-        let needs: [Shortage]
-        let lacks: [Shortage]
-        let ticket: TicketID?
-
-        init(_ waiter: Waiter) {
-            ticket = waiter.ticket
-            order = waiter.order
-            request = waiter.request
-            needs = waiter.needs
-            lacks = waiter.lacks
-        }
-
-        init(newcomer: AcquireRequest) {
-            order = WaitOrder(
-                priority: newcomer.priority,
-                age: WaitAge(position: .max, number: .max)
-            )
-            request = newcomer
-            needs = newcomer.possibleShortages
-            lacks = []
-            ticket = nil
-        }
-
-        /// Whether this one is before `other` in a queue that `other` has to pass.
-        func isInTheWay(of other: Seen) -> Bool {
-            order < other.order
-                && lacks.contains { lack in
-                    other.needs.contains(lack)
-                        && (lack.isQuota || !request.selector.excludes(other.request.selector))
-                }
-        }
-    }
-
     private static let tenants = ["a", "a/b", "a/c", "d"]
     private static let pools = ["main", "side"]
     private static let nodes = ["n1", "n2", "n3"]
@@ -60,9 +24,13 @@ struct WaitingSimulation {
         let hasQuotas: Bool
         var generator: SeededGenerator
         var live: [Int: AcquireRequest] = [:]
+        /// When each request was made.
+        var asked: [Int: LedgerTime] = [:]
         var held: [Grant] = []
         var sessions: [SessionView] = []
         var grants = 0
+        /// Grants to those who waited, in the lives of the ledger that are over.
+        var waited: Int64 = 0
     }
 
     @Test(arguments: 1...40 as ClosedRange<UInt64>)
@@ -75,42 +43,81 @@ struct WaitingSimulation {
         )
         try declare(scene, run.hasQuotas)
         for step in 0..<120 {
-            let before = try Array(scene.core.waiting.waiters).map(Seen.init)
+            let shadow = try scene.core.state
+            // Capacity that it lacks it goes on waiting for, whatever else it turns out to lack.
+            let before = try scene.core.waiting.waiters.map { ($0, $0.lacks) }
             let ages = try ages(scene)
             try act(&run)
             let comment: Comment = "seed \(seed), step \(step)"
             try #require(try scene.core.invariantFault() == nil, comment)
-            let after = try Array(scene.core.waiting.waiters).map(Seen.init)
-            try checkNobodyIsForgotten(after, scene, comment)
-            for (number, request) in run.live {
+            try checkNobodyIsForgotten(scene, comment)
+            try checkNobodyWasPassed(before, ages, shadow, run, comment)
+            for number in Array(run.live.keys) {
                 guard let answer = scene.answers[number] else { continue }
                 run.live[number] = nil
                 guard case .grant(let grant) = answer else { continue }
                 run.held.append(grant)
-                if grant.replayed { continue }
-                run.grants += 1
-                // Who turns to wait for quota gives way meanwhile, and may be back already.
-                if run.hasQuotas { continue }
-                let granted =
-                    before.first { $0.order.age == ages[number] }
-                    ?? Seen(newcomer: request)
-                let passed = before.filter { other in
-                    other.isInTheWay(of: granted)
-                        && after.contains { $0.order.age == other.order.age }
-                }
-                #expect(passed.isEmpty, comment)
+                if !grant.replayed { run.grants += 1 }
             }
+            if run.generator.chance(4) { try reopen(&run, comment) }
         }
         #expect(run.grants > 20)
-        #expect(try scene.figure("waitsGranted").map { $0 > 0 } ?? false)
+        try checkTickets(scene)
+        run.waited += try scene.figure("waitsGranted") ?? 0
+        #expect(run.waited > 0)
         #expect(try scene.world.replayFaults() == [])
+    }
+
+    /// The process dies and the ledger is opened again: who waits in memory is forgotten, tickets
+    /// stand in the order that they had.
+    private func reopen(_ run: inout Run, _ comment: Comment) throws {
+        let scene = run.scene
+        if run.generator.chance(30) { try scene.core.checkpointNow() }
+        run.waited += try scene.figure("waitsGranted") ?? 0
+        let before = try order(scene)
+        let tickets = try scene.core.state.queued
+        scene.world.die(leaving: scene.world.disk.processCrash())
+        try scene.world.open()
+        #expect(try scene.core.state.queued == tickets, comment)
+        // What the opening itself ended is gone; the others are as they were.
+        #expect(try order(scene) == before, comment)
+        // Nobody answers who waited for the process that died.
+        run.live = run.live.filter { scene.answers[$0.key] != nil }
+        try settleWithTimeouts(scene)
+        try checkNobodyIsForgotten(scene, comment)
+    }
+
+    /// The tickets in the order in which they wait.
+    private func order(_ scene: WaitingScene) throws -> [TicketID] {
+        let now = try scene.core.now
+        return try scene.core.waiting.waiters.filter { $0.ticket != nil }
+            .map { try SeenWaiter($0, in: scene.core.state, now: now) }
+            .sorted { $0.isBefore($1) }.compactMap(\.ticket)
+    }
+
+    /// Every ticket was granted or ended once at most, and what is left is what waits.
+    private func checkTickets(_ scene: WaitingScene) throws {
+        var open: Set<TicketID> = []
+        for event in try scene.world.frames().joined() {
+            switch event {
+            case .queued(let ticket): #expect(open.insert(ticket.id).inserted)
+            case .granted(let record):
+                if let served = record.served { #expect(open.remove(served.ticket) != nil) }
+            case .ticketEnded(let end): #expect(open.remove(end.ticket) != nil)
+            default: break
+            }
+        }
+        #expect(try open == Set(scene.core.state.queued.map(\.id)))
+        #expect(try open == Set(scene.core.waiting.waiters.compactMap(\.ticket)))
     }
 
     /// One step of everybody, until the writer has nothing left to do.
     private func act(_ run: inout Run) throws {
         var commands: [Command] = []
         for _ in 0..<Int.random(in: 1...4, using: &run.generator) { commands.append(command(&run)) }
+        let time = try run.scene.core.now
         let numbers = try run.scene.ask(commands)
+        for number in numbers { run.asked[number] = time }
         for (number, command) in zip(numbers, commands) {
             if case .acquire(let request) = command { run.live[number] = request }
             if case .session(let view)? = run.scene.answers[number] { run.sessions.append(view) }
@@ -127,14 +134,13 @@ struct WaitingSimulation {
     }
 
     /// Nobody waits who would be granted, but behind others, and nobody past his time.
-    private func checkNobodyIsForgotten(
-        _ waiters: [Seen],
-        _ scene: WaitingScene,
-        _ comment: Comment
-    ) throws {
+    private func checkNobodyIsForgotten(_ scene: WaitingScene, _ comment: Comment) throws {
         let now = try scene.core.now
-        for (index, waiter) in waiters.enumerated() {
-            if waiters.prefix(index).contains(where: { $0.isInTheWay(of: waiter) }) { continue }
+        let waiters = try Array(scene.core.waiting.waiters).map {
+            try SeenWaiter($0, in: scene.core.state, now: now)
+        }
+        for waiter in waiters {
+            if waiters.contains(where: { $0.isInTheWay(of: waiter) }) { continue }
             var state = try scene.core.state
             let answer =
                 try waiter.ticket.map { try state.serve($0, now: now) }?.answer
@@ -147,12 +153,63 @@ struct WaitingSimulation {
         if let deadline = try scene.core.waiting.nextDeadline { #expect(deadline > now, comment) }
     }
 
+    /// At every grant of the step, nobody who waits all the step through was before it.
+    ///
+    /// The frames of the step are applied to the state as it was before, one after the other, and
+    /// the order is worked out anew from that. Who turns to wait for quota gives way meanwhile, and
+    /// may be back already.
+    private func checkNobodyWasPassed(
+        _ before: [(waiter: Waiter, lacks: [Shortage])],
+        _ ages: [Int: WaitAge],
+        _ shadow: LedgerState,
+        _ run: Run,
+        _ comment: Comment
+    ) throws {
+        if run.hasQuotas { return }
+        var state = shadow
+        let waiting = before.filter { !$0.waiter.isGone }
+        let first = state.position
+        var byLease: [LeaseID: Int] = [:]
+        for number in run.live.keys {
+            if let grant = run.scene.grant(number), !grant.replayed {
+                byLease[grant.lease] = number
+            }
+        }
+        for (position, time, events) in try run.scene.world.records(after: first) {
+            for case .granted(let record) in events {
+                let granted: SeenWaiter
+                let number = byLease[record.lease.id]
+                if let waiter = before.map(\.waiter).first(where: { waiter in
+                    record.served?.ticket == waiter.ticket && waiter.ticket != nil
+                        || waiter.ticket == nil && number.flatMap { ages[$0] } == waiter.age
+                }) {
+                    granted = try SeenWaiter(waiter, in: state, now: time)
+                } else if let number, let request = run.live[number], record.served == nil {
+                    let asked = run.asked[number] ?? time
+                    granted = try SeenWaiter(
+                        newcomer: request,
+                        waited: time.milliseconds(since: asked),
+                        in: state
+                    )
+                } else {
+                    continue
+                }
+                for (waiter, lacks) in waiting {
+                    var other = try SeenWaiter(waiter, in: state, now: time)
+                    other.lacks = lacks
+                    #expect(!other.isInTheWay(of: granted), comment)
+                }
+            }
+            try state.apply(events, at: position, time: time)
+        }
+    }
+
     /// The ages of those who wait, by the number of their request.
     private func ages(_ scene: WaitingScene) throws -> [Int: WaitAge] {
         var numbers: [Int: WaitAge] = [:]
         for waiter in try scene.core.waiting.waiters {
             for party in waiter.parties {
-                numbers[Int(party.submission.ticket)] = waiter.order.age
+                numbers[Int(party.submission.ticket)] = waiter.age
             }
         }
         return numbers
@@ -170,7 +227,8 @@ struct WaitingSimulation {
 
     private func declare(_ scene: WaitingScene, _ hasQuotas: Bool) throws {
         try scene.ask(.setPool(name: "side", settings: []))
-        try scene.ask(.setPool(name: "main", settings: [.lockDelay(300)]))
+        let settings = [PoolSetting.lockDelay(300), .agingStep(700)]
+        try scene.ask(.setPool(name: "main", settings: settings))
         for pool in Self.pools {
             for (index, node) in Self.nodes.enumerated() {
                 var gpu = ResourceRequest(
@@ -195,7 +253,13 @@ struct WaitingSimulation {
                 )
             }
         }
-        guard hasQuotas else { return }
+        guard hasQuotas else {
+            // Weights without a limit that anybody reaches.
+            var terms = QuotaRequest(tenant: "d", kind: .gpu, limit: Limits.amountMax)
+            terms.weight = 3
+            try scene.ask(.setQuota(terms))
+            return
+        }
         try scene.ask(.setQuota(tenant: "a", kind: .gpu, limit: 3000))
         try scene.ask(.setQuota(tenant: "a/b", kind: .cpu, limit: 3000))
     }
@@ -310,6 +374,12 @@ struct WaitingSimulation {
         if generator.chance(15) {
             // Asked again now and then, with the same body or another.
             request.requestID = "r\(Int.random(in: 0..<6, using: &generator))"
+        } else if generator.chance(25) {
+            request.requestID = "q\(generator.next() % 1_000)"
+        }
+        if request.requestID != nil, request.waitMilliseconds != nil, generator.chance(50) {
+            request.queueMilliseconds = request.waitMilliseconds
+            request.waitMilliseconds = nil
         }
         return request
     }

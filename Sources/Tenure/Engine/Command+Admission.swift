@@ -36,3 +36,14 @@ extension Answer {
         }
     }
 }
+
+extension LedgerCore {
+    /// Who asks, with a name for the holder where the command has none and needs one.
+    func caller(of submission: Submission) -> Caller {
+        var caller = submission.caller
+        if caller.generatedHolder.isEmpty, submission.command.needsHolder {
+            caller.generatedHolder = HolderNames.random()
+        }
+        return caller
+    }
+}

@@ -62,6 +62,7 @@ extension LedgerCore {
         let lastTime = state.facts.time
         let isFirst = state.position == 0
         do throws(LedgerFailure) {
+            try restoreQueue()
             try perform(
                 .opened(
                     Opening(

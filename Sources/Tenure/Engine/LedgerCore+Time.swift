@@ -88,8 +88,10 @@ extension LedgerCore {
         if !deferred.isEmpty || checkpoint.hasWork { return boot }
         // With a disk nearly full nobody is looked at until there is room.
         if waiting.hasMarked, !isReadOnly { return boot }
-        if let deadline = waiting.nextDeadline, !isReadOnly {
-            wake = min(wake, timeLine.bootNanoseconds(at: deadline))
+        if !isReadOnly,
+            let time = [waiting.nextDeadline, waiting.nextRise].compactMap(\.self).min()
+        {
+            wake = min(wake, timeLine.bootNanoseconds(at: time))
         }
         do throws(RowFault) {
             let due = try state.nextDue()

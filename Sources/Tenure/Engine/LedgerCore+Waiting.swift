@@ -30,8 +30,22 @@ extension LedgerCore {
         of command: Command
     ) throws(LedgerFailure) -> Decision {
         guard case .grant(let grant) = decision.answer, !grant.replayed,
-            let request = try asked(by: command),
-            let shortage = waiting.obstacle(toNewcomer: request)
+            let request = try asked(by: command)
+        else { return decision }
+        let needs = request.possibleShortages
+        guard waiting.isAwaited(needs) else { return decision }
+        waiting.rise(at: now)
+        let order = WaitOrder(
+            rank: request.priority.rawValue,
+            payer: try payer(of: request.tenant),
+            age: .newest
+        )
+        guard
+            let shortage = waiting.obstacle(
+                to: order,
+                needing: needs,
+                selecting: request.selector
+            )
         else { return decision }
         guard case .grow = command else {
             return Decision(refused: request.refusal(behindThoseWhoLack: shortage))
@@ -70,12 +84,18 @@ extension LedgerCore {
         } else if request.isQueued {
             return try letQueue(submission, refused: refusal, at: time)
         } else {
+            let waiter = Waiter(
+                request,
+                try payer(of: request.tenant),
+                state.aging(of: request.pool),
+                waiting.nextAge(at: state.position),
+                since: time
+            )
             waiting.admit(
                 submission,
-                request,
+                waiter,
                 refused: refusal,
                 now: time,
-                at: state.position,
                 milliseconds: limit
             )
         }
@@ -103,7 +123,8 @@ extension LedgerCore {
             violated("T1: what was queued is there")
         }
         waits.queued += 1
-        let waiter = waiting.enter(ticket, refused: refusal)
+        let waiter = try waiter(of: ticket)
+        waiting.enter(waiter, refused: refusal, now: time)
         if let limit = request.waitMilliseconds {
             waiting.join(waiter, submission, now: time, milliseconds: limit)
         } else {
@@ -162,6 +183,7 @@ extension LedgerCore {
         guard !waiting.isEmpty else { return }
         // Tickets wait until there is room.
         if isReadOnly { return answerWaiting(with: Self.readOnlyRefusal) }
+        waiting.rise(at: now)
         var looks = 0
         while looks < EngineLimits.groupLooks, let waiter = waiting.takeMarked() {
             looks += 1
@@ -221,8 +243,10 @@ extension LedgerCore {
             waiting.keep(waiter, refused: refusal)
             return false
         case .grant(let grant) where !grant.replayed:
+            waiting.rise(at: time)
             guard let shortage = waiting.obstacle(to: waiter) else { break }
-            waiting.keep(waiter, refused: waiter.request.refusal(behindThoseWhoLack: shortage))
+            let refusal = waiter.request.refusal(behindThoseWhoLack: shortage)
+            waiting.keep(waiter, refused: refusal, behind: true)
             return false
         default: break
         }

@@ -77,7 +77,6 @@ package final class LedgerCore {
         self.clock = clock
         self.runner = runner
         figuresAtOpening = opening
-        for ticket in state.queued { waiting.restore(ticket) }
     }
 
     /// The ledger time now, after every record.
@@ -177,15 +176,6 @@ package final class LedgerCore {
         }
     }
 
-    /// Who asks, with a name for the holder where the command has none and needs one.
-    func caller(of submission: Submission) -> Caller {
-        var caller = submission.caller
-        if caller.generatedHolder.isEmpty, submission.command.needsHolder {
-            caller.generatedHolder = HolderNames.random()
-        }
-        return caller
-    }
-
     private func refuse(_ submission: Submission, _ refusal: Refusal) throws(LedgerFailure) {
         counters.refused += 1
         let record = refusals.record(
@@ -230,15 +220,19 @@ package final class LedgerCore {
         if !log.hasRoom(forPayload: payload.count) { try syncGathered() }
         owesRecord = false
         let position = log.append(time: time.nanoseconds, payload: payload)
+        var relief: Relief?
         do throws(RowFault) {
             // Before the events are applied, because they may end the lease.
             let subjects = outbox.isWatched ? try state.subjects(of: events) : EventSubjects()
-            let relief = waiting.isEmpty ? nil : try state.relief(of: events)
+            relief = waiting.isEmpty ? nil : try state.relief(of: events)
             try state.apply(events, at: position, time: time)
-            if let relief { waiting.mark(relief) }
             outbox.add(events, about: subjects, at: position, time: time)
         } catch {
             throw LedgerFailure(error)
+        }
+        if let relief {
+            waiting.mark(relief)
+            try reorder(after: relief)
         }
         counters.count(events)
         for event in events where isWatchingProcesses {

@@ -1,5 +1,6 @@
-// One request that waits, and who asked for it.
+// One request that waits, who asked for it, and who of two such comes first.
 
+internal import TenureBase
 internal import TenureModel
 
 /// Who asked earlier.
@@ -11,19 +12,69 @@ struct WaitAge: Hashable, Comparable {
     /// Counts those who came to wait in memory; 0 for a ticket.
     let number: UInt64
 
+    /// Younger than everybody.
+    static let newest = WaitAge(position: .max, number: .max)
+
     static func < (left: WaitAge, right: WaitAge) -> Bool {
         (left.position, left.number) < (right.position, right.number)
     }
 }
 
-/// Who comes first: the higher class, and within it who asked earlier.
-struct WaitOrder: Comparable {
-    let priority: Priority
+/// A level of a tenant's path, with its share of the ledger.
+final class Level {
+    let name: String
+    var share: Share
+    /// In which queues requests of it and all below it stand, and how many.
+    var queues: [Shortage: Int] = [:]
+    /// How many tenants that wait are it or below it.
+    var payers = 0
+
+    init(_ name: String, _ share: Share) {
+        self.name = name
+        self.share = share
+    }
+}
+
+/// A tenant that waits, by its levels, the root first.
+final class Payer {
+    let tenant: String
+    let levels: [Level]
+    /// How many of its requests wait.
+    var waiters = 0
+
+    init(_ tenant: String, _ levels: [Level]) {
+        invariant(!levels.isEmpty, "a tenant has a root")
+        self.tenant = tenant
+        self.levels = levels
+    }
+
+    /// Whether it has less than `other`; nothing when it has the same.
+    ///
+    /// Levels are compared from the root down. A path that ends earlier counts with its last
+    /// level against what is below, so that this is an order.
+    func hasLess(than other: Payer) -> Bool? {
+        if self === other { return nil }
+        for depth in 0..<max(levels.count, other.levels.count) {
+            let ours = levels[min(depth, levels.count - 1)]
+            let theirs = other.levels[min(depth, other.levels.count - 1)]
+            if ours === theirs || ours.share == theirs.share { continue }
+            return ours.share < theirs.share
+        }
+        return nil
+    }
+}
+
+/// What decides who comes first: the class with what waiting has added to it, the share, the age.
+struct WaitOrder {
+    let rank: UInt8
+    let payer: Payer
     let age: WaitAge
 
-    static func < (left: WaitOrder, right: WaitOrder) -> Bool {
-        left.priority == right.priority
-            ? left.age < right.age : left.priority.rawValue > right.priority.rawValue
+    /// Whether this one comes before `other`.
+    func isBefore(_ other: WaitOrder) -> Bool {
+        if rank != other.rank { return rank > other.rank }
+        if rank < Aging.overdue, let hasLess = payer.hasLess(than: other.payer) { return hasLess }
+        return age < other.age
     }
 }
 
@@ -38,12 +89,19 @@ final class Waiter {
     }
 
     let request: AcquireRequest
-    let order: WaitOrder
+    let payer: Payer
+    let age: WaitAge
     let since: LedgerTime
     /// Its place in the queue, if it is one that is kept.
     let ticket: TicketID?
     /// Everything that it could lack.
     let needs: [Shortage]
+    /// How its class rises.
+    var aging: Aging
+    /// Its class now.
+    var rank: UInt8
+    /// When its class rises next.
+    var nextRise = LedgerTime.never
     /// When its ticket gives up; `never` without one.
     var until = LedgerTime.never
     /// Whose connections wait, the first first; never empty without a ticket.
@@ -54,30 +112,47 @@ final class Waiter {
     var lacks: [Shortage] = []
     /// Why it was not granted at the last look; nothing before the first.
     var refusal: Refusal?
+    /// Whether it was refused at the last look only because others come before it.
+    var isBehind = false
+    /// Whether it waits no more.
+    var isGone = false
 
     /// How many who queued it are told what becomes of it: the latest.
     static let listenersMax = 4
 
-    init(_ request: AcquireRequest, _ age: WaitAge, since: LedgerTime) {
+    /// One who waits in memory.
+    init(
+        _ request: AcquireRequest,
+        _ payer: Payer,
+        _ aging: Aging,
+        _ age: WaitAge,
+        since: LedgerTime
+    ) {
         self.request = request
-        order = WaitOrder(priority: request.priority, age: age)
+        self.payer = payer
+        self.aging = aging
+        self.age = age
         self.since = since
         ticket = nil
+        rank = request.priority.rawValue
         needs = request.possibleShortages
     }
 
-    init(_ ticket: Ticket) {
+    /// One who waits under a ticket.
+    init(_ ticket: Ticket, _ payer: Payer, _ aging: Aging) {
         request = ticket.request
-        let position = Token(rawValue: ticket.id.rawValue).position
-        order = WaitOrder(
-            priority: ticket.request.priority,
-            age: WaitAge(position: position, number: 0)
-        )
+        self.payer = payer
+        self.aging = aging
+        age = WaitAge(position: Token(rawValue: ticket.id.rawValue).position, number: 0)
         since = ticket.since
         until = ticket.until
         self.ticket = ticket.id
+        rank = ticket.request.priority.rawValue
         needs = ticket.request.possibleShortages
     }
+
+    /// Its place among others, now.
+    var order: WaitOrder { WaitOrder(rank: rank, payer: payer, age: age) }
 
     /// Keeps one more who is to be told.
     func listen(_ submission: Submission) {

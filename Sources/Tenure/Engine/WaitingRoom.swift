@@ -1,83 +1,38 @@
 // Those who wait: in what order, for what, and who of them is to be looked at again.
 //
 //   W1  A waiter is in the queue of everything that it was found to lack, and in no other.
-//   W2  Nobody is granted what somebody before him waits for: by class, then by arrival.
-//   W3  Whoever may fit after a change is marked, and so is the head of every line that somebody
-//       left: a mark is taken off by a look only (no lost wake-up).
+//   W2  Nobody is granted what somebody before him in this order waits for: class with aging, then
+//       weighted dominant share, then age.
+//   W3  Whoever may be granted after a change is marked: who is freed by it, and the head of every
+//       line whose order it may have changed. A mark is taken off by a look only (no lost wake-up).
 //   W4  It is memory and nothing else: a waiter holds nothing. A restart forgets who waits without
 //       a ticket, and finds the others in the state, in the same order.
 //
-// A queue has a line for each selector that is waited with. Within a line the order is strict;
-// lines hold each other back unless their selectors exclude each other, so that one who waits for
-// one model of a GPU does not hold up those who want another. Who has been short of two things
-// keeps the place in both queues, so that newcomers can not take turns with him. Who lacks quota
-// stands in the quota's queue alone, and holds up nobody else's capacity.
+// Within a line the order is strict; lines hold each other back unless their selectors exclude each
+// other, so that one who waits for one model of a GPU does not hold up those who want another. Who
+// has been short of two things keeps the place in both queues, so that newcomers can not take turns
+// with him. Who lacks quota stands in the quota's queue alone, and holds up nobody else's capacity.
+//
+// The order changes while they wait, by grants and by time. So queues are marked, not waiters: who
+// their heads are is worked out when they are looked at.
 
 internal import TenureModel
 
-/// Those who lack the same, in a line for each selector.
-private final class WaitQueue {
-    struct Line {
-        let selector: [Label]
-        var waiters = SortedList<WaitOrder, Waiter>()
-    }
-
-    var lines: [Line] = []
-
-    /// Whether one who comes before `order` waits here for what `selector` lets through.
-    func holdsBack(_ order: WaitOrder, selecting selector: [Label]) -> Bool {
-        lines.contains { line in
-            guard let head = line.waiters.first, head.key < order else { return false }
-            return !line.selector.excludes(selector)
-        }
-    }
-
-    func insert(_ waiter: Waiter, selecting selector: [Label]) {
-        let index =
-            lines.firstIndex { $0.selector == selector }
-            ?? {
-                lines.append(Line(selector: selector))
-                return lines.count - 1
-            }()
-        lines[index].waiters.insert(waiter, at: waiter.order)
-    }
-
-    func remove(_ waiter: Waiter, selecting selector: [Label]) {
-        guard let index = lines.firstIndex(where: { $0.selector == selector }) else { return }
-        lines[index].waiters.remove(at: waiter.order)
-        if lines[index].waiters.isEmpty { lines.remove(at: index) }
-    }
-}
-
 /// Everybody who waits.
 struct WaitingRoom {
-    /// The name of one who asked: who takes the answer, and under what number.
-    private struct PartyName: Hashable {
-        let sink: ObjectIdentifier
-        let ticket: UInt64
-
-        init(_ sink: any AnswerSink, _ ticket: UInt64) {
-            self.sink = ObjectIdentifier(sink)
-            self.ticket = ticket
-        }
-    }
-
-    /// When somebody gives up: a party, or the ticket itself.
-    private struct Deadline: Comparable {
-        let time: LedgerTime
-        let age: WaitAge
-        /// The number of the party; 0 for the ticket, which is before its parties.
-        let party: UInt64
-
-        static func < (left: Deadline, right: Deadline) -> Bool {
-            if left.time != right.time { return left.time < right.time }
-            return left.age != right.age ? left.age < right.age : left.party < right.party
-        }
-    }
-
-    private var all = SortedList<WaitOrder, Waiter>()
+    private var all = SortedList<WaitAge, Waiter>()
     private var queues: [Shortage: WaitQueue] = [:]
-    private var marked = SortedList<WaitOrder, Waiter>()
+    /// Who is to be looked at wherever he stands.
+    private var marked = SortedList<WaitAge, Waiter>()
+    /// The queues whose heads are to be looked at.
+    private var freed: Set<Shortage> = []
+    /// The queues whose order may have changed.
+    private var reordered: Set<Shortage> = []
+    /// Those who are to be looked at next, the first last.
+    private var turns: [Waiter] = []
+    private var rises = SortedList<Rise, Waiter>()
+    private var payers: [String: Payer] = [:]
+    private var levels: [String: Level] = [:]
     private var deadlines = SortedList<Deadline, Waiter>()
     private var byName: [PartyName: Waiter] = [:]
     private var byTicket: [TicketID: Waiter] = [:]
@@ -90,12 +45,16 @@ struct WaitingRoom {
     /// How many connections wait.
     var count: Int { byName.count }
     /// Whether somebody is to be looked at again.
-    var hasMarked: Bool { !marked.isEmpty }
+    var hasMarked: Bool {
+        !(marked.isEmpty && freed.isEmpty && reordered.isEmpty && turns.isEmpty)
+    }
+    /// When the class of somebody rises; nothing when nobody's does.
+    var nextRise: LedgerTime? { rises.first?.key.time }
     /// Whether the time of somebody is over at `now`.
     func isDue(at now: LedgerTime) -> Bool { nextDeadline.map { $0 <= now } ?? false }
     /// When the next one gives up; nothing when nobody waits.
     var nextDeadline: LedgerTime? { deadlines.first?.key.time }
-    /// Everybody, in order.
+    /// Everybody, by age.
     var waiters: some Sequence<Waiter> { all.values }
 
     // MARK: Coming and going
@@ -121,41 +80,42 @@ struct WaitingRoom {
     /// Lets a request wait in memory that was refused with `refusal`, from now on for so long.
     mutating func admit(
         _ submission: Submission,
-        _ request: AcquireRequest,
+        _ waiter: Waiter,
         refused refusal: Refusal,
         now: LedgerTime,
-        at position: Position,
         milliseconds: UInt64
     ) {
-        arrivals += 1
-        let age = WaitAge(position: position, number: arrivals)
-        let waiter = Waiter(request, age, since: now)
-        add(waiter)
+        add(waiter, now: now)
         keep(waiter, refused: refusal)
         join(waiter, submission, now: now, milliseconds: milliseconds)
     }
 
+    /// The age of one who comes now to wait in memory.
+    mutating func nextAge(at position: Position) -> WaitAge {
+        arrivals += 1
+        return WaitAge(position: position, number: arrivals)
+    }
+
     /// Lets a ticket wait that was just queued because of `refusal`.
-    mutating func enter(_ ticket: Ticket, refused refusal: Refusal) -> Waiter {
-        let waiter = Waiter(ticket)
-        add(waiter)
+    mutating func enter(_ waiter: Waiter, refused refusal: Refusal, now: LedgerTime) {
+        add(waiter, now: now)
         keep(waiter, refused: refusal)
-        return waiter
     }
 
     /// Lets a ticket of the state wait on after a restart.
     ///
     /// It is in the way of everybody who needs the same until it was looked at.
-    mutating func restore(_ ticket: Ticket) {
-        let waiter = Waiter(ticket)
-        add(waiter)
+    mutating func restore(_ waiter: Waiter, now: LedgerTime) {
+        add(waiter, now: now)
         stand(waiter, in: waiter.needs.filter { !$0.isQuota })
-        marked.insert(waiter, at: waiter.order)
+        marked.insert(waiter, at: waiter.age)
     }
 
-    private mutating func add(_ waiter: Waiter) {
-        all.insert(waiter, at: waiter.order)
+    private mutating func add(_ waiter: Waiter, now: LedgerTime) {
+        all.insert(waiter, at: waiter.age)
         isEmpty = false
+        enroll(waiter.payer)
+        raise(waiter, now: now)
         if let session = waiter.request.session { bySession[session, default: []].append(waiter) }
         guard let ticket = waiter.ticket else { return }
         byTicket[ticket] = waiter
@@ -165,7 +125,7 @@ struct WaitingRoom {
     private static func deadline(of waiter: Waiter, _ party: Waiter.Party? = nil) -> Deadline {
         Deadline(
             time: party?.until ?? waiter.until,
-            age: waiter.order.age,
+            age: waiter.age,
             party: party?.number ?? 0
         )
     }
@@ -235,8 +195,10 @@ struct WaitingRoom {
     }
 
     private mutating func removeRequest(of waiter: Waiter) {
-        all.remove(at: waiter.order)
-        marked.remove(at: waiter.order)
+        waiter.isGone = true
+        all.remove(at: waiter.age)
+        marked.remove(at: waiter.age)
+        rises.remove(at: Rise(time: waiter.nextRise, age: waiter.age))
         if let ticket = waiter.ticket {
             byTicket[ticket] = nil
             deadlines.remove(at: Self.deadline(of: waiter))
@@ -246,37 +208,111 @@ struct WaitingRoom {
             if bySession[session]?.isEmpty == true { bySession[session] = nil }
         }
         stand(waiter, in: [])
+        dismiss(waiter.payer)
         isEmpty = all.isEmpty
+        if isEmpty { unmarkAll() }
+    }
+
+    /// With nobody to look at there is nothing to be woken for.
+    private mutating func unmarkAll() {
+        freed = []
+        reordered = []
+        turns = []
+    }
+
+    // MARK: Shares and classes
+
+    /// The tenant, if it has requests that wait.
+    func payer(of tenant: String) -> Payer? { payers[tenant] }
+
+    /// The level of a path, if requests of it or below it wait.
+    func level(_ name: String) -> Level? { levels[name] }
+
+    /// The names of all levels with requests that wait.
+    var levelNames: Set<String> { Set(levels.keys) }
+
+    private mutating func enroll(_ payer: Payer) {
+        payer.waiters += 1
+        guard payers.updateValue(payer, forKey: payer.tenant) == nil else { return }
+        for level in payer.levels {
+            level.payers += 1
+            levels[level.name] = level
+        }
+    }
+
+    private mutating func dismiss(_ payer: Payer) {
+        payer.waiters -= 1
+        guard payer.waiters == 0 else { return }
+        payers[payer.tenant] = nil
+        for level in payer.levels {
+            level.payers -= 1
+            if level.payers == 0 { levels[level.name] = nil }
+        }
+    }
+
+    /// Notes the share that a level has now.
+    mutating func set(_ share: Share, of level: Level) {
+        guard level.share != share else { return }
+        level.share = share
+        reordered.formUnion(level.queues.keys)
+    }
+
+    /// Raises the classes of those who have waited long enough at `now`.
+    mutating func rise(at now: LedgerTime) {
+        while let (rise, waiter) = rises.first, rise.time <= now {
+            rises.remove(at: rise)
+            raise(waiter, now: now)
+            reordered.formUnion(waiter.lacks)
+        }
+    }
+
+    private mutating func raise(_ waiter: Waiter, now: LedgerTime) {
+        let priority = waiter.request.priority
+        waiter.rank = waiter.aging.rank(
+            of: priority,
+            waited: now.milliseconds(since: waiter.since)
+        )
+        waiter.nextRise = waiter.aging.nextRise(of: priority, since: waiter.since, after: now)
+        guard waiter.nextRise < .never else { return }
+        rises.insert(waiter, at: Rise(time: waiter.nextRise, age: waiter.age))
+    }
+
+    /// Has those who wait in a pool age as it says now.
+    mutating func set(_ aging: Aging, of pool: String, now: LedgerTime) {
+        for waiter in all.values where waiter.request.pool == pool && waiter.aging != aging {
+            rises.remove(at: Rise(time: waiter.nextRise, age: waiter.age))
+            waiter.aging = aging
+            raise(waiter, now: now)
+            reordered.formUnion(waiter.lacks)
+        }
     }
 
     // MARK: Queues
 
-    /// What somebody before `waiter` waits for and it needs as well (W2).
-    func obstacle(to waiter: Waiter) -> Shortage? {
-        obstacle(to: waiter.needs, of: waiter.request, waiter.order)
-    }
+    /// Whether somebody waits for anything of this.
+    func isAwaited(_ needs: [Shortage]) -> Bool { needs.contains { queues[$0] != nil } }
 
-    /// What somebody of the same class or a higher one waits for and a newcomer needs as well.
-    func obstacle(toNewcomer request: AcquireRequest) -> Shortage? {
-        let order = WaitOrder(
-            priority: request.priority,
-            age: WaitAge(position: .max, number: .max)
-        )
-        return obstacle(to: request.possibleShortages, of: request, order)
-    }
-
-    private func obstacle(
-        to needs: [Shortage],
-        of request: AcquireRequest,
-        _ order: WaitOrder
+    /// What somebody before `order` waits for and the request needs as well (W2).
+    func obstacle(
+        to order: WaitOrder,
+        needing needs: [Shortage],
+        selecting selector: [Label]
     ) -> Shortage? {
         needs.first { need in
-            queues[need]?.holdsBack(order, selecting: need.isQuota ? [] : request.selector) ?? false
+            queues[need]?.obstacle(to: order, selecting: need.isQuota ? [] : selector) != nil
         }
     }
 
+    /// What somebody before `waiter` waits for and it needs as well (W2).
+    func obstacle(to waiter: Waiter) -> Shortage? {
+        obstacle(to: waiter.order, needing: waiter.needs, selecting: waiter.request.selector)
+    }
+
     /// Keeps a waiter that was looked at and refused, in the queues of what it lacks (W1).
-    mutating func keep(_ waiter: Waiter, refused refusal: Refusal) {
+    ///
+    /// With `behind` it is not short of anything but has others before it.
+    mutating func keep(_ waiter: Waiter, refused refusal: Refusal, behind: Bool = false) {
+        waiter.isBehind = behind
         // What a restored one was taken to lack was a guess.
         let isFirst = waiter.refusal == nil
         waiter.refusal = refusal
@@ -293,12 +329,17 @@ struct WaitingRoom {
             let queue = queues[shortage] ?? WaitQueue()
             queues[shortage] = queue
             queue.insert(waiter, selecting: shortage.isQuota ? [] : waiter.request.selector)
+            for level in waiter.payer.levels { level.queues[shortage, default: 0] += 1 }
         }
         waiter.lacks = shortages
         for shortage in left {
             guard let queue = queues[shortage] else { continue }
             queue.remove(waiter, selecting: shortage.isQuota ? [] : waiter.request.selector)
-            if queue.lines.isEmpty { queues[shortage] = nil } else { mark(shortage) }
+            for level in waiter.payer.levels {
+                let rest = level.queues[shortage, default: 1] - 1
+                level.queues[shortage] = rest > 0 ? rest : nil
+            }
+            if queue.lines.isEmpty { queues[shortage] = nil } else { freed.insert(shortage) }
         }
     }
 
@@ -306,27 +347,46 @@ struct WaitingRoom {
 
     /// Marks whom a change may concern (W3).
     mutating func mark(_ relief: Relief) {
-        for shortage in relief.shortages { mark(shortage) }
-        for kind in relief.borrowed {
-            for shortage in queues.keys where shortage.isBorrowing(of: kind) { mark(shortage) }
+        for shortage in relief.shortages where queues[shortage] != nil { freed.insert(shortage) }
+        if !relief.borrowed.isEmpty {
+            for shortage in queues.keys
+            where relief.borrowed.contains(where: { shortage.isBorrowing(of: $0) }) {
+                freed.insert(shortage)
+            }
         }
         if !relief.pools.isEmpty {
             for waiter in all.values where relief.pools.contains(waiter.request.pool) {
-                marked.insert(waiter, at: waiter.order)
+                marked.insert(waiter, at: waiter.age)
             }
         }
         for session in relief.sessions {
-            for waiter in bySession[session] ?? [] { marked.insert(waiter, at: waiter.order) }
+            for waiter in bySession[session] ?? [] { marked.insert(waiter, at: waiter.age) }
         }
     }
 
-    /// Marks the heads of those who wait for this.
-    private mutating func mark(_ shortage: Shortage) {
-        for line in queues[shortage]?.lines ?? [] {
-            if let head = line.waiters.first { marked.insert(head.value, at: head.key) }
+    /// Takes the first of those who are to be looked at, and its mark; nothing when there is none.
+    mutating func takeMarked() -> Waiter? {
+        while true {
+            while let next = turns.popLast() { if !next.isGone { return next } }
+            guard hasMarked else { return nil }
+            turns = gather()
         }
     }
 
-    /// Takes the first of those who are to be looked at again, and its mark.
-    mutating func takeMarked() -> Waiter? { marked.popFirst() }
+    /// Everybody who is to be looked at, the first last.
+    private mutating func gather() -> [Waiter] {
+        var found = Array(marked.values)
+        for shortage in freed {
+            found += queues[shortage]?.heads(whereOrderChanged: false) ?? []
+        }
+        for shortage in reordered.subtracting(freed) {
+            found += queues[shortage]?.heads(whereOrderChanged: true) ?? []
+        }
+        marked = SortedList()
+        freed = []
+        reordered = []
+        var taken: Set<WaitAge> = []
+        return found.filter { taken.insert($0.age).inserted }
+            .sorted { $1.order.isBefore($0.order) }
+    }
 }

@@ -333,6 +333,7 @@ extension LedgerState {
             guarantees[resource.kind]?.setFree(0, before: grantable(resource))
             endDrain(of: resource)
             resources[Int(id.rawValue)] = nil
+            capacities[resource.kind]? -= UInt128(resource.capacity)
             resourceIDs[resource.name] = nil
             draining.remove(id)
             pools[resource.pool]?.index.remove(resource, in: resources)

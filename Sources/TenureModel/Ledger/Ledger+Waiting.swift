@@ -122,6 +122,10 @@ package struct Relief {
     package fileprivate(set) var borrowed: Set<Kind> = []
     /// Whoever waits in these pools may fit now, or never.
     package fileprivate(set) var pools: Set<String> = []
+    /// These tenants' shares may be others now.
+    package fileprivate(set) var levels: Set<String> = []
+    /// Whether the shares of all may be others now, because there is more or less of a kind.
+    package fileprivate(set) var changesCapacity = false
     /// Whoever waits in these sessions waits in vain.
     package fileprivate(set) var sessions: [SessionID] = []
 }
@@ -156,7 +160,9 @@ extension LedgerState {
         case .resourceSet(let declaration):
             relief.pools.insert(declaration.request.pool)
             relief.borrowed.insert(declaration.request.kind)
+            relief.changesCapacity = true
         case .resourceDeleted(let id):
+            relief.changesCapacity = true
             if let pool = resource(id)?.pool { relief.pools.insert(pool) }
         case .breakerSet(let breaker):
             if breaker.state != .closed { add(breaker.subject, to: &relief) }
@@ -168,9 +174,11 @@ extension LedgerState {
         case .quotaSet(let quota):
             relief.shortages.insert(Shortage(quotaOf: quota.tenant, quota.kind))
             relief.borrowed.insert(quota.kind)
+            relief.levels.insert(quota.tenant)
         case .quotaDeleted(let key):
             relief.shortages.insert(Shortage(quotaOf: key.tenant, key.kind))
             relief.borrowed.insert(key.kind)
+            relief.levels.insert(key.tenant)
         case .tenantLimitsSet(let limits):
             relief.shortages.insert(Shortage(leasesOf: limits.tenant))
         case .budgetSet(let budget):
@@ -204,6 +212,7 @@ extension LedgerState {
         for level in levels where tenantLimits[level]?.leases != nil {
             relief.shortages.insert(Shortage(leasesOf: level))
         }
+        relief.levels.formUnion(levels)
         var kinds: [Kind] = []
         for placement in lease.placements {
             guard let kind = resource(placement.resource)?.kind, !kinds.contains(kind) else {

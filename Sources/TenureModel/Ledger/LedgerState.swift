@@ -33,6 +33,8 @@ package struct LedgerState {
     /// What is kept free of a kind, as far as it was asked for.
     var guarantees: [Kind: GuaranteeTree] = [:]
     var breakers = BreakerTable()
+    /// What the resources of each kind have in all; derived from them.
+    var capacities: [Kind: UInt128] = [:]
 
     var leases = Table<LeaseID, Lease>()
     var sessions = Table<SessionID, Session>()
@@ -278,6 +280,8 @@ extension LedgerState {
             grantable(resource),
             before: grantable(at: index)
         )
+        if let before = resources[index] { capacities[before.kind]? -= UInt128(before.capacity) }
+        capacities[resource.kind, default: 0] += UInt128(resource.capacity)
         resources[index] = resource
         resourceIDs[resource.name] = resource.id
         if resource.state == .draining {

@@ -1,7 +1,8 @@
 // The rows of the state: what is true after a position.
 //
-// Pools, resources, quotas and tickets are few and stay in memory. Leases, sessions, stored answers,
-// tenant use and the two indexes are many: they are read through `RowSource` when they are needed.
+// Pools, resources, quotas and tickets are few and stay in memory. Leases, sessions, stored
+// answers, tenant use and the two indexes are many: they are read through `RowSource` when they are
+// needed.
 
 /// A pool.
 package struct Pool: Hashable, Sendable {

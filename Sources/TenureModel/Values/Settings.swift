@@ -37,6 +37,10 @@ public enum PoolNumber: String, CaseIterable, Sendable {
     case breakerOpen
     /// How many leases at a time find out whether a resource works again.
     case breakerProbes
+    /// How long a request waits for each class that it rises, in milliseconds; 0 for never.
+    case agingStep
+    /// The most classes that a request rises by waiting.
+    case agingCap
 
     /// Where the value is.
     package var path: WritableKeyPath<PoolSettings, UInt64> {
@@ -57,6 +61,8 @@ public enum PoolNumber: String, CaseIterable, Sendable {
         case .breakerWindow: \.breakers.window
         case .breakerOpen: \.breakers.open
         case .breakerProbes: \.breakers.probes
+        case .agingStep: \.agingStep
+        case .agingCap: \.agingCap
         }
     }
 
@@ -64,10 +70,11 @@ public enum PoolNumber: String, CaseIterable, Sendable {
     package var isDuration: Bool {
         switch self {
         case .tier, .preemptionGap, .preemptionSince, .breakerFailures, .breakerRefusals,
-            .breakerProbes:
+            .breakerProbes, .agingCap:
             false
         case .ttlDefault, .ttlMin, .ttlMax, .maxLifetime, .lockDelay, .restartGrace,
-            .preemptionMinRuntime, .preemptionGrace, .breakerWindow, .breakerOpen:
+            .preemptionMinRuntime, .preemptionGrace, .breakerWindow, .breakerOpen,
+            .agingStep:
             true
         }
     }
@@ -82,6 +89,7 @@ public enum PoolNumber: String, CaseIterable, Sendable {
         case .breakerRefusals: BreakerSettings.refusalsMax
         case .breakerWindow, .breakerOpen: BreakerSettings.millisecondsMax
         case .breakerProbes: BreakerSettings.probesMax
+        case .agingCap: UInt64(Priority.critical.rawValue) + 1
         default: Limits.millisecondsMax
         }
     }
@@ -143,6 +151,10 @@ public enum PoolSetting: Hashable, Sendable {
     public static func breakerProbes(_ value: UInt64) -> PoolSetting {
         .number(.breakerProbes, value)
     }
+    /// How long a request waits for each class that it rises, in milliseconds; 0 for never.
+    public static func agingStep(_ value: UInt64) -> PoolSetting { .number(.agingStep, value) }
+    /// The most classes that a request rises by waiting.
+    public static func agingCap(_ value: UInt64) -> PoolSetting { .number(.agingCap, value) }
 }
 
 /// All settings of a pool.
@@ -173,6 +185,10 @@ public struct PoolSettings: Hashable, Sendable {
     public internal(set) var preemptionSince: Position = 0
     /// When breakers open: never.
     public var breakers = BreakerSettings()
+    /// How long a request waits for each class that it rises: one hour; 0 for never.
+    public var agingStep: UInt64 = 3_600_000
+    /// The most classes that a request rises by waiting: past every class, where age alone decides.
+    public var agingCap: UInt64 = 4
 
     /// The defaults.
     public init() {}

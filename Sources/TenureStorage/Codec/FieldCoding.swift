@@ -300,6 +300,8 @@ extension PoolNumber {
         case .breakerWindow: 42
         case .breakerOpen: 43
         case .breakerProbes: 44
+        case .agingStep: 20
+        case .agingCap: 21
         }
     }
 
