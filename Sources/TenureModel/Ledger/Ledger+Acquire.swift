@@ -231,7 +231,12 @@ extension LedgerState {
         now: LedgerTime
     ) -> StoredAnswer? {
         request.requestID.map { id in
-            newAnswer(RequestKey(tenant: request.tenant, id: id), outcome, body: identity.body, now: now)
+            newAnswer(
+                RequestKey(tenant: request.tenant, id: id),
+                outcome,
+                body: identity.body,
+                now: now
+            )
         }
     }
 

@@ -137,7 +137,11 @@ extension ByteReader {
     private mutating func grantRecord() throws(DecodeError) -> GrantRecord {
         let lease = try lease(leaseID())
         var (why, stored) = try reason()
-        if remaining > 0 { why.learntVersion = try read() }
+        guard remaining > 0 else { return GrantRecord(lease: lease, stored: stored, why: why) }
+        let tail = offset
+        why.learntVersion = try read()
+        // A 0 is there for what is behind it, only.
+        guard why.learntVersion > 0 || remaining > 0 else { throw .trailing(offset: tail) }
         let served = remaining > 0 ? try servedTicket() : nil
         return GrantRecord(lease: lease, stored: stored, why: why, served: served)
     }

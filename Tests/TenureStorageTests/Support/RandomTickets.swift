@@ -1,0 +1,49 @@
+// Random requests that wait, and how they ended.
+
+import TenureModel
+import TenureTesting
+
+extension RandomValues {
+    mutating func ticket() -> Ticket {
+        var request = AcquireRequest(
+            pool: name(),
+            claims: list { values in
+                Claim(
+                    places: values.count(1_000),
+                    amounts: values.list { ClaimAmount(kind: $0.kind(), amount: $0.u64()) }
+                )
+            }
+        )
+        request.tenant = name()
+        request.holder = maybe { $0.name() }
+        request.ttlMilliseconds = maybe { $0.u64() }
+        request.session = maybe { $0.sessionID() }
+        request.maxLifetimeMilliseconds = maybe { $0.u64() }
+        request.holdMilliseconds = maybe { $0.u64() }
+        request.priority = pick(Priority.allCases)
+        request.requestID = maybe { $0.text() }
+        request.strategy = maybe { $0.pick(Strategy.allCases) }
+        request.selector = labels()
+        request.tags = labels()
+        request.purpose = maybe { $0.text() }
+        return Ticket(
+            id: TicketID(rawValue: u64()),
+            request: request,
+            holder: name(),
+            uid: maybe { $0.u32() },
+            since: time(),
+            until: time()
+        )
+    }
+
+    mutating func ticketEnd() -> TicketEnd {
+        TicketEnd(
+            ticket: TicketID(rawValue: u64()),
+            cause: pick(TicketEnd.Cause.allCases),
+            code: pick(RefusalCode.allCases),
+            message: text(200),
+            keptUntil: time(),
+            body: maybe { $0.generator.bytes(7) }
+        )
+    }
+}
