@@ -330,7 +330,8 @@ extension LedgerState {
         case .resourceStateSet, .resourceDrained, .drainAdvanced: applyState(event)
         case .resourceDeleted(let id):
             guard let resource = resource(id) else { return }
-            guarantees[resource.kind]?.setFree(0, before: grantable(resource))
+            let before = grantable(resource)
+            guarantees[resource.kind]?.setFree(0, before: before)
             endDrain(of: resource)
             resources[Int(id.rawValue)] = nil
             capacities[resource.kind]? -= UInt128(resource.capacity)

@@ -90,7 +90,8 @@ extension LedgerState {
         }
         let before = grantable(resource)
         breakers.rows[subject] = breaker
-        guarantees[resource.kind]?.setFree(grantable(resource), before: before)
+        let now = grantable(resource)
+        guarantees[resource.kind]?.setFree(now, before: before)
         guard let slot = pools.index(forKey: resource.pool) else { return }
         let back = breaker?.holdsBack ?? false
         pools.values[slot].index.hold(resource, back: back, in: resources)

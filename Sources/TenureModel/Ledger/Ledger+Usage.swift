@@ -24,10 +24,11 @@ extension LedgerState {
                         + "which does not exist"
                 )
             }
-            let grantable = guarantees.isEmpty ? 0 : grantable(at: index)
+            let before = guarantees.isEmpty ? 0 : grantable(at: index)
             resources[index]?.take(placement.amount, as: state, by: direction)
             if !guarantees.isEmpty {
-                guarantees[kind]?.setFree(self.grantable(at: index), before: grantable)
+                let now = grantable(at: index)
+                guarantees[kind]?.setFree(now, before: before)
             }
             changedResources[placement.resource] = facts.position
             if let position = totals.firstIndex(where: { $0.kind == kind }) {

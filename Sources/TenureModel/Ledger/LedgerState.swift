@@ -276,10 +276,8 @@ extension LedgerState {
     mutating func place(_ resource: Resource) {
         let index = Int(resource.id.rawValue)
         while resources.count <= index { resources.append(nil) }
-        guarantees[resource.kind]?.setFree(
-            grantable(resource),
-            before: grantable(at: index)
-        )
+        let (now, before) = (grantable(resource), grantable(at: index))
+        guarantees[resource.kind]?.setFree(now, before: before)
         if let before = resources[index] { capacities[before.kind]? -= UInt128(before.capacity) }
         capacities[resource.kind, default: 0] += UInt128(resource.capacity)
         resources[index] = resource
