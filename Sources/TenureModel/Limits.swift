@@ -19,6 +19,9 @@ public enum Limits {
     public static let claims = 64
     /// The most kinds of one claim.
     public static let kindsPerClaim = 16
+    /// The most pools that a request names; of all pools so many are asked, by their tier: each is
+    /// a search of its own.
+    public static let poolsPerRequest = 16
     /// The most places of one request: they are one frame, and a frame is at most 1 MiB.
     public static let places = 1_024
     /// The most parts of one lease, for the same reason.

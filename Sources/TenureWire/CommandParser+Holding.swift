@@ -5,8 +5,8 @@ internal import TenureModel
 extension CommandParser {
     /// ACQUIRE, RESERVE and PLAN.
     static func acquire(_ words: CommandWords) throws(Refusal) -> AcquireRequest {
-        var request = AcquireRequest(
-            pool: try words.name(operand: 0),
+        var request = try Grammar.pools(
+            try words.text(operand: 0),
             claims: try Grammar.claims(try words.text(operand: 1))
         )
         request.planOnly = words.row.word == .plan
@@ -27,6 +27,17 @@ extension CommandParser {
         if let text = try words.text(.tag) { request.tags = try Grammar.labels(text, "TAG") }
         if let text = try words.text(.purpose) {
             request.purpose = try Grammar.freeText(text, "PURPOSE")
+        }
+        if let text = try words.text(.maxCost) {
+            request.maxCost = try Grammar.price(text, "MAXCOST")
+        }
+        if let place = words[.plan] {
+            guard let version = words.arguments.unsigned(place) else {
+                throw Grammar.fault(
+                    "PLAN \(words.arguments.quoted(place)) is not the version that a plan told"
+                )
+            }
+            request.plan = version
         }
         try checkLife(request.ttlMilliseconds, request.session)
         if request.queueMilliseconds != nil {

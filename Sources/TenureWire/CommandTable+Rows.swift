@@ -30,7 +30,7 @@ extension CommandTable {
 
     private static let asking: [OptionWord] = [
         .tenant, .holder, .ttl, .session, .maxLifetime, .priority, .request, .strategy, .select,
-        .tag, .purpose,
+        .tag, .purpose, .maxCost,
     ]
     private static let waiting: [OptionWord] = [.wait, .queue]
 
@@ -38,22 +38,22 @@ extension CommandTable {
     static let granting = [
         row(
             .acquire,
-            ["pool", "claims"],
-            options: asking + waiting,
+            ["pools", "claims"],
+            options: asking + waiting + [.plan],
             "Grants a lease, all of its claims or nothing.",
             "ACQUIRE gpus gpu=1,memory=32Gi TENANT research TTL 60000 REQUEST 7f3a"
         ),
         row(
             .reserve,
-            ["pool", "claims"],
-            options: asking + waiting + [.hold],
+            ["pools", "claims"],
+            options: asking + waiting + [.hold, .plan],
             required: [.hold],
             "Holds amounts until COMMIT, CANCEL, or the end of HOLD.",
             "RESERVE gpus 4*gpu=2,cpu=8+cpu=2 HOLD 10000"
         ),
         row(
             .plan,
-            ["pool", "claims"],
+            ["pools", "claims"],
             options: asking + [.hold],
             "Tells what ACQUIRE would grant now and changes nothing.",
             "PLAN gpus gpu=1"

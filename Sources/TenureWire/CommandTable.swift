@@ -87,7 +87,7 @@ package enum OptionWord: UInt8, CaseIterable, Sendable {
     case tenant, holder, ttl, session, maxLifetime, priority, wait, queue, request, strategy
     case select, tag, purpose, hold, process, pool, limit, after, kind, capacity, node, label
     case cost, force, guarantee, borrow, lend, weight, leases, rate, burst, by
-    case resource, reason, window
+    case resource, reason, window, maxCost, plan
 
     /// The words by raw value.
     private static let words = allCases.map { String(describing: $0).uppercased() }
@@ -109,11 +109,12 @@ package enum OptionWord: UInt8, CaseIterable, Sendable {
         case .strategy: Strategy.allCases.map(\.rawValue).joined(separator: "|")
         case .select, .tag, .label: "k=v,…"
         case .process: "pid|peer"
-        case .capacity, .cost, .guarantee: "q"
+        case .capacity, .cost, .maxCost, .guarantee: "q"
         case .borrow: "q|unlimited"
         case .lend: "q|all"
         case .limit, .weight, .burst: "n"
         case .leases, .rate: "n|unlimited"
+        case .plan: "version"
         case .purpose, .reason: "text"
         case .after: "cursor"
         default: word.lowercased()

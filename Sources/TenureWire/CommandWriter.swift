@@ -67,7 +67,7 @@ package enum CommandWriter {
     private static func acquire(_ request: AcquireRequest) -> [String] {
         let verb =
             request.planOnly ? "PLAN" : request.holdMilliseconds == nil ? "ACQUIRE" : "RESERVE"
-        var words = [verb, request.pool, text(request.claims)]
+        var words = [verb, request.poolText, text(request.claims)]
         words += option(.tenant, request.tenant == "default" ? nil : request.tenant)
         words += option(.holder, request.holder)
         words += option(.ttl, request.ttlMilliseconds.map { "\($0)" })
@@ -81,7 +81,9 @@ package enum CommandWriter {
         words += option(.strategy, request.strategy?.rawValue)
         words += option(.select, request.selector.isEmpty ? nil : text(request.selector))
         words += option(.tag, request.tags.isEmpty ? nil : text(request.tags))
-        return words + option(.purpose, request.purpose)
+        words += option(.purpose, request.purpose)
+        words += option(.maxCost, request.maxCost.map { Quantity.text($0, kind: .cpu) })
+        return words + option(.plan, request.plan.map { "\($0)" })
     }
 
     private static func quota(_ request: QuotaRequest) -> [String] {
@@ -193,6 +195,7 @@ package enum CommandWriter {
         claims.map { claim in
             let amounts = claim.amounts.map { part in
                 "\(part.kind.name)=\(Quantity.text(part.amount, kind: part.kind))"
+                    + (part.most.map { "..\(Quantity.text($0, kind: part.kind))" } ?? "")
             }
             return (claim.places == 1 ? "" : "\(claim.places)*") + amounts.joined(separator: ",")
         }.joined(separator: "+")

@@ -104,10 +104,24 @@ extension Grammar {
             guard !amounts.contains(where: { $0.kind == kind }) else {
                 throw fault("the claim \(quoted(text)) names the kind \(kind.name) twice")
             }
-            let amount = try amount(part[part.utf8.index(after: equals)...], of: kind)
-            amounts.append(ClaimAmount(kind: kind, amount: amount))
+            amounts.append(try range(part[part.utf8.index(after: equals)...], of: kind))
         }
         return Claim(places: places, amounts: amounts)
+    }
+
+    /// An amount, or the least and the most of it with `..` between.
+    private static func range(_ text: Substring, of kind: Kind) throws(Refusal) -> ClaimAmount {
+        let bytes = text.utf8
+        let dots = bytes.indices.first { index in
+            bytes[index...].starts(with: [0x2e, 0x2e])
+        }
+        guard let dots else { return ClaimAmount(kind: kind, amount: try amount(text, of: kind)) }
+        let least = try amount(text[..<dots], of: kind)
+        let most = try amount(text[bytes.index(dots, offsetBy: 2)...], of: kind)
+        guard most >= least else {
+            throw fault("the range \(quoted(text)) of \(kind.name) ends below its beginning")
+        }
+        return ClaimAmount(kind: kind, amount: least, most: most == least ? nil : most)
     }
 
     private static func count(_ text: Substring, of claim: Substring) throws(Refusal) -> Int {
@@ -129,7 +143,8 @@ extension Grammar {
         for claim in claims {
             for part in claim.amounts {
                 let (product, overflow) =
-                    part.amount.multipliedReportingOverflow(by: UInt64(claim.places))
+                    (part.most ?? part.amount)
+                    .multipliedReportingOverflow(by: UInt64(claim.places))
                 let index = sums.firstIndex { $0.kind == part.kind } ?? sums.endIndex
                 if index == sums.endIndex { sums.append((part.kind, 0)) }
                 let (sum, carry) = sums[index].amount.addingReportingOverflow(product)

@@ -44,6 +44,23 @@ enum Grammar {
         )
     }
 
+    /// A request for `claims` from `pool[,pool…]`, or from all with `*`.
+    static func pools(_ text: String, claims: [Claim]) throws(Refusal) -> AcquireRequest {
+        if text == AcquireRequest.allPools { return AcquireRequest(pool: text, claims: claims) }
+        var names: [String] = []
+        for part in split(text[...], at: 0x2c) {
+            guard names.count < Limits.poolsPerRequest else {
+                throw fault("there are more than \(Limits.poolsPerRequest) pools, the limit")
+            }
+            let name = try name(String(part), "the pool")
+            guard !names.contains(name) else { throw fault("the pool \(name) is named twice") }
+            names.append(name)
+        }
+        var request = AcquireRequest(pool: names[0], claims: claims)
+        request.fallbackPools = Array(names.dropFirst())
+        return request
+    }
+
     /// A tenant: a path of names.
     static func tenant(_ text: String) throws(Refusal) -> String {
         if Names.isValidTenant(text) { return text }

@@ -6,20 +6,48 @@ internal import TenureModel
 extension ReplyEncoder {
     /// Appends a granted request.
     static func write(_ grant: Grant, to buffer: inout ByteBuffer, _ version: RESPVersion) {
-        buffer.writeMapHeader(grant.breakers == nil ? 8 : 10, version)
+        let fields =
+            10 + (grant.version == nil ? 0 : 1) + (grant.pool == nil ? 0 : 2)
+            + (grant.breakers == nil ? 0 : 2)
+        buffer.writeMapHeader(fields, version)
         buffer.writeStaticString("$6\r\nstatus\r\n")
         buffer.writeBulk(grant.status.rawValue)
         writeIdentity("$5\r\nlease\r\n", grant.lease.rawValue, grant.token, to: &buffer)
         buffer.writeStaticString("$6\r\nholder\r\n")
         buffer.writeBulk(grant.holder)
-        writeTTL(grant.ttlMilliseconds, to: &buffer, version)
+        write("$3\r\nttl\r\n", grant.ttlMilliseconds, to: &buffer, version)
         write(grant.placements, to: &buffer, version)
         writePosition(grant.position, to: &buffer)
         buffer.writeStaticString("$8\r\nreplayed\r\n")
         buffer.writeBool(grant.replayed, version)
+        write("$5\r\nprice\r\n", grant.price, to: &buffer, version)
+        write(grant.confidence, to: &buffer, version)
+        if let planned = grant.version {
+            buffer.writeStaticString("$7\r\nversion\r\n")
+            buffer.writeRESP(unsigned: planned)
+        }
+        if let pool = grant.pool {
+            buffer.writeStaticString("$4\r\npool\r\n")
+            buffer.writeBulk(pool)
+            buffer.writeStaticString("$8\r\nfallback\r\n")
+            write(.list(grant.fallback.map(\.document)), to: &buffer, version)
+        }
         guard let notice = grant.breakers else { return }
         write("$7\r\nonTrial\r\n", notice.onTrial, to: &buffer)
         write("$7\r\nleftOut\r\n", notice.leftOut, to: &buffer)
+    }
+
+    private static func write(
+        _ confidence: Confidence?,
+        to buffer: inout ByteBuffer,
+        _ version: RESPVersion
+    ) {
+        buffer.writeStaticString("$10\r\nconfidence\r\n")
+        guard let confidence else { return buffer.writeNull(version) }
+        buffer.writeMapHeader(3, version)
+        write("$6\r\nmargin\r\n", confidence.margin, to: &buffer, version)
+        write("$4\r\nleft\r\n", confidence.left, to: &buffer, version)
+        write("$10\r\npreemption\r\n", confidence.preemption, to: &buffer, version)
     }
 
     /// Appends a renewed lease.
@@ -27,11 +55,10 @@ extension ReplyEncoder {
         buffer.writeMapHeader(renewal.draining == nil ? 5 : 6, version)
         buffer.writeStaticString("$6\r\nstatus\r\n$7\r\nrenewed\r\n")
         writeIdentity("$5\r\nlease\r\n", renewal.lease.rawValue, renewal.token, to: &buffer)
-        writeTTL(renewal.ttlMilliseconds, to: &buffer, version)
+        write("$3\r\nttl\r\n", renewal.ttlMilliseconds, to: &buffer, version)
         writePosition(renewal.position, to: &buffer)
         guard let notice = renewal.draining else { return }
-        buffer.writeStaticString("$8\r\ndraining\r\n")
-        write(milliseconds: notice.milliseconds, to: &buffer, version)
+        write("$8\r\ndraining\r\n", notice.milliseconds, to: &buffer, version)
     }
 
     /// Appends what has ended.
@@ -54,7 +81,7 @@ extension ReplyEncoder {
         buffer.writeMapHeader(5, version)
         buffer.writeStaticString("$6\r\nstatus\r\n$4\r\nopen\r\n")
         writeIdentity("$7\r\nsession\r\n", view.session.rawValue, view.token, to: &buffer)
-        writeTTL(view.ttlMilliseconds, to: &buffer, version)
+        write("$3\r\nttl\r\n", view.ttlMilliseconds, to: &buffer, version)
         writePosition(view.position, to: &buffer)
     }
 
@@ -80,22 +107,15 @@ extension ReplyEncoder {
         buffer.writeRESP(unsigned: token.rawValue)
     }
 
-    private static func writeTTL(
-        _ milliseconds: UInt64?,
-        to buffer: inout ByteBuffer,
-        _ version: RESPVersion
-    ) {
-        buffer.writeStaticString("$3\r\nttl\r\n")
-        write(milliseconds: milliseconds, to: &buffer, version)
-    }
-
     private static func write(
-        milliseconds: UInt64?,
+        _ name: StaticString,
+        _ count: UInt64?,
         to buffer: inout ByteBuffer,
         _ version: RESPVersion
     ) {
-        if let milliseconds {
-            buffer.writeRESP(integer: Int64(clamping: milliseconds))
+        buffer.writeStaticString(name)
+        if let count {
+            buffer.writeRESP(integer: Int64(clamping: count))
         } else {
             buffer.writeNull(version)
         }

@@ -61,6 +61,34 @@ struct GrowthTests {
     }
 
     @Test
+    func `beyond its places a lease grows by the strategy, and no turn is taken`() throws {
+        var world = try World.hosts(4)
+        let lease = try world.granted(.of(1_000, .gpu))
+        _ = try world.granted(AcquireRequest(pool: "pool", claims: [.of(places: 4, (.gpu, 1_000))]))
+        // n0 and n1 are full, n2 is half free, n3 wholly.
+        let spread = Self.grow(.of((.gpu, 1_000))) { $0.strategy = .spread }
+        let grown = try #require(try world.ask(.grow(lease.reference, spread)).asGrant)
+        #expect(grown.parts == ["n0-g0=1000", "n3-g0=1000"])
+        var turns = try World.hosts(3)
+        var request = AcquireRequest.of(1_000, .gpu)
+        request.strategy = .roundRobin
+        let first = try turns.granted(request)
+        let growth = Self.grow(.of(places: 3, (.gpu, 1_000))) { $0.strategy = .roundRobin }
+        let wide = try #require(try turns.ask(.grow(first.reference, growth)).asGrant)
+        #expect(wide.parts == ["n0-g0=1000", "n0-g1=1000", "n1-g0=1000", "n2-g0=1000"])
+        #expect(try turns.granted(request).parts == ["n1-g1=1000"])
+    }
+
+    @Test
+    func `it takes no range, because all of it is to be had or nothing`() throws {
+        var world = try World.slots(5)
+        let lease = try world.granted(.of(1))
+        let range = Claim(amounts: [ClaimAmount(kind: .slot, amount: 1, most: 3)])
+        let answer = try world.ask(.grow(lease.reference, Self.grow(range)))
+        #expect(answer.code == .malformed && answer.sentence.contains("no range"))
+    }
+
+    @Test
     func `it comes from where the lease is as long as there is room`() throws {
         var world = try World.hosts(3)
         let selector = [Label(name: "none", value: "")]

@@ -18,6 +18,9 @@ struct RequestIDTests {
         again.replayed = false
         #expect(again.ttlMilliseconds == 999)
         again.ttlMilliseconds = first.ttlMilliseconds
+        // What it cost and how good it was is told once.
+        #expect(again.price == nil && again.confidence == nil)
+        (again.price, again.confidence) = (first.price, first.confidence)
         #expect(again == first)
         #expect(world.state.position == position)
         #expect(try world.count("held") == 1)

@@ -25,7 +25,7 @@ struct WaitingConnectionTests {
             #expect(harness.ledger.commands.count == 1)
             harness.ledger.resume()
             let answers = try await raw.read { $0.hasSuffix("$8\r\nposition\r\n:3\r\n") }
-            #expect(answers.contains("replayed\r\n:0\r\n+PONG\r\n*2\r\n"))
+            #expect(answers.contains("confidence\r\n$-1\r\n+PONG\r\n*2\r\n"))
             #expect(harness.ledger.commands.count == 2)
             #expect(harness.ledger.abandoned.isEmpty)
             await raw.close()

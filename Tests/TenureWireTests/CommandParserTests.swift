@@ -116,7 +116,7 @@ struct CommandParserTests {
         (["ACQUIRE", "p", "gpu=1", "SELECT", "a"], "SELECT 'a' is not name=value"),
         (["ACQUIRE", "p", "gpu=1", "TAG", "a=1,a=2"], "TAG names the label a twice"),
         (["ACQUIRE", "p", "gpu=1", "HOLD", "5"], "unknown option 'HOLD' of ACQUIRE"),
-        (["RESERVE", "p", "gpu=1"], "RESERVE needs HOLD: RESERVE pool claims"),
+        (["RESERVE", "p", "gpu=1"], "RESERVE needs HOLD: RESERVE pools claims"),
         (
             ["SESSION", "OPEN"],
             "SESSION OPEN needs TTL or PROCESS, or both: what else ends it?"

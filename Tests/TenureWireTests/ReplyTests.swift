@@ -81,7 +81,9 @@ struct ReplyTests {
                 ttlMilliseconds: 60_000,
                 placements: [placement, placement],
                 position: 5,
-                replayed: false
+                replayed: false,
+                price: 250,
+                confidence: Confidence(margin: nil, left: 1_000)
             )
         ),
         .grant(
@@ -93,7 +95,9 @@ struct ReplyTests {
                 ttlMilliseconds: nil,
                 placements: [],
                 position: 0,
-                replayed: true
+                replayed: true,
+                price: nil,
+                confidence: Confidence(margin: 7, left: 0, preemption: 1)
             )
         ),
         .grant(

@@ -40,6 +40,24 @@ struct RoundTripTests {
         return request
     }
 
+    private static var ranged: AcquireRequest {
+        var request = AcquireRequest(
+            pool: "p",
+            claims: [
+                Claim(places: 2, amounts: [.init(kind: .gpu, amount: 1_000, most: 4_000)]),
+                Claim(amounts: [.init(kind: .cpu, amount: 500, most: 1_500)]),
+            ]
+        )
+        request.fallbackPools = ["q", "a/b"]
+        request.maxCost = 12_345
+        request.plan = 17
+        return request
+    }
+
+    private static var anywhere: AcquireRequest {
+        AcquireRequest(pool: "*", claims: [Claim(amounts: [.init(kind: .cpu, amount: 1)])])
+    }
+
     private static var reservation: AcquireRequest {
         var request = AcquireRequest(
             pool: "p",
@@ -153,6 +171,7 @@ struct RoundTripTests {
         .query(
             .tickets(TicketFilter(pool: "p", tenant: "t"), page: Page(limit: 2, after: "7"))
         ),
+        .acquire(ranged), .acquire(anywhere),
         .commit(lease, parts: nil),
         .commit(
             lease,
@@ -178,6 +197,8 @@ struct RoundTripTests {
                 .strategy(.bestFit), .ttlDefault(1), .ttlMin(2), .ttlMax(3), .maxLifetime(0),
                 .lockDelay(5), .restartGrace(6), .tier(7), .breakerFailures(8), .breakerRefusals(9),
                 .breakerWindow(10), .breakerOpen(11), .breakerProbes(12),
+                .lockDelay(5), .restartGrace(6), .tier(7),
+                .weightCost(8), .weightPerformance(9), .weightUtilisation(10),
             ]
         ),
         .deletePool(name: "p"), .setResource(resource), .setResource(bare),

@@ -27,11 +27,13 @@ extension LedgerCore {
     /// Only to be asked when somebody waits.
     func behindOthers(
         _ decision: Decision,
-        of command: Command
+        of submission: Submission,
+        now: LedgerTime
     ) throws(LedgerFailure) -> Decision {
         guard case .grant(let grant) = decision.answer, !grant.replayed,
-            let request = try asked(by: command)
+            let whole = try asked(by: submission.command)
         else { return decision }
+        let request = grant.pool.map { whole.asked(of: $0) } ?? whole
         let needs = request.possibleShortages
         guard waiting.isAwaited(needs) else { return decision }
         waiting.rise(at: now)
@@ -47,15 +49,27 @@ extension LedgerCore {
                 selecting: request.selector
             )
         else { return decision }
-        guard case .grow = command else {
+        if case .grow = submission.command {
+            return Decision(
+                refused: request.refusal(
+                    behindThoseWhoLack: shortage,
+                    remedy: "retry when they have been served"
+                )
+            )
+        }
+        guard let pool = grant.pool, !shortage.isQuota else {
             return Decision(refused: request.refusal(behindThoseWhoLack: shortage))
         }
-        return Decision(
-            refused: request.refusal(
-                behindThoseWhoLack: shortage,
-                remedy: "retry when they have been served"
-            )
+        // The next pool is asked; each time there is one less.
+        var rest = whole
+        rest.poolsWithWaiters.append(pool)
+        let again = Submission(
+            command: .acquire(rest),
+            caller: submission.caller,
+            ticket: submission.ticket,
+            sink: submission.sink
         )
+        return try behindOthers(try decide(again, now: now), of: again, now: now)
     }
 
     private func asked(by command: Command) throws(LedgerFailure) -> AcquireRequest? {

@@ -124,7 +124,9 @@ package final class LedgerCore {
         counters.decided += 1
         var decision = try decide(submission, now: time)
         if !again { count(submission.command, answeredWith: decision.answer) }
-        if !waiting.isEmpty { decision = try behindOthers(decision, of: submission.command) }
+        if !waiting.isEmpty {
+            decision = try behindOthers(decision, of: submission, now: time)
+        }
         switch decision.answer {
         case .queued(let queued): return try rejoin(submission, queued, at: time)
         case .refused(let refusal) where refusal.isOfWant:
@@ -144,7 +146,8 @@ package final class LedgerCore {
     private func count(_ command: Command, answeredWith answer: Answer) {
         guard case .acquire(let request) = command else { return }
         switch answer {
-        case .grant(let grant) where !grant.replayed: state.note(request)
+        case .grant(let grant) where !grant.replayed:
+            state.note(request, grantedBy: grant.pool)
         case .refused(let refusal) where refusal.isOfWant: state.note(request)
         default: return
         }

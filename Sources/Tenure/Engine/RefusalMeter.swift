@@ -106,7 +106,8 @@ package struct RefusalMeter {
         default: return nil
         }
         switch command {
-        case .acquire(let request) where !request.planOnly: return (request.tenant, request.pool)
+        case .acquire(let request) where !request.planOnly:
+            return (request.tenant, request.poolText)
         case .renew, .release, .commit, .cancel, .grow, .handOver, .sublease, .report, .keepSession,
             .closeSession:
             return ("", "")

@@ -18,13 +18,16 @@ public struct Claim: Hashable, Sendable {
 public struct ClaimAmount: Hashable, Sendable {
     /// What is counted.
     public var kind: Kind
-    /// How much, in base units, from 1.
+    /// How much, in base units, from 1; where `most` is given, at least so much.
     public var amount: UInt64
+    /// The most that is of use, above `amount`; nothing when it is to be `amount` exactly.
+    public var most: UInt64?
 
-    /// An amount of one kind.
-    public init(kind: Kind, amount: UInt64) {
+    /// An amount of one kind, or as much as there is from `amount` up to `most`.
+    public init(kind: Kind, amount: UInt64, most: UInt64? = nil) {
         self.kind = kind
         self.amount = amount
+        self.most = most
     }
 }
 
@@ -40,6 +43,33 @@ public enum Strategy: String, CaseIterable, Sendable {
     case fairPrice = "fair-price"
     /// The place on which the fewest fragments arise that typical requests can not use.
     case fragmentation = "fragmentation"
+    /// The place of which the largest share of the scarcest kind is free.
+    case spread = "spread"
+    /// The next place, in the order of declaration, after the one granted last in this way.
+    case roundRobin = "round-robin"
+    /// The place where all that is asked there costs the least.
+    case cost = "cost"
+    /// The place with the highest label `performance`, a whole number.
+    case performance = "performance"
+    /// The place with the least sum of cost, lack of performance and free share, as weighted by
+    /// the pool.
+    case balanced = "balanced"
+}
+
+/// What the objectives of `Strategy.balanced` weigh against each other.
+public struct ObjectiveWeights: Hashable, Sendable {
+    /// Of the price, as a share of what the same would cost at the highest prices of the pool.
+    public var cost: UInt64 = 1
+    /// Of what the place lacks of the highest performance in the pool, as a share of that.
+    public var performance: UInt64 = 1
+    /// Of the share of the scarcest kind that is free: what is fuller is preferred.
+    public var utilisation: UInt64 = 1
+
+    /// The most that one can weigh, so that their sum is told in 64 bits.
+    public static let most: UInt64 = 1_000
+
+    /// All weigh the same.
+    public init() {}
 }
 
 /// Classes of importance.
@@ -72,8 +102,14 @@ public enum Priority: UInt8, CaseIterable, Sendable {
 
 /// One or more claims granted all together or not at all.
 public struct AcquireRequest: Hashable, Sendable {
-    /// The pool that is to grant.
+    /// The pool that is to grant; `*` for all pools by their tier, of one tier by name.
     public var pool: String
+    /// The pools that are asked next, in this order, where the one before does not grant.
+    ///
+    /// Up to `Limits.poolsPerRequest` with the first; none with `*`, and none where it waits.
+    public var fallbackPools: [String] = []
+    /// Pools of these that grant nothing to this request because others wait there before it.
+    package var poolsWithWaiters: [String] = []
     /// What is asked for; all of it or nothing.
     public var claims: [Claim]
     /// Who pays: a path; quotas of every prefix bind.
@@ -113,8 +149,15 @@ public struct AcquireRequest: Hashable, Sendable {
     public var tags: [Label] = []
     /// What it is for, in the holder's words.
     public var purpose: String?
+    /// The most that an hour of all of it may cost, in thousandths.
+    public var maxCost: UInt64?
     /// Answers what would be granted now and changes nothing.
     public var planOnly = false
+    /// The version of the plan that is to be granted: exactly that, or nothing.
+    ///
+    /// The request must otherwise be the one that was planned; no part of what a request id
+    /// stands for.
+    public var plan: Position?
 
     /// Whether it waits where it would be refused for want, connected or not.
     package var waits: Bool { waitMilliseconds != nil || queueMilliseconds != nil }

@@ -22,15 +22,40 @@ extension Answer {
 extension Grant {
     /// The grant as fields.
     public var document: Document {
-        .map(
-            [
-                .init("status", .string(status.rawValue)), .init("lease", .id(lease.rawValue)),
-                .init("token", .id(token.rawValue)), .init("holder", .string(holder)),
-                .init("ttl", ttlMilliseconds.map(Document.count) ?? .null),
-                .init("placements", .list(placements.map(\.document))),
-                .init("position", .id(position)), .init("replayed", .bool(replayed)),
-            ] + (breakers?.fields ?? [])
-        )
+        var fields: [Document.Field] = [
+            .init("status", .string(status.rawValue)), .init("lease", .id(lease.rawValue)),
+            .init("token", .id(token.rawValue)), .init("holder", .string(holder)),
+            .init("ttl", ttlMilliseconds.map(Document.count) ?? .null),
+            .init("placements", .list(placements.map(\.document))),
+            .init("position", .id(position)), .init("replayed", .bool(replayed)),
+            .init("price", price.map(Document.count) ?? .null),
+            .init("confidence", confidence?.document ?? .null),
+        ]
+        if let version { fields.append(.init("version", .id(version))) }
+        if let pool {
+            fields += [
+                .init("pool", .string(pool)), .init("fallback", .list(fallback.map(\.document))),
+            ]
+        }
+        fields += breakers?.fields ?? []
+        return .map(fields)
+    }
+}
+
+extension PoolRefusal {
+    /// The pool and its answer as fields.
+    public var document: Document {
+        .map([.init("pool", .string(pool)), .init("code", .string(code.rawValue))])
+    }
+}
+
+extension Confidence {
+    /// The confidence as fields.
+    var document: Document {
+        .map([
+            .init("margin", margin.map(Document.count) ?? .null), .init("left", .count(left)),
+            .init("preemption", .count(preemption)),
+        ])
     }
 }
 

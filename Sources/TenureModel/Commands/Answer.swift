@@ -54,6 +54,51 @@ public struct Grant: Equatable, Sendable {
     public var replayed: Bool
     /// Set when breakers had to do with it.
     public var breakers: BreakerNotice?
+    /// What an hour of it costs, in thousandths, rounded up; absent when it is no new grant.
+    public var price: UInt64?
+    /// How good the choice was; absent when it is no new grant.
+    public var confidence: Confidence?
+    /// Of a plan, what `AcquireRequest.plan` takes.
+    public var version: Position?
+    /// Which of the pools granted it, where several were asked.
+    public var pool: String?
+    /// What each of the pools asked before that answered.
+    public var fallback: [PoolRefusal] = []
+}
+
+/// A pool that did not grant what the next one was then asked for.
+public struct PoolRefusal: Hashable, Sendable {
+    /// The pool.
+    public let pool: String
+    /// Why not.
+    public let code: RefusalCode
+
+    /// A pool that refused.
+    public init(pool: String, code: RefusalCode) {
+        self.pool = pool
+        self.code = code
+    }
+}
+
+/// How good the choice of a place was.
+public struct Confidence: Hashable, Sendable {
+    /// By how much the score of the second best place is above that of the best, in thousandths
+    /// of itself.
+    ///
+    /// Absent where places have an order and no score, or nothing to be compared with.
+    public var margin: UInt64?
+    /// What is left of the scarcest kind asked for in the active resources of the pool, after the
+    /// grant, in thousandths of what they have.
+    public var left: UInt64
+    /// The share of the classes of importance whose requests may take its place, in thousandths.
+    public var preemption: UInt64
+
+    /// The facts about one choice.
+    public init(margin: UInt64?, left: UInt64, preemption: UInt64 = 0) {
+        self.margin = margin
+        self.left = left
+        self.preemption = preemption
+    }
 }
 
 /// An amount of one resource that a lease holds.

@@ -3,7 +3,7 @@
 extension AcquireRequest {
     /// The first thing that is malformed, as a sentence; nothing when all is well.
     var fault: String? {
-        if !Names.isValid(pool) { return "POOL '\(pool.printable)' is no name" }
+        if let fault = poolsFault { return fault }
         if !Names.isValidTenant(tenant) {
             return "TENANT '\(tenant.printable)' is no path of at most \(Limits.tenantLevels) names"
         }
@@ -32,6 +32,23 @@ extension AcquireRequest {
         return totals
     }
 
+    private var poolsFault: String? {
+        for name in [pool] + fallbackPools where name != Self.allPools || !fallbackPools.isEmpty {
+            if !Names.isValid(name) { return "POOL '\(name.printable)' is no name" }
+        }
+        guard asksSeveralPools else { return nil }
+        if fallbackPools.count >= Limits.poolsPerRequest {
+            return "a request names at most \(Limits.poolsPerRequest) pools"
+        }
+        if Set([pool] + fallbackPools).count <= fallbackPools.count {
+            return "a pool is named twice"
+        }
+        if waits {
+            return "WAIT and QUEUE take one pool: who waits has a place in the queue of that pool"
+        }
+        return nil
+    }
+
     private var claimsFault: String? {
         if claims.isEmpty || claims.count > Limits.claims {
             return "a request has 1 to \(Limits.claims) claims"
@@ -45,9 +62,8 @@ extension AcquireRequest {
             places += claim.places
             if let fault = claim.fault { return fault }
             for amount in claim.amounts {
-                let (product, overflow) = amount.amount.multipliedReportingOverflow(
-                    by: UInt64(claim.places)
-                )
+                let (product, overflow) = (amount.most ?? amount.amount)
+                    .multipliedReportingOverflow(by: UInt64(claim.places))
                 let (sum, carry) = product.addingReportingOverflow(sums[amount.kind] ?? 0)
                 if overflow || carry || sum > Limits.amountMax {
                     return "the amounts of \(amount.kind.name) add up to more than "
@@ -62,6 +78,15 @@ extension AcquireRequest {
     private var durationFault: String? {
         if session != nil, ttlMilliseconds != nil {
             return "a lease in a SESSION has no TTL of its own; leave TTL out"
+        }
+        if planOnly, plan != nil {
+            return "a plan is made of what is free now; it takes no PLAN"
+        }
+        if plan != nil, waits {
+            return "what was planned is granted now or not at all; leave WAIT and QUEUE out"
+        }
+        if let maxCost, maxCost > Limits.amountMax {
+            return "MAXCOST is above \(Limits.amountMax)"
         }
         if planOnly, waitMilliseconds != nil {
             return "a plan is what would be granted now; leave WAIT out"
@@ -105,6 +130,10 @@ extension Claim {
             if amount.amount == 0 || amount.amount > Limits.amountMax {
                 return "\(amount.kind.name) must be 1 to \(Limits.amountMax) "
                     + amount.kind.baseUnit.rawValue
+            }
+            if let most = amount.most, most <= amount.amount || most > Limits.amountMax {
+                return "the most of \(amount.kind.name) must be above the least, and at most "
+                    + "\(Limits.amountMax) \(amount.kind.baseUnit.rawValue)"
             }
             if amounts[..<index].contains(where: { $0.kind == amount.kind }) {
                 return "\(amount.kind.name) is asked for twice in one claim; add it up"

@@ -46,15 +46,39 @@ extension LedgerState {
                 return answered
             }
         }
-        let terms: Terms
-        switch try self.terms(of: request, now: now) {
+        if request.plan != nil, let refusal = outdated(request) {
+            return Decision(.refused(refusal))
+        }
+        if request.asksSeveralPools {
+            return try acquireFromSeveral(request, identity, caller: caller, now: now)
+        }
+        return try acquireFromOne(request, identity, caller: caller, now: now)
+    }
+
+    /// Decides about a request to its one pool that is well formed and not answered yet.
+    ///
+    /// Without `mayPreempt` nobody gives way to it.
+    mutating func acquireFromOne(
+        _ asked: AcquireRequest,
+        _ identity: Identity,
+        mayPreempt: Bool = true,
+        caller: Caller,
+        now: LedgerTime
+    ) throws(RowFault) -> Decision {
+        var terms: Terms
+        switch try self.terms(of: asked, now: now) {
         case .success(let found): terms = found
         case .failure(let refusal): return Decision(.refused(refusal))
         }
-        if let refusal = circuitRefusal(of: request.pool, now: now) {
+        if let refusal = circuitRefusal(of: asked.pool, now: now) {
             return Decision(.refused(refusal))
         }
         if let refusal = endlessRefusal(terms) { return Decision(.refused(refusal)) }
+        var request = asked
+        if asked.isRanged {
+            request = try settled(asked, terms, now: now)
+            terms.totals = request.totals
+        }
         let overQuota = try quotaRefusal(terms)
         if let refusal = overQuota ?? leaseCountRefusal(terms.tenantLevels) {
             if let infeasible = infeasible(request) {
@@ -63,13 +87,21 @@ extension LedgerState {
             return Decision(.refused(refusal))
         }
         if let refusal = try uncountable(terms) { return Decision(.refused(refusal)) }
-        return try grant(request, terms, identity, caller: caller, now: now)
+        return try grant(
+            request,
+            terms,
+            identity,
+            mayPreempt: mayPreempt,
+            caller: caller,
+            now: now
+        )
     }
 
     private mutating func grant(
         _ request: AcquireRequest,
         _ terms: Terms,
         _ identity: Identity,
+        mayPreempt: Bool,
         caller: Caller,
         now: LedgerTime
     ) throws(RowFault) -> Decision {
@@ -77,12 +109,17 @@ extension LedgerState {
             if let infeasible = infeasible(request) {
                 return refuseForGood(request, infeasible, identity, now: now)
             }
-            guard let preemption = try preemption(for: request, now: now) else {
+            guard mayPreempt, request.maxCost == nil, request.plan == nil,
+                let preemption = try preemption(for: request, now: now)
+            else {
                 return Decision(.refused(exhaustion(of: request)))
             }
             return try grant(request, terms, preemption, identity, caller: caller, now: now)
         }
-        return try grant(
+        if let refusal = tooDear(request, placer.placements) {
+            return Decision(.refused(refusal))
+        }
+        var decision = try grant(
             request,
             terms,
             placer.placements,
@@ -91,6 +128,8 @@ extension LedgerState {
             caller: caller,
             now: now
         )
+        if request.planOnly { decision.answer.set(version: facts.position) }
+        return decision
     }
 
     /// A lease, reservation or plan at these placements.
@@ -132,7 +171,9 @@ extension LedgerState {
                 of: lease.placements,
                 in: lease.terms.pool,
                 kinds: terms.totals.map(\.kind)
-            )
+            ),
+            price: price(of: placements),
+            confidence: confidence(of: request, placements, why)
         )
         if request.planOnly {
             answer.status = .planned
@@ -165,13 +206,27 @@ extension LedgerState {
 
     /// The search that placed all claims, and why there; nothing when they do not fit now.
     ///
-    /// Places of `nearby` come before those that the strategy prefers.
+    /// Places of `nearby` come before those that the strategy prefers. Where that is dearer than it
+    /// may be, once more at the lowest price.
     mutating func place(
         _ request: AcquireRequest,
         nearby: Nearby = Nearby()
     ) -> (placer: Placer, why: GrantReason)? {
         guard let slot = pools.index(forKey: request.pool) else { return nil }
         let strategy = strategy(of: request, poolAt: slot)
+        guard let found = place(request, strategy, nearby, poolAt: slot) else { return nil }
+        guard strategy != .cost, tooDear(request, found.placer.placements) != nil else {
+            return found
+        }
+        return place(request, .cost, nearby, poolAt: slot) ?? found
+    }
+
+    private mutating func place(
+        _ request: AcquireRequest,
+        _ strategy: Strategy,
+        _ nearby: Nearby,
+        poolAt slot: Dictionary<String, PoolState>.Index
+    ) -> (placer: Placer, why: GrantReason)? {
         if strategy.learns { prepareScores(slot) }
         var placer = Placer(
             resources: resources,
@@ -179,6 +234,10 @@ extension LedgerState {
             nearby: nearby,
             heldBack: pools.values[slot].index.heldBack
         )
+        let settings = pools.values[slot].pool.settings
+        placer.turn =
+            settings.turn == 0 ? nil : ResourceID(rawValue: UInt32(clamping: settings.turn))
+        placer.weights = settings.weights
         guard placer.place(request.claims, strategy: strategy, in: &pools.values[slot].index) else {
             return nil
         }
@@ -187,7 +246,8 @@ extension LedgerState {
             strategy: strategy,
             considered: placer.considered,
             passedOver: placer.passedOver,
-            learntVersion: strategy.learns ? pools.values[slot].pool.policy?.version ?? 0 : 0
+            learntVersion: strategy.learns ? pools.values[slot].pool.policy?.version ?? 0 : 0,
+            candidates: placer.candidates
         )
         return (placer, why)
     }
@@ -316,99 +376,8 @@ extension LedgerState {
         return nil
     }
 
-    /// Why the request could not fit even an empty pool, or nothing when it could.
-    mutating func infeasible(
-        _ request: AcquireRequest,
-        nearby: Nearby = Nearby()
-    ) -> Refusal? {
-        guard let slot = pools.index(forKey: request.pool) else { return nil }
-        var placer = Placer(
-            resources: resources,
-            selector: request.selector,
-            view: .empty,
-            nearby: nearby
-        )
-        let fits = placer.place(
-            request.claims,
-            strategy: .firstFit,
-            in: &pools.values[slot].index
-        )
-        if fits { return nil }
-        return infeasibility(of: request, pools.values[slot].index)
-    }
-
-    private func infeasibility(of request: AcquireRequest, _ index: PlaceIndex) -> Refusal {
-        for claim in request.claims {
-            for wanted in claim.amounts {
-                let largest = index.largestPlace(of: wanted.kind)
-                let text = { Quantity.text($0, kind: wanted.kind) }
-                if largest == 0 {
-                    return Refusal(
-                        .unsatisfiable,
-                        "pool \(request.pool) has no \(wanted.kind.name); see RESOURCE LIST, or "
-                            + "declare it with RESOURCE SET",
-                        limit: wanted.kind.name
-                    )
-                }
-                if wanted.amount > largest {
-                    return Refusal(
-                        .unsatisfiable,
-                        "\(wanted.kind.name)=\(text(wanted.amount)) in one place is more than "
-                            + "any place of pool \(request.pool) has; the largest has "
-                            + "\(wanted.kind.name)=\(text(largest)); ask for less, or for more "
-                            + "places",
-                        limit: wanted.kind.name
-                    )
-                }
-            }
-        }
-        for wanted in request.claims.flatMap(\.amounts)
-        where wanted.kind == .gpu && wanted.amount > 1000 && wanted.amount % 1000 != 0 {
-            return Refusal(
-                .unsatisfiable,
-                "gpu=\(Quantity.text(wanted.amount, kind: .gpu)) is more than one device and "
-                    + "no sum of whole ones; ask for gpu=\(wanted.amount / 1000) and, as a claim "
-                    + "of its own, gpu=\(wanted.amount % 1000)m",
-                limit: wanted.kind.name
-            )
-        }
-        return Refusal(
-            .unsatisfiable,
-            "the claims do not fit pool \(request.pool) even when it is empty; ask for less, "
-                + "or widen SELECT"
-        )
-    }
-
-    /// Names the first kind of which no place has enough; often only together is too much asked.
-    func exhaustion(of request: AcquireRequest) -> Refusal {
-        for wanted in request.claims.flatMap(\.amounts) {
-            let most = pools[request.pool]?.index.largestFree(of: wanted.kind) ?? 0
-            guard wanted.amount > most else { continue }
-            let text = { Quantity.text($0, kind: wanted.kind) }
-            return Refusal(
-                .exhausted,
-                "no place of pool \(request.pool) has \(wanted.kind.name)=\(text(wanted.amount)) "
-                    + "free; the most is \(wanted.kind.name)=\(text(most))"
-                    + "\(leftOutSentence(request)); retry when leases end",
-                limit: wanted.kind.name
-            )
-        }
-        return Refusal(
-            .exhausted,
-            "pool \(request.pool) has not enough free in one place for what was asked"
-                + "\(leftOutSentence(request)); retry when leases end"
-        )
-    }
-
-    /// How many resources breakers hold back that could have helped.
-    private func leftOutSentence(_ request: AcquireRequest) -> String {
-        let count = leftOut(of: request.pool, kinds: request.totals.map(\.kind)).count
-        guard count > 0 else { return "" }
-        return ", and breakers hold \(count) resources back, see BREAKER LIST"
-    }
-
     /// The refusal that repeating can not change; it uses up the request id.
-    private func refuseForGood(
+    func refuseForGood(
         _ request: AcquireRequest,
         _ refusal: Refusal,
         _ identity: Identity,

@@ -65,8 +65,12 @@ extension LedgerState {
     // MARK: Leases
 
     private mutating func applyGrant(_ record: GrantRecord) throws(RowFault) {
-        try insert(record.lease, record.stored)
-        if let served = record.served { try applyServing(served, by: record.lease) }
+        let lease = record.lease
+        try insert(lease, record.stored)
+        if let served = record.served { try applyServing(served, by: lease) }
+        guard record.why.strategy == .roundRobin, let last = lease.placements.last else { return }
+        pools[lease.terms.pool]?.pool.settings.turn = UInt64(last.resource.rawValue)
+        changedPools[lease.terms.pool] = facts.position
     }
 
     /// Puts a new lease into the rows.
@@ -315,16 +319,20 @@ extension LedgerState {
         switch event {
         case .poolSet(let pool):
             if pools[pool.name] == nil {
-                pools[pool.name] = PoolState(pool: pool)
+                pools[pool.name] = PoolState(pool: pool, changed: facts.position)
             } else {
                 pools[pool.name]?.pool.settings = pool.settings
+                noteChange(of: pool.name)
             }
+            poolsChanged = facts.position
             changedPools[pool.name] = facts.position
         case .poolDeleted(let name):
             pools[name] = nil
+            poolsChanged = facts.position
             changedPools[name] = facts.position
         case .policyLearnt(let name, let policy):
             pools[name]?.apply(policy)
+            noteChange(of: name)
             changedPools[name] = facts.position
         case .resourceSet(let declaration): applyResource(declaration)
         case .resourceStateSet, .resourceDrained, .drainAdvanced: applyState(event)
@@ -338,14 +346,17 @@ extension LedgerState {
             resourceIDs[resource.name] = nil
             draining.remove(id)
             pools[resource.pool]?.index.remove(resource, in: resources)
+            noteChange(of: resource.pool)
             changedResources[id] = facts.position
         case .quotaSet(let quota):
             guaranteesChanged(from: self.quota(quota.key), to: quota)
+            (quotasChanged, usageChanged) = (facts.position, facts.position)
             quotas[quota.tenant]?.removeAll { $0.kind == quota.kind }
             quotas[quota.tenant, default: []].append(quota)
             changedQuotas[quota.key] = facts.position
         case .quotaDeleted(let key):
             guaranteesChanged(from: quota(key), to: nil)
+            (quotasChanged, usageChanged) = (facts.position, facts.position)
             quotas[key.tenant]?.removeAll { $0.kind == key.kind }
             if quotas[key.tenant]?.isEmpty == true { quotas[key.tenant] = nil }
             changedQuotas[key] = facts.position
@@ -365,12 +376,14 @@ extension LedgerState {
             place(Resource(id: declaration.id, request: request))
         }
         changedResources[declaration.id] = facts.position
+        noteChange(of: request.pool)
     }
 
     mutating func changeResource(_ id: ResourceID, _ change: (inout Resource) -> Void) {
         guard var resource = resource(id) else { return }
         change(&resource)
         place(resource)
+        noteChange(of: resource.pool)
         changedResources[id] = facts.position
     }
 }

@@ -95,6 +95,7 @@ extension LedgerState {
         guard let slot = pools.index(forKey: resource.pool) else { return }
         let back = breaker?.holdsBack ?? false
         pools.values[slot].index.hold(resource, back: back, in: resources)
+        noteChange(of: resource.pool)
     }
 }
 

@@ -210,6 +210,7 @@ extension GrowRequest {
         var request = AcquireRequest(pool: "any", claims: claims)
         request.selector = selector
         request.requestID = requestID
+        if request.isRanged { return "GROW adds all that it names; give one amount, no range" }
         return request.fault
     }
 

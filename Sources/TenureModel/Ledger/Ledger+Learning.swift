@@ -15,12 +15,14 @@ extension LedgerState {
         of request: AcquireRequest,
         poolAt slot: Dictionary<String, PoolState>.Index
     ) -> Strategy {
+        if request.strategy == nil, request.maxCost != nil { return .cost }
         let asked = request.strategy ?? pools.values[slot].pool.settings.strategy
         let shares = pools.values[slot].index.sharesDevices
         switch asked {
         case .automatic: return shares ? .fairPrice : .firstFit
         case .fairPrice, .fragmentation: return shares ? asked : .bestFit
-        case .firstFit, .bestFit: return asked
+        case .firstFit, .bestFit, .spread, .roundRobin, .cost, .performance, .balanced:
+            return asked
         }
     }
 
@@ -44,8 +46,18 @@ extension LedgerState {
         for slot in pools.values.indices { pools.values[slot].index.scores?.places.forget() }
     }
 
-    /// Counts a request that was granted or refused for want, if its pool learns from it.
-    package mutating func note(_ request: AcquireRequest) {
+    /// Counts a request that was granted or refused for want, if the pools asked learn from it.
+    ///
+    /// Of several pools those up to the one that granted it.
+    package mutating func note(_ request: AcquireRequest, grantedBy pool: String? = nil) {
+        guard request.asksSeveralPools else { return noteOne(request) }
+        for name in poolsInOrder(of: request) {
+            noteOne(request.asked(of: name))
+            if name == pool { return }
+        }
+    }
+
+    private mutating func noteOne(_ request: AcquireRequest) {
         guard !request.planOnly, let slot = pools.index(forKey: request.pool),
             strategy(of: request, poolAt: slot).learns,
             pools.values[slot].note(request)

@@ -306,7 +306,8 @@ extension Placer {
         for claim in claims {
             var left = claim.places
             for slot in slots where left > 0 {
-                left -= fill(index.places[slot], with: claim.amounts, atMost: left, tightest: true)
+                let place = index.places[slot]
+                left -= fill(place, with: claim.amounts, atMost: left, taking: .tightest)
             }
             guard left > 0 else { continue }
             let rest = Claim(places: left, amounts: claim.amounts)

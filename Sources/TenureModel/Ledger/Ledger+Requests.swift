@@ -173,7 +173,31 @@ extension AcquireRequest {
         writer.write(strategy?.rawValue ?? "")
         for labels in [selector, tags] { writer.write(labels) }
         writer.write(purpose ?? "")
+        writeLaterFields(to: &writer)
         return writer.bytes
+    }
+
+    /// Fields that came later, each behind its number; nothing for those that are not given, so
+    /// that bodies which were stored before stay what they were.
+    private func writeLaterFields(to writer: inout ByteWriter) {
+        if !fallbackPools.isEmpty {
+            writer.write(UInt8(1))
+            writer.writeVarint(UInt64(fallbackPools.count))
+            for pool in fallbackPools { writer.write(pool) }
+        }
+        for (claim, amounts) in claims.map(\.amounts).enumerated() {
+            for (index, amount) in amounts.enumerated() {
+                guard let most = amount.most else { continue }
+                writer.write(UInt8(2))
+                writer.writeVarint(UInt64(claim))
+                writer.writeVarint(UInt64(index))
+                writer.writeVarint(most)
+            }
+        }
+        if let maxCost {
+            writer.write(UInt8(3))
+            writer.writeVarint(maxCost)
+        }
     }
 }
 

@@ -84,6 +84,7 @@ extension LedgerState {
     mutating func apply(_ limits: TenantLimits) {
         tenantLimits[limits.tenant] = limits.isEmpty ? nil : limits
         changedTenantLimits[limits.tenant] = facts.position
+        (quotasChanged, usageChanged) = (facts.position, facts.position)
     }
 
     /// Moves on what a grant moves on at every level.

@@ -38,6 +38,7 @@ extension LedgerState {
             }
         }
         reindex(placements, in: lease.terms.pool)
+        usageChanged = facts.position
         for level in Self.levels(of: lease.terms.tenant) {
             try count(totals, at: level, as: state, by: direction)
         }
@@ -45,6 +46,7 @@ extension LedgerState {
 
     private mutating func reindex(_ placements: [Placement], in pool: String) {
         guard let slot = pools.index(forKey: pool) else { return }
+        pools.values[slot].changed = facts.position
         pools.values[slot].index.update(placements, in: resources)
     }
 

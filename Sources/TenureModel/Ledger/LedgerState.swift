@@ -45,6 +45,11 @@ package struct LedgerState {
     var preemptible = Table<PreemptibleKey, PreemptibleKey>()
     var dueQueue = DueQueue()
     var tickets = TicketTable()
+    /// The position of the last change of any pool's settings, of what tenants use or may use, and
+    /// of what they may use; none is before the checkpoint that the state was read from.
+    var poolsChanged: Position
+    var usageChanged: Position
+    var quotasChanged: Position
     /// The pool that has seen enough requests to learn from them, if one has.
     var poolToLearn: String?
 
@@ -71,9 +76,12 @@ package struct LedgerState {
         var index = PlaceIndex()
         /// What was asked for lately, from which the next prices are learnt.
         var learning: LearningMix
+        /// The position of the last change of anything of it, or a later one.
+        var changed: Position
 
-        init(pool: Pool) {
+        init(pool: Pool, changed: Position) {
             self.pool = pool
+            self.changed = changed
             index.models = DeviceModels(pool.policy?.models ?? [])
             learning = pool.policy.map { LearningMix($0) } ?? LearningMix()
         }
@@ -83,7 +91,12 @@ package struct LedgerState {
     package init(resident: ResidentRows, rows: any RowSource) {
         source = rows
         facts = resident.facts
-        for pool in resident.pools { pools[pool.name] = PoolState(pool: pool) }
+        poolsChanged = facts.position
+        usageChanged = facts.position
+        quotasChanged = facts.position
+        for pool in resident.pools {
+            pools[pool.name] = PoolState(pool: pool, changed: facts.position)
+        }
         for quota in resident.quotas {
             quotas[quota.tenant, default: []].append(quota)
             guaranteesChanged(from: nil, to: quota)

@@ -1,4 +1,4 @@
-// A tree of maxima over slots: finds the first slot with at least so much in O(log n).
+// A tree of maxima over slots: finds the first slot with at least so much in O(log n). And sums.
 
 /// A complete binary tree whose leaves are slots and whose inner nodes are maxima.
 struct MaximumTree {
@@ -33,5 +33,28 @@ struct MaximumTree {
         var larger = MaximumTree(capacity: 2 * capacity)
         for slot in 0..<capacity where self[slot] > 0 { larger.set(slot, self[slot]) }
         self = larger
+    }
+}
+
+/// An amount for each place, and their sum.
+struct PlaceSums {
+    private var values: [UInt64]
+    /// All of them.
+    private(set) var total: UInt128 = 0
+
+    /// Nothing for each of `count` places.
+    init(count: Int) {
+        values = Array(repeating: 0, count: count)
+    }
+
+    /// Sets the amount of `slot`.
+    mutating func set(_ slot: Int, _ value: UInt64) {
+        total = total - UInt128(values[slot]) + UInt128(value)
+        values[slot] = value
+    }
+
+    /// Doubles the number of places.
+    mutating func grow() {
+        values += Array(repeating: 0, count: values.count)
     }
 }

@@ -51,6 +51,17 @@ struct DeviceScores {
             ? places.best(for: demand, by: gradient, number: 1)
             : places.best(for: demand, by: prices, number: 0)
     }
+
+    /// Calls `body` with the places of the lowest bids and these, after `best` was asked.
+    func forEachBest(
+        _ count: Int,
+        for demand: DeviceDemand,
+        _ strategy: Strategy,
+        _ body: (Int, Int32) -> Void
+    ) {
+        let number: UInt8 = strategy == .fragmentation ? 1 : 0
+        places.forEachBest(count, for: demand, number: number, body)
+    }
 }
 
 extension PlaceIndex {

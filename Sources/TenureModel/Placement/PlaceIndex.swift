@@ -9,7 +9,8 @@
 //   X2  Places are in the order of their first resource that is there: the same after a restart,
 //       which knows nothing of resources that were deleted.
 //
-// For strategies that rank places by price it also keeps their scores (PlaceIndex+Scores.swift).
+// For strategies that rank places by price it also keeps their scores (PlaceIndex+Scores.swift),
+// for those that rank them by load, cost or speed their ranks (PlaceIndex+Ranks.swift).
 
 internal import TenureBase
 
@@ -28,18 +29,21 @@ struct PlaceIndex {
         case empty
     }
 
-    private struct KindTrees {
+    struct KindTrees {
         let kind: Kind
         var single: MaximumTree
         var whole: MaximumTree
         var singleCapacity: MaximumTree
         var wholeCapacity: MaximumTree
+        /// What active resources have free, and what they have in all.
+        var free: PlaceSums
+        var active: PlaceSums
         /// Free of the fullest device; kept from the first best-fit request on.
         var ordered: OrderedKeys?
     }
 
     /// What a place must be able to give of one kind.
-    private struct Need {
+    struct Need {
         let tree: Int
         let amount: UInt64
     }
@@ -49,10 +53,13 @@ struct PlaceIndex {
     var models = DeviceModels()
     /// The places as prices see them; made when a strategy asks.
     var scores: DeviceScores?
+    /// What ranks places by one measure or several; made when a strategy asks.
+    var ranks: PlaceRanks?
     private var slots: [String: Int] = [:]
     private var slotsOfResources: [ResourceID: Int] = [:]
-    private var trees: [KindTrees] = []
-    private var capacity = 16
+    private(set) var trees: [KindTrees] = []
+    /// How many leaves every tree has.
+    private(set) var capacity = 16
     /// How many of `places` have no resource any more.
     private var emptyPlaces = 0
     /// So many places without resources are never worth the work of removing them.
@@ -77,6 +84,7 @@ struct PlaceIndex {
         refresh(slot, kind: resource.kind, in: resources)
         score(slot, in: resources)
         scores?.supplyChanged()
+        if ranks != nil { rankPerformance(slot, in: resources) }
     }
 
     /// Leaves a resource out as long as its breaker holds it back.
@@ -118,6 +126,7 @@ struct PlaceIndex {
         let isFirst = places[slot].resources.first == resource.id
         places[slot].resources.removeAll { $0 == resource.id }
         slotsOfResources[resource.id] = nil
+        if ranks != nil { rankPerformance(slot, in: resources) }
         guard let first = places[slot].resources.first else {
             slots[resource.place] = nil
             emptyPlaces += 1
@@ -162,6 +171,26 @@ struct PlaceIndex {
     ) -> Int? {
         guard start < capacity, let needs = needs(of: amounts) else { return nil }
         return descend(needs, from: start, view: view)
+    }
+
+    /// What of `kind` is free in active resources of the pool, and what these have in all.
+    func free(of kind: Kind) -> (free: UInt128, of: UInt128) {
+        guard let tree = trees.first(where: { $0.kind == kind }) else { return (0, 0) }
+        return (tree.free.total, tree.active.total)
+    }
+
+    /// Calls `body` with slots from `start` on that might fit, until it returns false.
+    func forEachSlot(from start: Int, for amounts: [ClaimAmount], _ body: (Int) -> Bool) {
+        guard let needs = needs(of: amounts) else { return }
+        var start = start
+        while start < capacity, let slot = descend(needs, from: start, view: .now), body(slot) {
+            start = slot + 1
+        }
+    }
+
+    /// The most that one resource of a place has free of `kind`.
+    func largestFree(of kind: Kind, at slot: Int) -> UInt64 {
+        trees.first { $0.kind == kind }?.single[slot] ?? 0
     }
 
     /// Calls `body` with slots that might fit, the fullest in the scarcest kind first.
@@ -209,7 +238,10 @@ struct PlaceIndex {
                 trees[index].whole.grow()
                 trees[index].singleCapacity.grow()
                 trees[index].wholeCapacity.grow()
+                trees[index].free.grow()
+                trees[index].active.grow()
             }
+            ranks?.grow()
         }
         return slot
     }
@@ -220,6 +252,8 @@ struct PlaceIndex {
         var whole: UInt64 = 0
         var singleCapacity: UInt64 = 0
         var wholeCapacity: UInt64 = 0
+        var free: UInt64 = 0
+        var active: UInt64 = 0
         for id in places[slot].resources {
             guard let resource = resources[Int(id.rawValue)], resource.kind == kind else {
                 continue
@@ -228,6 +262,8 @@ struct PlaceIndex {
             wholeCapacity = saturatingSum(wholeCapacity, resource.capacity)
             guard resource.state == .active, !heldBack.contains(id) else { continue }
             single = max(single, resource.free)
+            free = saturatingSum(free, resource.free)
+            active = saturatingSum(active, resource.capacity)
             if resource.used == 0 { whole = saturatingSum(whole, resource.capacity) }
         }
         let before = trees[tree].single[slot]
@@ -239,9 +275,12 @@ struct PlaceIndex {
         trees[tree].whole.set(slot, whole)
         trees[tree].singleCapacity.set(slot, singleCapacity)
         trees[tree].wholeCapacity.set(slot, wholeCapacity)
+        trees[tree].free.set(slot, free)
+        trees[tree].active.set(slot, active)
+        if ranks != nil { rank(slot, kind: kind, in: resources) }
     }
 
-    private func saturatingSum(_ left: UInt64, _ right: UInt64) -> UInt64 {
+    func saturatingSum(_ left: UInt64, _ right: UInt64) -> UInt64 {
         let (sum, overflow) = left.addingReportingOverflow(right)
         return overflow ? .max : sum
     }
@@ -255,7 +294,9 @@ struct PlaceIndex {
                 single: tree,
                 whole: tree,
                 singleCapacity: tree,
-                wholeCapacity: tree
+                wholeCapacity: tree,
+                free: PlaceSums(count: capacity),
+                active: PlaceSums(count: capacity)
             )
         )
         return trees.count - 1
@@ -269,7 +310,7 @@ struct PlaceIndex {
         return keys
     }
 
-    private func needs(of amounts: [ClaimAmount]) -> [Need]? {
+    func needs(of amounts: [ClaimAmount]) -> [Need]? {
         var needs: [Need] = []
         needs.reserveCapacity(amounts.count)
         for amount in amounts {
@@ -279,7 +320,7 @@ struct PlaceIndex {
         return needs
     }
 
-    private func mightFit(_ needs: [Need], node: Int, view: View) -> Bool {
+    func mightFit(_ needs: [Need], node: Int, view: View) -> Bool {
         for need in needs {
             let enough =
                 switch view {

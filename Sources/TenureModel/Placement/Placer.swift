@@ -16,23 +16,41 @@ struct Nearby {
 /// One search for one request in one pool.
 struct Placer {
     /// The version of the policy, recorded with every grant.
-    static let policyVersion: UInt16 = 3
+    static let policyVersion: UInt16 = 4
     /// How many of the fullest places best fit looks at before it takes the first that fits.
     private static let bestFitPlacesMax = 512
 
-    private let resources: [Resource?]
-    private let selector: [Label]
-    private let view: PlaceIndex.View
+    /// Which resource of a place an amount is taken from.
+    enum Choice {
+        /// The first.
+        case first
+        /// That with the least free.
+        case tightest
+        /// The cheapest, of equal ones that with the least free.
+        case cheapest
+        /// The one with the highest `performance`, of equal ones that with the least free.
+        case fastest
+    }
+
+    let resources: [Resource?]
+    let selector: [Label]
+    let view: PlaceIndex.View
     /// What is held and counts as free.
-    private let freed: [ResourceID: UInt64]
+    let freed: [ResourceID: UInt64]
     private let nearby: Nearby
-    private let heldBack: Set<ResourceID>
-    private var taken: [ResourceID: UInt64] = [:]
+    let heldBack: Set<ResourceID>
+    private(set) var taken: [ResourceID: UInt64] = [:]
     /// Slots scored as if what was taken on trial were gone, or hidden.
     private var onTrial: [Int] = []
     /// Whether what is placed first is in the way of what follows.
-    private var hasSeveral = false
+    private(set) var hasSeveral = false
+    /// Where the last grant in turn was.
+    var turn: ResourceID?
+    /// What the objectives of a balanced placement weigh.
+    var weights = ObjectiveWeights()
     private(set) var placements: [Placement] = []
+    /// The place of the first amounts, and up to two that came next.
+    var candidates: [Candidate] = []
     private(set) var considered: UInt32 = 0
     private(set) var passedOver = PassedOver()
 
@@ -71,6 +89,7 @@ struct Placer {
         guard reordered != claims else { return false }
         taken = [:]
         placements = []
+        candidates = []
         putBack(&index)
         return placeInOrder(reordered, strategy: strategy, in: &index)
     }
@@ -96,6 +115,13 @@ struct Placer {
                 case .firstFit, .automatic: placeFirst(claim, in: index)
                 case .bestFit: placeBest(claim, in: &index)
                 case .fairPrice, .fragmentation: placePriced(claim, strategy, in: &index)
+                case .spread: placeRanked(claim, .spread, taking: .tightest, in: &index)
+                case .roundRobin: placeInTurn(claim, in: index)
+                case .cost: placeRanked(claim, .cost, taking: .cheapest, in: &index)
+                case .performance:
+                    placeRanked(claim, .performance, taking: .fastest, in: &index)
+                case .balanced:
+                    placeRanked(claim, .balanced(weights), taking: .cheapest, in: &index)
                 }
             if !placed { return false }
         }
@@ -112,7 +138,7 @@ struct Placer {
                 place,
                 with: claim.amounts,
                 atMost: claim.places - count,
-                tightest: true
+                taking: .tightest
             )
             guard filled > 0 else { continue }
             count += filled
@@ -131,7 +157,9 @@ struct Placer {
             guard let slot = index.firstSlot(from: start, for: amounts, view: view) else {
                 return false
             }
-            left -= fill(index.places[slot], with: claim.amounts, atMost: left, tightest: false)
+            let filled = fill(index.places[slot], with: amounts, atMost: left, taking: .first)
+            if filled > 0, candidates.isEmpty { noteOrder(from: slot, for: amounts, in: index) }
+            left -= filled
             start = slot + 1
         }
         return true
@@ -141,13 +169,18 @@ struct Placer {
         guard view == .now else { return placeFirst(claim, in: index) }
         let ranked = Self.scarcestFirst(claim.amounts)
         var left = claim.places
-        var candidates: [Int] = []
+        var fullest: [Int] = []
         index.forEachFullest(ranked) { slot in
-            candidates.append(slot)
-            return candidates.count < Self.bestFitPlacesMax
+            fullest.append(slot)
+            return fullest.count < Self.bestFitPlacesMax
         }
-        for slot in candidates where left > 0 {
-            left -= fill(index.places[slot], with: claim.amounts, atMost: left, tightest: true)
+        for (rank, slot) in fullest.enumerated() where left > 0 {
+            let place = index.places[slot]
+            let filled = fill(place, with: claim.amounts, atMost: left, taking: .tightest)
+            if filled > 0, candidates.isEmpty {
+                noteFullest(fullest[rank...], for: ranked, in: index)
+            }
+            left -= filled
         }
         if left == 0 { return true }
         return placeFirst(Claim(places: left, amounts: claim.amounts), in: index)
@@ -177,8 +210,8 @@ struct Placer {
                 index.hide(found.place)
                 continue
             }
-            for part in parts { taken[part.resource, default: 0] += part.amount }
-            placements.append(contentsOf: parts)
+            if candidates.isEmpty { noteBids(for: demand, strategy, in: index) }
+            take(parts)
             left -= 1
             guard hasSeveral else { break }
             onTrial.append(found.place)
@@ -205,7 +238,7 @@ struct Placer {
                 else { return nil }
                 parts.append(Placement(resource: id, amount: amount.amount))
             } else {
-                guard let found = fit(amount, in: place, tightest: true) else { return nil }
+                guard let found = fit(amount, in: place, taking: .tightest) else { return nil }
                 parts.append(contentsOf: found)
             }
         }
@@ -231,7 +264,7 @@ struct Placer {
     }
 
     /// GPUs and custom kinds before cpu and memory: what is scarce ranks the places.
-    private static func scarcestFirst(_ amounts: [ClaimAmount]) -> [ClaimAmount] {
+    static func scarcestFirst(_ amounts: [ClaimAmount]) -> [ClaimAmount] {
         func rank(_ kind: Kind) -> Int {
             switch kind {
             case .gpu: 0
@@ -250,7 +283,7 @@ struct Placer {
         _ place: PlaceIndex.Place,
         with amounts: [ClaimAmount],
         atMost limit: Int,
-        tightest: Bool
+        taking choice: Choice
     ) -> Int {
         considered &+= 1
         guard selector.isEmpty || carriesSelector(place) else {
@@ -259,129 +292,35 @@ struct Placer {
         }
         var count = 0
         while count < limit {
-            guard let parts = fit(amounts, in: place, tightest: tightest) else {
+            guard let parts = fit(amounts, in: place, taking: choice) else {
                 if count == 0 { passedOver.add(place.name, .room) }
                 return count
             }
-            for part in parts { taken[part.resource, default: 0] += part.amount }
-            placements.append(contentsOf: parts)
+            take(parts)
             count += 1
         }
         return count
     }
 
-    /// One placement of all amounts in `place`, or nothing.
-    private func fit(
-        _ amounts: [ClaimAmount],
-        in place: PlaceIndex.Place,
-        tightest: Bool
+    /// Takes parts for good, as far as this search goes.
+    mutating func take(_ parts: [Placement]) {
+        for part in parts { taken[part.resource, default: 0] += part.amount }
+        placements.append(contentsOf: parts)
+    }
+
+    /// Looks at a place as a whole: the parts that it would give, or why it can not be used.
+    mutating func look(
+        at place: PlaceIndex.Place,
+        for amounts: [ClaimAmount],
+        taking choice: Choice
     ) -> [Placement]? {
-        var parts: [Placement] = []
-        for amount in amounts {
-            guard let found = fit(amount, in: place, tightest: tightest) else { return nil }
-            parts.append(contentsOf: found)
-        }
-        return parts
-    }
-
-    private func fit(
-        _ wanted: ClaimAmount,
-        in place: PlaceIndex.Place,
-        tightest: Bool
-    ) -> [Placement]? {
-        var best: Placement?
-        var bestFree = UInt64.max
-        var oneCouldHold = false
-        for id in place.resources {
-            guard let resource = eligible(id, kind: wanted.kind) else { continue }
-            if resource.capacity >= wanted.amount { oneCouldHold = true }
-            let free = free(resource)
-            guard free >= wanted.amount, free < bestFree else { continue }
-            best = Placement(resource: id, amount: wanted.amount)
-            bestFree = free
-            if !tightest { break }
-        }
-        if let best { return [best] }
-        return oneCouldHold ? nil : wholeResources(wanted, in: place)
-    }
-
-    /// Wholly free resources of `place` that sum to the amount exactly.
-    private func wholeResources(
-        _ wanted: ClaimAmount,
-        in place: PlaceIndex.Place
-    ) -> [Placement]? {
-        var candidates: [Placement] = []
-        for id in place.resources {
-            guard let resource = eligible(id, kind: wanted.kind), resource.capacity > 0,
-                free(resource) == resource.capacity
-            else { continue }
-            candidates.append(Placement(resource: id, amount: resource.capacity))
-        }
-        candidates.sort { ($1.amount, $0.resource) < ($0.amount, $1.resource) }
-        var chosen: [Placement] = []
-        var steps = 10_000
-        return subset(of: candidates[...], sum: wanted.amount, &chosen, &steps) ? chosen : nil
-    }
-
-    /// Depth-first over amounts from large to small; `steps` bounds the search.
-    private func subset(
-        of candidates: ArraySlice<Placement>,
-        sum: UInt64,
-        _ chosen: inout [Placement],
-        _ steps: inout Int
-    ) -> Bool {
-        if sum == 0 { return true }
-        var last: UInt64?
-        for index in candidates.indices {
-            let candidate = candidates[index]
-            // Of equal ones only the first is worth trying at one depth.
-            guard candidate.amount <= sum, candidate.amount != last else { continue }
-            last = candidate.amount
-            steps -= 1
-            if steps <= 0 { return false }
-            chosen.append(candidate)
-            let rest = candidates[(index + 1)...]
-            if subset(of: rest, sum: sum - candidate.amount, &chosen, &steps) { return true }
-            chosen.removeLast()
-        }
-        return false
-    }
-
-    private func free(_ resource: Resource) -> UInt64 {
-        let free = view == .now ? freeNow(resource) : resource.capacity
-        guard !taken.isEmpty, let extra = taken[resource.id] else { return free }
-        return free > extra ? free - extra : 0
-    }
-
-    private func freeNow(_ resource: Resource) -> UInt64 {
-        guard !freed.isEmpty, let extra = freed[resource.id] else { return resource.free }
-        let used = resource.used > extra ? resource.used - extra : 0
-        return resource.capacity > used ? resource.capacity - used : 0
-    }
-
-    /// The resource when it can be granted for this request at all.
-    private func eligible(_ id: ResourceID, kind: Kind) -> Resource? {
-        guard let resource = resources[Int(id.rawValue)], resource.kind == kind,
-            view == .empty || resource.state == .active,
-            heldBack.isEmpty || !heldBack.contains(id)
-        else { return nil }
-        // A label of the right name with another value rules this one out; a label that only a
-        // neighbour carries is the place's.
-        for wanted in selector
-        where resource.labels.contains(where: { $0.name == wanted.name })
-            && !Label.match([wanted], in: resource.labels)
-        {
+        considered &+= 1
+        guard selector.isEmpty || carriesSelector(place) else {
+            passedOver.add(place.name, .labels)
             return nil
         }
-        return resource
-    }
-
-    /// Whether every label asked for is on some resource of the place.
-    private func carriesSelector(_ place: PlaceIndex.Place) -> Bool {
-        selector.allSatisfy { wanted in
-            place.resources.contains { id in
-                resources[Int(id.rawValue)].map { Label.match([wanted], in: $0.labels) } ?? false
-            }
-        }
+        let parts = fit(amounts, in: place, taking: choice)
+        if parts == nil { passedOver.add(place.name, .room) }
+        return parts
     }
 }

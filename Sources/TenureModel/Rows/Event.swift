@@ -194,19 +194,40 @@ package struct GrantReason: Hashable, Sendable {
     package let passedOver: PassedOver
     /// The version of the prices that the pool had learnt; 0 when they did not decide.
     package var learntVersion: UInt32
+    /// The place of the first amounts that were looked for, and those that came next; none where
+    /// the first is nearby.
+    package var candidates: [Candidate]
 
     package init(
         policyVersion: UInt16,
         strategy: Strategy,
         considered: UInt32,
         passedOver: PassedOver,
-        learntVersion: UInt32 = 0
+        learntVersion: UInt32 = 0,
+        candidates: [Candidate] = []
     ) {
         self.policyVersion = policyVersion
         self.strategy = strategy
         self.considered = considered
         self.passedOver = passedOver
         self.learntVersion = learntVersion
+        self.candidates = candidates
+    }
+}
+
+/// A place that was among the best for a grant.
+package struct Candidate: Hashable, Sendable {
+    /// How many are recorded.
+    package static let countMax = 3
+
+    /// The name of the place.
+    package let place: String
+    /// What the strategy made of it: the lower the better, or the order of declaration.
+    package let score: Int64
+
+    package init(place: String, score: Int64) {
+        self.place = place
+        self.score = score
     }
 }
 

@@ -289,6 +289,12 @@ extension PassedOver.Place {
     }
 }
 
+extension Candidate {
+    fileprivate var document: Document {
+        .map([.init("node", .string(place)), .init("score", .integer(score))])
+    }
+}
+
 extension Reclaimed {
     fileprivate var document: Document {
         .map([
@@ -388,6 +394,7 @@ extension GrantReason {
             .init("withoutRoom", .count(UInt64(passedOver.room))),
             .init("withoutLabels", .count(UInt64(passedOver.labels))),
             .init("passedOver", .list(passedOver.first.map(\.document))),
+            .init("candidates", .list(candidates.map(\.document))),
         ]
     }
 }

@@ -41,6 +41,14 @@ public enum PoolNumber: String, CaseIterable, Sendable {
     case agingStep
     /// The most classes that a request rises by waiting.
     case agingCap
+    /// What the price weighs in a balanced placement, 0 to 1,000.
+    case weightCost
+    /// What performance weighs in a balanced placement, 0 to 1,000.
+    case weightPerformance
+    /// What the share that is taken weighs in a balanced placement, 0 to 1,000.
+    case weightUtilisation
+    /// The number of the last resource of the last grant in turn; 0 for none, not to be set.
+    case turn
 
     /// Where the value is.
     package var path: WritableKeyPath<PoolSettings, UInt64> {
@@ -63,6 +71,10 @@ public enum PoolNumber: String, CaseIterable, Sendable {
         case .breakerProbes: \.breakers.probes
         case .agingStep: \.agingStep
         case .agingCap: \.agingCap
+        case .weightCost: \.weights.cost
+        case .weightPerformance: \.weights.performance
+        case .weightUtilisation: \.weights.utilisation
+        case .turn: \.turn
         }
     }
 
@@ -70,7 +82,8 @@ public enum PoolNumber: String, CaseIterable, Sendable {
     package var isDuration: Bool {
         switch self {
         case .tier, .preemptionGap, .preemptionSince, .breakerFailures, .breakerRefusals,
-            .breakerProbes, .agingCap:
+            .breakerProbes, .agingCap, .weightCost, .weightPerformance, .weightUtilisation,
+            .turn:
             false
         case .ttlDefault, .ttlMin, .ttlMax, .maxLifetime, .lockDelay, .restartGrace,
             .preemptionMinRuntime, .preemptionGrace, .breakerWindow, .breakerOpen,
@@ -90,12 +103,14 @@ public enum PoolNumber: String, CaseIterable, Sendable {
         case .breakerWindow, .breakerOpen: BreakerSettings.millisecondsMax
         case .breakerProbes: BreakerSettings.probesMax
         case .agingCap: UInt64(Priority.critical.rawValue) + 1
+        case .weightCost, .weightPerformance, .weightUtilisation: ObjectiveWeights.most
+        case .turn: UInt64(UInt32.max)
         default: Limits.millisecondsMax
         }
     }
 
     /// Whether it can be asked for; what can not is the ledger's own.
-    package var isSettable: Bool { self != .preemptionSince }
+    package var isSettable: Bool { self != .preemptionSince && self != .turn }
 }
 
 /// One setting of a pool.
@@ -155,6 +170,16 @@ public enum PoolSetting: Hashable, Sendable {
     public static func agingStep(_ value: UInt64) -> PoolSetting { .number(.agingStep, value) }
     /// The most classes that a request rises by waiting.
     public static func agingCap(_ value: UInt64) -> PoolSetting { .number(.agingCap, value) }
+    /// What the price weighs in a balanced placement, 0 to 1,000.
+    public static func weightCost(_ value: UInt64) -> PoolSetting { .number(.weightCost, value) }
+    /// What performance weighs in a balanced placement, 0 to 1,000.
+    public static func weightPerformance(_ value: UInt64) -> PoolSetting {
+        .number(.weightPerformance, value)
+    }
+    /// What the share that is taken weighs in a balanced placement, 0 to 1,000.
+    public static func weightUtilisation(_ value: UInt64) -> PoolSetting {
+        .number(.weightUtilisation, value)
+    }
 }
 
 /// All settings of a pool.
@@ -189,6 +214,10 @@ public struct PoolSettings: Hashable, Sendable {
     public var agingStep: UInt64 = 3_600_000
     /// The most classes that a request rises by waiting: past every class, where age alone decides.
     public var agingCap: UInt64 = 4
+    /// What the objectives of a balanced placement weigh: each the same.
+    public var weights = ObjectiveWeights()
+    /// The number of the last resource of the last grant in turn; 0 for none.
+    public internal(set) var turn: UInt64 = 0
 
     /// The defaults.
     public init() {}

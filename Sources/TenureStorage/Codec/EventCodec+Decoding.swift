@@ -142,7 +142,11 @@ extension ByteReader {
         why.learntVersion = try read()
         // A 0 is there for what is behind it, only.
         guard why.learntVersion > 0 || remaining > 0 else { throw .trailing(offset: tail) }
-        let served = remaining > 0 ? try servedTicket() : nil
+        let served = remaining > 0 ? try optionalServedTicket() : nil
+        if remaining > 0 {
+            why.candidates = try candidates()
+            guard !why.candidates.isEmpty else { throw .trailing(offset: tail) }
+        }
         return GrantRecord(lease: lease, stored: stored, why: why, served: served)
     }
 
@@ -152,6 +156,7 @@ extension ByteReader {
         let added = try placements()
         var (why, stored) = try reason()
         why.learntVersion = try read()
+        if remaining > 0 { why.candidates = try candidates() }
         return GrowthRecord(lease: lease, token: token, added: added, stored: stored, why: why)
     }
 
@@ -211,6 +216,15 @@ extension ByteReader {
             passedOver.first.append(PassedOver.Place(name: name, reason: reason))
         }
         return passedOver
+    }
+
+    private mutating func candidates() throws(DecodeError) -> [Candidate] {
+        var candidates: [Candidate] = []
+        for _ in 0..<(try readCount()) {
+            let place = try readString()
+            candidates.append(Candidate(place: place, score: Int64(bitPattern: try read())))
+        }
+        return candidates
     }
 
     private mutating func number32() throws(DecodeError) -> UInt32 {

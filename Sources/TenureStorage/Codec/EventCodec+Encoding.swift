@@ -39,6 +39,7 @@ extension FieldWriter {
             placements(record.added)
             reason(record.why, record.stored)
             u32(record.why.learntVersion)
+            candidates(record.why.candidates)
         case .handedOver(let record): handedOver(record)
         case .subleased(let record):
             u64(record.lease.id.rawValue)
@@ -146,10 +147,26 @@ extension FieldWriter {
         lease(record.lease)
         reason(record.why, record.stored)
         // Each field is there when it, or one behind it, says something.
-        if record.why.learntVersion > 0 || record.served != nil { u32(record.why.learntVersion) }
+        let why = record.why
+        let isLast = why.candidates.isEmpty
+        guard why.learntVersion > 0 || record.served != nil || !isLast else { return }
+        u32(why.learntVersion)
         if let served = record.served {
             u64(served.ticket.rawValue)
             time(served.keptUntil)
+        } else if !isLast {
+            u64(0)
+        }
+        candidates(why.candidates)
+    }
+
+    /// Appends the best places at the end of a record; nothing when none were noted.
+    private mutating func candidates(_ candidates: [Candidate]) {
+        guard !candidates.isEmpty else { return }
+        count(candidates.count)
+        for candidate in candidates {
+            text(candidate.place)
+            u64(UInt64(bitPattern: candidate.score))
         }
     }
 

@@ -263,6 +263,11 @@ extension Strategy {
         case .automatic: 2
         case .fairPrice: 3
         case .fragmentation: 4
+        case .spread: 5
+        case .roundRobin: 6
+        case .cost: 7
+        case .performance: 8
+        case .balanced: 9
         }
     }
 
@@ -302,6 +307,10 @@ extension PoolNumber {
         case .breakerProbes: 44
         case .agingStep: 20
         case .agingCap: 21
+        case .weightCost: 60
+        case .weightPerformance: 61
+        case .weightUtilisation: 62
+        case .turn: 63
         }
     }
 

@@ -5,7 +5,8 @@
 //            · amount u64; tenant text · holder optional text · TTL ms optional u64
 //            · session optional u64 · longest life ms optional u64 · hold ms optional u64
 //            · priority u8 · request id optional text · strategy optional u8 · selector · tags
-//            · purpose optional text
+//            · purpose optional text; if one of them is given: most cost optional u64 · of each
+//            amount: most optional u64
 //
 // The request is last, so that a later version can append to it.
 
@@ -65,6 +66,10 @@ extension FieldWriter {
         labels(request.selector)
         labels(request.tags)
         optionalText(request.purpose)
+        let mosts = request.claims.flatMap(\.amounts).map(\.most)
+        guard request.maxCost != nil || mosts.contains(where: { $0 != nil }) else { return }
+        optionalU64(request.maxCost)
+        for most in mosts { optionalU64(most) }
     }
 }
 
@@ -92,9 +97,13 @@ extension ByteReader {
         }
     }
 
-    mutating func servedTicket() throws(DecodeError) -> ServedTicket {
+    /// The ticket that a grant served; 0 for none, where something is behind it.
+    mutating func optionalServedTicket() throws(DecodeError) -> ServedTicket? {
+        let start = offset
         let ticket = TicketID(rawValue: try read())
-        return ServedTicket(ticket: ticket, keptUntil: try time())
+        if ticket.rawValue > 0 { return ServedTicket(ticket: ticket, keptUntil: try time()) }
+        guard remaining > 0 else { throw .trailing(offset: start) }
+        return nil
     }
 
     mutating func ticket(_ id: TicketID) throws(DecodeError) -> Ticket {
@@ -129,7 +138,23 @@ extension ByteReader {
         request.selector = try labels()
         request.tags = try labels()
         request.purpose = try optionalText()
+        if remaining > 0 { try bounds(of: &request) }
         return request
+    }
+
+    /// What an amount or the price may be at most; a tail that says nothing is none.
+    private mutating func bounds(of request: inout AcquireRequest) throws(DecodeError) {
+        let start = offset
+        request.maxCost = try optionalU64()
+        var isGiven = request.maxCost != nil
+        for claim in request.claims.indices {
+            for amount in request.claims[claim].amounts.indices {
+                let most = try optionalU64()
+                request.claims[claim].amounts[amount].most = most
+                isGiven = isGiven || most != nil
+            }
+        }
+        guard isGiven else { throw .trailing(offset: start) }
     }
 
     private mutating func claim() throws(DecodeError) -> Claim {

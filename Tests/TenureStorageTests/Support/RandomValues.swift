@@ -417,7 +417,10 @@ struct RandomValues {
             strategy: pick(Strategy.allCases),
             considered: u32(),
             passedOver: passedOver(),
-            learntVersion: maybe { $0.u32() } ?? 0
+            learntVersion: maybe { $0.u32() } ?? 0,
+            candidates: list(3) { values in
+                Candidate(place: values.name(), score: Int64(bitPattern: values.u64()))
+            }
         )
     }
 }

@@ -5,12 +5,17 @@ internal import TenureModel
 
 /// What is asked for, by whom and how.
 struct AcquireOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Pool that is to grant.", valueName: "name"))
-    var pool: String
+    @Option(
+        help: ArgumentHelp(
+            "Pool that is to grant; repeated: asked next; '*': all, by tier.",
+            valueName: "name"
+        )
+    )
+    var pool: [String]
 
     @Option(
         help: ArgumentHelp(
-            "Amounts in one place, [count*]kind=quantity[,…]; repeated for a gang.",
+            "Amounts in one place, [count*]kind=quantity[..most][,…]; repeated for a gang.",
             valueName: "claim"
         )
     )
@@ -69,6 +74,9 @@ struct AcquireOptions: ParsableArguments {
     @Option(help: ArgumentHelp("What it is for.", valueName: "text"))
     var purpose: String?
 
+    @Option(help: ArgumentHelp("The most that an hour of it may cost.", valueName: "price"))
+    var maxCost: String?
+
     func validate() throws {
         if ttl != nil, session != nil {
             throw ValidationError("--ttl and --session exclude each other")
@@ -87,7 +95,7 @@ struct AcquireOptions: ParsableArguments {
 
     /// The command as the protocol has it, up to the options of the verb itself.
     func words(_ verb: String) -> Words {
-        var words = Words(verb, pool, claim.joined(separator: "+"))
+        var words = Words(verb, pool.joined(separator: ","), claim.joined(separator: "+"))
         words.add("TENANT", tenant)
         words.add("HOLDER", holder)
         words.add("TTL", ttl)
@@ -99,6 +107,7 @@ struct AcquireOptions: ParsableArguments {
         words.add("SELECT", joined: select)
         words.add("TAG", joined: tag)
         words.add("PURPOSE", purpose)
+        words.add("MAXCOST", maxCost)
         return words
     }
 }
@@ -171,15 +180,23 @@ struct Acquire: LedgerVerb {
               tenure acquire --pool gpus --claim gpu=500m --select 'model=A100|H100'
               tenure acquire --pool gpus --claim gpu=8 --wait 30s --priority high
               tenure acquire --pool gpus --claim gpu=8 --queue 10m --request job-42
+              tenure acquire --pool spot --pool gpus --claim gpu=1..4 --max-cost 9.50
             """
     )
 
     @OptionGroup var terms: AcquireOptions
+
+    @Option(
+        help: ArgumentHelp("Grant what this plan told, or nothing.", valueName: "version")
+    )
+    var plan: UInt64?
+
     @OptionGroup var waiting: WaitOptions
     @OptionGroup var options: GlobalOptions
 
     func request() -> [String] {
         var words = terms.words("ACQUIRE")
+        words.add("PLAN", plan)
         waiting.add(to: &words)
         return words.list
     }
@@ -222,7 +239,8 @@ struct Plan: LedgerVerb {
         abstract: "Tell what acquire would grant now, and change nothing.",
         discussion: """
             The answer is what the ledger would decide at the position that it names; another \
-            request may come first. Exit code 1 with the reason where it would refuse.
+            request may come first. Its version, given to acquire as --plan with the same request, \
+            gets exactly that or CONFLICT. Exit code 1 with the reason where it would refuse.
 
             EXAMPLES
               tenure plan --pool gpus --claim gpu=4,cpu=32

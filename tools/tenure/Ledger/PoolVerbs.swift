@@ -21,14 +21,14 @@ struct PoolSet: LedgerVerb {
 
             KEYS
               strategy      which places are preferred: auto, first-fit, best-fit, \
-            fair-price or fragmentation; auto
+            fair-price, fragmentation, spread, round-robin, cost, performance or balanced; auto
               ttlDefault    TTL of a request that states none; 1m
               ttlMin        the shortest TTL; 1ms
               ttlMax        the longest TTL; 30d
               maxLifetime   end of a life, renewals included; 0s for none
               lockDelay     quarantine after an unclean end; 0s
               restartGrace  the longest grace after a restart or stall; 10s
-              tier          kept and shown, decides nothing yet; 0
+              tier          rank among pools for requests to '*', lower first; 0
               preemptionGap         how many classes above a lease a request takes its place; \
             0 for never
               preemptionMinRuntime  how long a lease has run before it may be preempted; 0s
@@ -41,6 +41,8 @@ struct PoolSet: LedgerVerb {
               breakerOpen           how long a breaker is open at first; 30s
               breakerProbes         leases at a time that find out whether a resource \
             works again; 1
+              weightCost, weightPerformance, weightUtilisation
+                                    what the objectives of balanced weigh, 0 to 1000; 1
 
             EXAMPLES
               tenure pool set gpus

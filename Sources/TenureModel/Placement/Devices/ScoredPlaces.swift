@@ -68,6 +68,18 @@ package struct ScoredPlaces: Sendable {
         return best.map { ($0, device) }
     }
 
+    /// Calls `body` with the `count` places of the lowest bids and these, the lowest first.
+    ///
+    /// As they were when `best` was asked for the same demand; O(log n).
+    func forEachBest(
+        _ count: Int,
+        for demand: DeviceDemand,
+        number: UInt8,
+        _ body: (Int, Int32) -> Void
+    ) {
+        rows[RowKey(demand: demand, policy: number)]?.costs.forEachLeast(count, body)
+    }
+
     /// Changes a place.
     package mutating func change(_ place: Int, _ body: (inout DevicePlace) -> Void) {
         body(&places[place])
@@ -176,6 +188,36 @@ struct MinimumTree {
             if nodes[node] != nodes[node / 2] { node += 1 }
         }
         return node - capacity
+    }
+
+    /// Calls `body` with the `count` leaves of the lowest costs and these, of equal ones the first.
+    ///
+    /// O(count² log n): what is open are the subtrees beside the ways to the leaves found so far.
+    func forEachLeast(_ count: Int, _ body: (Int, Int32) -> Void) {
+        var open = [1]
+        for _ in 0..<count {
+            var best = 0
+            for index in open.indices where comesBefore(open[index], open[best]) { best = index }
+            guard !open.isEmpty, nodes[open[best]] < .max else { return }
+            var node = open.remove(at: best)
+            while node < capacity {
+                node *= 2
+                if nodes[node] == nodes[node / 2] {
+                    open.append(node + 1)
+                } else {
+                    open.append(node)
+                    node += 1
+                }
+            }
+            body(node - capacity, nodes[node])
+        }
+    }
+
+    /// Whether the least leaf below `left` comes before that below `right`.
+    private func comesBefore(_ left: Int, _ right: Int) -> Bool {
+        if nodes[left] != nodes[right] { return nodes[left] < nodes[right] }
+        // No subtree is inside another one: their first leaves tell their order.
+        return left << left.leadingZeroBitCount < right << right.leadingZeroBitCount
     }
 
     /// Sets the cost of a leaf; O(log n), less when minima above do not change.

@@ -1,0 +1,45 @@
+// Granting what was planned: the same decision, because nothing that it rests on has changed.
+//
+//   V1  A decision about a request rests on its pools, and on use, quotas and limits of tenants
+//       where there are any that may bind. If none of these changed behind a position, places and
+//       price are those of that position. What goes by the hour is decided anew: whether a session
+//       lives, what a budget still holds, and how fast grants may come.
+
+extension LedgerState {
+    /// Notes that a pool is not what it was, and so what there is to be guaranteed.
+    mutating func noteChange(of pool: String) {
+        pools[pool]?.changed = facts.position
+        usageChanged = facts.position
+    }
+
+    /// Why the plan that a request names is not what would be decided now; nothing if it is.
+    func outdated(_ request: AcquireRequest) -> Refusal? {
+        guard let version = request.plan else { return nil }
+        if version > facts.position {
+            return Refusal(
+                .malformed,
+                "PLAN \(version) is no version of a plan: the ledger is at \(facts.position)"
+            )
+        }
+        for name in poolsInOrder(of: request) {
+            guard let changed = pools[name]?.changed, changed > version else { continue }
+            return conflict(version, "pool \(name) has changed at position \(changed)")
+        }
+        if request.pool == AcquireRequest.allPools, poolsChanged > version {
+            return conflict(version, "pools have changed at position \(poolsChanged)")
+        }
+        if isLimited(request.tenant) || quotasChanged > version, usageChanged > version {
+            return conflict(version, "use or quotas have changed at position \(usageChanged)")
+        }
+        return nil
+    }
+
+    /// Whether a quota, or a limit of the tenant or one above it, may bind.
+    private func isLimited(_ tenant: String) -> Bool {
+        !quotas.isEmpty || Self.levels(of: tenant).contains { tenantLimits[$0] != nil }
+    }
+
+    private func conflict(_ version: Position, _ what: String) -> Refusal {
+        Refusal(.conflict, "\(what), after the plan of version \(version); PLAN again")
+    }
+}
