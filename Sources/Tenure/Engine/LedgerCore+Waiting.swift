@@ -112,6 +112,7 @@ extension LedgerCore {
                 now: time,
                 milliseconds: limit
             )
+            lookForVictims(of: waiter)
         }
         return true
     }
@@ -139,6 +140,7 @@ extension LedgerCore {
         waits.queued += 1
         let waiter = try waiter(of: ticket)
         waiting.enter(waiter, refused: refusal, now: time)
+        lookForVictims(of: waiter)
         if let limit = request.waitMilliseconds {
             waiting.join(waiter, submission, now: time, milliseconds: limit)
         } else {
@@ -198,6 +200,7 @@ extension LedgerCore {
         // Tickets wait until there is room.
         if isReadOnly { return answerWaiting(with: Self.readOnlyRefusal) }
         waiting.rise(at: now)
+        lookForVictimsInTime()
         var looks = 0
         while looks < EngineLimits.groupLooks, let waiter = waiting.takeMarked() {
             looks += 1
@@ -254,6 +257,7 @@ extension LedgerCore {
         let decision = try decide(waiter, now: time)
         switch decision.answer {
         case .refused(let refusal) where refusal.isOfWant:
+            try giveNotice(decision, for: waiter, at: time)
             waiting.keep(waiter, refused: refusal)
             return false
         case .grant(let grant) where !grant.replayed:

@@ -37,6 +37,8 @@ package final class LedgerCore {
     var deferred: [Submission] = []
     var waiting = WaitingRoom()
     var waits = WaitCounters()
+    /// When those who wait may be looked at again because leases have run for longer.
+    var nextPreemption = LedgerTime.zero
     /// Whether the ledger closes, so that nobody is let wait.
     var endsWaits = false
     var checkpoint = CheckpointProgress()

@@ -111,6 +111,9 @@ struct WaitingRoom {
         marked.insert(waiter, at: waiter.age)
     }
 
+    /// Has a waiter looked at again.
+    mutating func mark(_ waiter: Waiter) { marked.insert(waiter, at: waiter.age) }
+
     private mutating func add(_ waiter: Waiter, now: LedgerTime) {
         all.insert(waiter, at: waiter.age)
         isEmpty = false

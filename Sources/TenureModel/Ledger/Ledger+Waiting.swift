@@ -131,6 +131,21 @@ package struct Relief {
 }
 
 extension LedgerState {
+    /// Whether leases of `pool` give way to requests of higher classes.
+    package func preempts(in pool: String) -> Bool {
+        pools[pool].map { $0.pool.settings.preemptionGap > 0 } ?? false
+    }
+
+    /// Whom the passing of time may let through: where leases give way when they have run for long
+    /// enough. Nothing where that is nowhere.
+    package var reliefByRuntime: Relief? {
+        var relief = Relief()
+        for (name, state) in pools where state.pool.settings.preemptionMinRuntime > 0 {
+            if preempts(in: name) { relief.pools.insert(name) }
+        }
+        return relief.pools.isEmpty ? nil : relief
+    }
+
     /// Whom `events` may let through.
     ///
     /// To be asked before they are applied, because they may end what they are about.

@@ -1,0 +1,101 @@
+// Leases that are told to leave for who waits, in the engine.
+
+import TenureModel
+import Testing
+
+@testable import Tenure
+
+@Suite("Preemption for those who wait")
+struct PreemptionWaitingTests {
+    private func scene(_ settings: PoolSetting...) throws -> WaitingScene {
+        let scene = try WaitingScene(cpus: 1)
+        _ = try scene.core.ask(.setPool(name: "main", settings: settings))
+        return scene
+    }
+
+    private func low(_ scene: WaitingScene) throws -> Grant {
+        let number = try scene.ask(WaitingScene.request(wait: nil) { $0.priority = .low })
+        return try #require(scene.grant(number))
+    }
+
+    private func status(_ scene: WaitingScene, _ grant: Grant) throws -> String? {
+        let reference = LeaseReference(lease: grant.lease, token: grant.token)
+        guard case .document(let document) = try scene.core.ask(.check(reference)),
+            case .string(let status)? = document["status"]
+        else { return nil }
+        return status
+    }
+
+    @Test
+    func `who waits is granted what those leave who were told, and nobody else is`() throws {
+        let scene = try scene(.preemptionGap(1), .preemptionGrace(5_000))
+        let victim = try low(scene)
+        let waiter = try scene.ask(WaitingScene.request { $0.priority = .high })
+        try scene.settle()
+        #expect(scene.waits(waiter))
+        #expect(try status(scene, victim) == "preempted")
+        let late = try scene.ask(WaitingScene.request { $0.priority = .high })
+        try scene.release(victim)
+        try scene.settle()
+        #expect(scene.grant(waiter) != nil)
+        #expect(scene.waits(late))
+    }
+
+    @Test
+    func `who does not leave is taken back when the notice ends`() throws {
+        let scene = try scene(.preemptionGap(1), .preemptionGrace(5_000))
+        let victim = try low(scene)
+        let waiter = try scene.ask(WaitingScene.request { $0.priority = .high })
+        try scene.settle()
+        try scene.pass(milliseconds: 4_900)
+        #expect(try status(scene, victim) == "preempted")
+        #expect(scene.waits(waiter))
+        try scene.pass(milliseconds: 200)
+        try scene.settle()
+        #expect(scene.grant(waiter) != nil)
+        #expect(try status(scene, victim) == nil)
+    }
+
+    @Test
+    func `nobody is told to leave for one who waits behind another`() throws {
+        let scene = try WaitingScene(cpus: 2)
+        _ = try scene.core.ask(
+            .setPool(name: "main", settings: [.preemptionGap(1), .preemptionGrace(5_000)])
+        )
+        let first = try low(scene)
+        let second = try low(scene)
+        // Who is of the class of those who hold takes nobody's place, and neither does who is behind.
+        let large = WaitingScene.request(2) { $0.priority = .low }
+        let head = try scene.ask(large)
+        let behind = try scene.ask(WaitingScene.request { $0.priority = .low })
+        try scene.settle()
+        #expect(scene.waits(head) && scene.waits(behind))
+        #expect(try status(scene, first) == "held" && status(scene, second) == "held")
+        // Of those of the higher class the first has one told, and the second has none: what
+        // leaves already is enough for it to wait.
+        let high = try scene.ask(WaitingScene.request { $0.priority = .high })
+        let next = try scene.ask(WaitingScene.request { $0.priority = .high })
+        try scene.settle()
+        #expect(try status(scene, second) == "preempted")
+        #expect(try status(scene, first) == "held")
+        try scene.release(second)
+        try scene.settle()
+        #expect(scene.grant(high) != nil)
+        #expect(scene.waits(next))
+        #expect(try status(scene, first) == "preempted")
+    }
+
+    @Test
+    func `who waits is looked at again when a lease has run for long enough`() throws {
+        let scene = try scene(.preemptionGap(1), .preemptionMinRuntime(10_000))
+        let victim = try low(scene)
+        let waiter = try scene.ask(WaitingScene.request { $0.priority = .high })
+        try scene.settle()
+        try scene.pass(milliseconds: 9_000)
+        #expect(try status(scene, victim) == "held")
+        try scene.pass(milliseconds: 2_100)
+        try scene.settle()
+        #expect(scene.grant(waiter) != nil)
+        #expect(try status(scene, victim) == nil)
+    }
+}
