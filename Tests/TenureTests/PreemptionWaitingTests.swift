@@ -64,7 +64,7 @@ struct PreemptionWaitingTests {
         )
         let first = try low(scene)
         let second = try low(scene)
-        // Who is of the class of those who hold takes nobody's place, and neither does who is behind.
+        // Those of the class of who holds take nobody's place.
         let large = WaitingScene.request(2) { $0.priority = .low }
         let head = try scene.ask(large)
         let behind = try scene.ask(WaitingScene.request { $0.priority = .low })

@@ -1,8 +1,8 @@
 // Granting: leases, reservations and plans.
 //
 // In order of precedence: malformed, a repeated or conflicting request id, unknown pool or session,
-// an open breaker of the pool, unsatisfiable, quota, exhausted, budget (what it costs depends on the
-// place), too many grants a second.
+// an open breaker of the pool, unsatisfiable, quota, exhausted, budget (what it costs depends on
+// the place), too many grants a second.
 
 internal import TenureBase
 
@@ -180,14 +180,22 @@ extension LedgerState {
             answer.position = facts.position
             return Decision(.grant(answer))
         }
-        let outcome = StoredAnswer.Outcome.granted(
-            status: lease.state.rawValue,
-            lease: lease.id,
-            holder: lease.terms.holder,
-            deadline: lease.deadline,
-            placements: lease.placements
+        return Decision(
+            record(request, lease, why, charge, identity, now: now),
+            .grant(answer)
         )
-        let stored = newAnswer(request, outcome, identity, now: now)
+    }
+
+    /// What a grant changes, in the order in which it is applied.
+    private func record(
+        _ request: AcquireRequest,
+        _ lease: Lease,
+        _ why: GrantReason,
+        _ charge: LeaseCharge?,
+        _ identity: Identity,
+        now: LedgerTime
+    ) -> [Event] {
+        let stored = newAnswer(request, .granted(lease), identity, now: now)
         let served = identity.ticket.map { ticket in
             ServedTicket(
                 ticket: ticket.id,
@@ -195,13 +203,9 @@ extension LedgerState {
             )
         }
         let record = GrantRecord(lease: lease, stored: stored, why: why, served: served)
-        let granted = Event.granted(record)
-        let held = charge.map { Event.budgetHeld(lease.id, $0) }
-        return Decision(
-            identity.superseded + [granted] + (held.map { [$0] } ?? [])
-                + breakerEvents(of: lease.placements, to: lease.id, in: lease.terms.pool),
-            .grant(answer)
-        )
+        let held = charge.map { [Event.budgetHeld(lease.id, $0)] } ?? []
+        return identity.superseded + [.granted(record)] + held
+            + breakerEvents(of: lease.placements, to: lease.id, in: lease.terms.pool)
     }
 
     /// The search that placed all claims, and why there; nothing when they do not fit now.

@@ -114,8 +114,8 @@ extension LedgerState {
         )
     }
 
-    /// What a grant to `lease` does to breakers (B2): its half-open resources are on trial, its pool
-    /// works.
+    /// What a grant to `lease` does to breakers (B2): its half-open resources are on trial, and its
+    /// pool works.
     func breakerEvents(
         of placements: [Placement],
         to lease: LeaseID,

@@ -2,8 +2,8 @@
 //
 // It has its own holder, token and life; the lease that it is carved from, its parent, has so much
 // less. Amounts of a sub-lease that ended go back to the parent as long as that is held and their
-// resource is not drained, and are free otherwise. It never outlives its parent: it is valid as long
-// as both are, and the frame that ends the parent takes its sub-leases back.
+// resource is not drained, and are free otherwise. It never outlives its parent: it is valid as
+// long as both are, and the frame that ends the parent takes its sub-leases back.
 //
 //   N1  A sub-lease that is held has a parent that is held and names it, and has none of its own.
 //   N2  A lease has at most `Limits.subleasesPerLease`, those in quarantine included.

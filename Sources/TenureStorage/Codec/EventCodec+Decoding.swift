@@ -88,18 +88,9 @@ extension ByteReader {
             let subject = try subject()
             return .breakerCleared(subject, reason: try readString())
         case .resourceDeleted: return .resourceDeleted(ResourceID(rawValue: try read()))
-        case .quotaSet: return .quotaSet(try quota(quotaKey()))
-        case .quotaDeleted: return .quotaDeleted(try quotaKey())
-        case .budgetSet: return .budgetSet(try budget(readString()))
-        case .budgetDeleted: return .budgetDeleted(tenant: try readString())
-        case .budgetHeld:
-            let id = try leaseID()
-            return .budgetHeld(id, try charge())
-        case .budgetSettled:
-            var settlements: [Settlement] = []
-            for _ in 0..<(try readCount()) { settlements.append(try settlement()) }
-            return .budgetSettled(settlements)
-        case .tenantLimitsSet: return .tenantLimitsSet(try tenantLimits(readString()))
+        case .quotaSet, .quotaDeleted, .tenantLimitsSet, .budgetSet, .budgetDeleted, .budgetHeld,
+            .budgetSettled:
+            return try tenantEvent(tag)
         case .refused:
             let tenant = try readString()
             let pool = try readString()
@@ -116,6 +107,23 @@ extension ByteReader {
                 )
             )
         default: return .refusalsCounted(try refusalCounts())
+        }
+    }
+
+    private mutating func tenantEvent(_ tag: EventTag) throws(DecodeError) -> Event {
+        switch tag {
+        case .quotaSet: return .quotaSet(try quota(quotaKey()))
+        case .quotaDeleted: return .quotaDeleted(try quotaKey())
+        case .budgetSet: return .budgetSet(try budget(readString()))
+        case .budgetDeleted: return .budgetDeleted(tenant: try readString())
+        case .budgetHeld:
+            let id = try leaseID()
+            return .budgetHeld(id, try charge())
+        case .tenantLimitsSet: return .tenantLimitsSet(try tenantLimits(readString()))
+        default:
+            var settlements: [Settlement] = []
+            for _ in 0..<(try readCount()) { settlements.append(try settlement()) }
+            return .budgetSettled(settlements)
         }
     }
 

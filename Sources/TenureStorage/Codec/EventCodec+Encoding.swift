@@ -111,6 +111,22 @@ extension FieldWriter {
         case .breakerCleared(let cleared, let reason):
             subject(cleared)
             text(reason)
+        case .quotaSet, .quotaDeleted, .tenantLimitsSet, .budgetSet, .budgetDeleted, .budgetHeld,
+            .budgetSettled:
+            tenantFields(of: event)
+        case .refused(let record):
+            text(record.tenant)
+            text(record.pool)
+            text(record.code.rawValue)
+            text(record.limit)
+            text(record.message)
+        case .refusalsCounted(let counts): refusals(counts)
+        default: violated("E1: \(event.tag) has no fields")
+        }
+    }
+
+    private mutating func tenantFields(of event: Event) {
+        switch event {
         case .quotaSet(let quota):
             text(quota.tenant)
             kind(quota.kind)
@@ -131,14 +147,7 @@ extension FieldWriter {
         case .budgetSettled(let settlements):
             count(settlements.count)
             for settled in settlements { settlement(settled) }
-        case .refused(let record):
-            text(record.tenant)
-            text(record.pool)
-            text(record.code.rawValue)
-            text(record.limit)
-            text(record.message)
-        case .refusalsCounted(let counts): refusals(counts)
-        default: violated("E1: \(event.tag) has no fields")
+        default: violated("E1: \(event.tag) is no event of a tenant")
         }
     }
 

@@ -35,12 +35,7 @@ extension RandomValues {
         case .released: .released(leaseID())
         case .reclaimed:
             .reclaimed(
-                list { values in
-                    Reclaimed(
-                        lease: values.leaseID(),
-                        quarantinedUntil: values.maybe { $0.time() }
-                    )
-                },
+                list { $0.reclaimed() },
                 cause: pick(ReclaimCause.allCases),
                 evidence: text()
             )
@@ -65,6 +60,10 @@ extension RandomValues {
         case .refused: .refused(refusal())
         case .refusalsCounted: .refusalsCounted(list { $0.refusalCount() })
         }
+    }
+
+    private mutating func reclaimed() -> Reclaimed {
+        Reclaimed(lease: leaseID(), quarantinedUntil: maybe { $0.time() })
     }
 
     private mutating func refusal() -> RefusalRecord {

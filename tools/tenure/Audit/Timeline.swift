@@ -72,20 +72,24 @@ package struct Timeline {
             return isPart
         case .ticketProlonged(let ticket, _): return tickets.contains(ticket)
         case .ticketEnded(let end): return tickets.contains(end.ticket)
-        case .quotaSet(let quota): return isSubject(tenant: quota.tenant)
-        case .quotaDeleted(let key): return isSubject(tenant: key.tenant)
-        case .budgetSet(let budget): return isSubject(tenant: budget.tenant)
-        case .budgetDeleted(let tenant): return isSubject(tenant: tenant)
-        case .budgetHeld(let lease, _): return leases.contains(lease)
-        case .budgetSettled(let settled): return settled.contains { leases.contains($0.lease) }
-        case .tenantLimitsSet(let limits): return isSubject(tenant: limits.tenant)
-        case .answered(let answer): return isSubject(tenant: answer.key.tenant)
-        case .refused(let refusal): return isSubject(tenant: refusal.tenant)
-        case .refusalsCounted(let counts):
-            return counts.contains { isSubject(tenant: $0.tenant) }
-        case .opened, .grace, .epochRaised, .poolSet, .poolDeleted, .policyLearnt,
-            .answersForgotten:
-            return false
+        default: return concernsTenant(event)
+        }
+    }
+
+    /// Whether an event that is about a tenant, or about nothing that is followed, is.
+    private func concernsTenant(_ event: Event) -> Bool {
+        switch event {
+        case .quotaSet(let quota): isSubject(tenant: quota.tenant)
+        case .quotaDeleted(let key): isSubject(tenant: key.tenant)
+        case .budgetSet(let budget): isSubject(tenant: budget.tenant)
+        case .budgetDeleted(let tenant): isSubject(tenant: tenant)
+        case .budgetHeld(let lease, _): leases.contains(lease)
+        case .budgetSettled(let settled): settled.contains { leases.contains($0.lease) }
+        case .tenantLimitsSet(let limits): isSubject(tenant: limits.tenant)
+        case .answered(let answer): isSubject(tenant: answer.key.tenant)
+        case .refused(let refusal): isSubject(tenant: refusal.tenant)
+        case .refusalsCounted(let counts): counts.contains { isSubject(tenant: $0.tenant) }
+        default: false
         }
     }
 
