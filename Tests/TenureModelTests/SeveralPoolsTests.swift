@@ -104,7 +104,7 @@ struct SeveralPoolsTests {
         #expect(try world.ask(.acquire(many)).code == .malformed)
         var waiting = request(1, "a", "b")
         waiting.waitMilliseconds = 1
-        #expect(try world.ask(.acquire(waiting)).sentence.contains("WAIT takes one pool"))
+        #expect(try world.ask(.acquire(waiting)).sentence.contains("WAIT and QUEUE take one pool"))
     }
 
     @Test

@@ -19,7 +19,8 @@ struct LaterFieldsTests {
     }
 
     @Test(arguments: [0, 9] as [UInt32])
-    func `candidates are appended behind the learnt version`(version: UInt32) throws {
+    func `candidates are appended behind the learnt version and the ticket`(version: UInt32) throws
+    {
         func grant(_ version: UInt32, _ candidates: [Candidate]) -> Event {
             let why = GrantReason(
                 policyVersion: 1,
@@ -35,7 +36,8 @@ struct LaterFieldsTests {
         let event = grant(version, [Candidate(place: "n1", score: -2)])
         let bytes = EventCodec.encode([event])
         let tail =
-            [UInt8(version), 0, 0, 0, 1, 2, 0x6e, 0x31, 0xfe] + Array(repeating: 0xff, count: 7)
+            [UInt8(version), 0, 0, 0] + Array(repeating: 0, count: 8)
+            + [1, 2, 0x6e, 0x31, 0xfe] + Array(repeating: 0xff, count: 7)
         #expect(Array(bytes[6...]) == Array(before[6...]) + tail)
         #expect(try EventCodec.decode(bytes).events == [event])
     }

@@ -113,7 +113,7 @@ struct RowCodecTests {
         try truncate(Session.self, SessionID(rawValue: 3), values.session())
         try truncate(TenantUsage.self, "t", values.usage())
         try truncate(StoredAnswer.self, values.requestKey(), values.storedAnswer())
-        try truncate(Ticket.self, TicketID(rawValue: 3), values.ticket())
+        try truncate(Ticket.self, TicketID(rawValue: 3), values.ticket(maxCost: 7))
         var checkpoint = StoredCheckpoint(ledger: ledger)
         checkpoint.counts[.breakers] = 3
         try truncate(StoredCheckpoint.self, 4, checkpoint)

@@ -197,7 +197,6 @@ struct RoundTripTests {
                 .strategy(.bestFit), .ttlDefault(1), .ttlMin(2), .ttlMax(3), .maxLifetime(0),
                 .lockDelay(5), .restartGrace(6), .tier(7), .breakerFailures(8), .breakerRefusals(9),
                 .breakerWindow(10), .breakerOpen(11), .breakerProbes(12),
-                .lockDelay(5), .restartGrace(6), .tier(7),
                 .weightCost(8), .weightPerformance(9), .weightUtilisation(10),
             ]
         ),

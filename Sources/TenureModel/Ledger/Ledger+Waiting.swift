@@ -136,8 +136,9 @@ extension LedgerState {
         pools[pool].map { $0.pool.settings.preemptionGap > 0 } ?? false
     }
 
-    /// Whom the passing of time may let through: where leases give way when they have run for long
-    /// enough. Nothing where that is nowhere.
+    /// Whom the passing of time may let through, where leases give way that have run long enough.
+    ///
+    /// Nothing where that is nowhere.
     package var reliefByRuntime: Relief? {
         var relief = Relief()
         for (name, state) in pools where state.pool.settings.preemptionMinRuntime > 0 {

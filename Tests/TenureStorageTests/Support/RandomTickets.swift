@@ -4,13 +4,22 @@ import TenureModel
 import TenureTesting
 
 extension RandomValues {
-    mutating func ticket() -> Ticket {
+    /// A ticket, with a bound of what it may cost at random or for sure.
+    mutating func ticket(maxCost: UInt64? = nil) -> Ticket {
         var request = AcquireRequest(
             pool: name(),
             claims: list { values in
                 Claim(
                     places: values.count(1_000),
-                    amounts: values.list { ClaimAmount(kind: $0.kind(), amount: $0.u64()) }
+                    amounts: values.list { values in
+                        let kind = values.kind()
+                        let amount = values.u64()
+                        return ClaimAmount(
+                            kind: kind,
+                            amount: amount,
+                            most: values.maybe { $0.u64() }
+                        )
+                    }
                 )
             }
         )
@@ -26,6 +35,7 @@ extension RandomValues {
         request.selector = labels()
         request.tags = labels()
         request.purpose = maybe { $0.text() }
+        request.maxCost = maxCost ?? maybe { $0.u64() }
         return Ticket(
             id: TicketID(rawValue: u64()),
             request: request,
