@@ -59,7 +59,7 @@ struct BreakerTests {
     }
 
     @Test
-    func `B3: what is held back covers no guarantee of others`() throws {
+    func `C3: what is held back covers no guarantee of others`() throws {
         var world = try Self.world()
         var quota = QuotaRequest(tenant: "owner", kind: .gpu, limit: 2_000)
         (quota.guarantee, quota.lending) = (1_000, .amount(0))
@@ -94,7 +94,7 @@ struct BreakerTests {
     }
 
     @Test
-    func `B2: half-open, at most so many leases find out, and are told so`() throws {
+    func `C2: half-open, at most so many leases find out, and are told so`() throws {
         var world = try Self.world(.breakerProbes(2))
         _ = try Self.open(&world)
         world.pass(milliseconds: 999)
@@ -115,7 +115,7 @@ struct BreakerTests {
     }
 
     @Test
-    func `B2: who takes the place of a probe is the probe in its stead`() throws {
+    func `C2: who takes the place of a probe is the probe in its stead`() throws {
         var world = try Self.world(.breakerProbes(2), .preemptionGap(1))
         _ = try Self.open(&world)
         world.pass(milliseconds: 1_000)
@@ -136,7 +136,7 @@ struct BreakerTests {
     }
 
     @Test
-    func `B2: a lease grows past what is held back, and onto what is half-open as a probe`() throws
+    func `C2: a lease grows past what is held back, and onto what is half-open as a probe`() throws
     {
         var world = try Self.world()
         let lease = try Self.open(&world)[0]
@@ -156,7 +156,7 @@ struct BreakerTests {
     }
 
     @Test
-    func `B2: a probe that grows where it is on trial is one probe`() throws {
+    func `C2: a probe that grows where it is on trial is one probe`() throws {
         var world = try Self.world(.breakerProbes(2))
         _ = try Self.open(&world)
         world.pass(milliseconds: 1_000)
@@ -216,7 +216,7 @@ struct BreakerTests {
     }
 
     @Test
-    func `B1: a restart closes nothing`() throws {
+    func `C1: a restart closes nothing`() throws {
         var world = try Self.world()
         _ = try Self.open(&world)
         for upkeep in 0..<2 {

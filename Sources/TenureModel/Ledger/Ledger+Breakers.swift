@@ -9,9 +9,9 @@
 // requests that it refused as exhausted since its last grant. Open, the pool answers CIRCUITOPEN;
 // half-open, the next grant closes it and the next refusal opens it.
 //
-//   B1  A breaker changes by events only, each with the whole row: a restart closes nothing.
-//   B2  What is granted on a half-open resource is a probe, and there are never more than allowed.
-//   B3  The index of a pool leaves out exactly the resources whose breaker holds back, and what is
+//   C1  A breaker changes by events only, each with the whole row: a restart closes nothing.
+//   C2  What is granted on a half-open resource is a probe, and there are never more than allowed.
+//   C3  The index of a pool leaves out exactly the resources whose breaker holds back, and what is
 //       free on them covers no guarantee.
 
 internal import TenureBase
@@ -82,7 +82,7 @@ extension LedgerState {
         breakers.changed[subject] = facts.position
     }
 
-    /// Keeps a row or forgets it, and tells who asks what could be granted (B3).
+    /// Keeps a row or forgets it, and tells who asks what could be granted (C3).
     private mutating func setRow(_ subject: BreakerSubject, _ breaker: Breaker?) {
         guard case .resource(let id) = subject, let resource = resource(id) else {
             breakers.rows[subject] = breaker
@@ -114,7 +114,7 @@ extension LedgerState {
         )
     }
 
-    /// What a grant to `lease` does to breakers (B2): its half-open resources are on trial, and its
+    /// What a grant to `lease` does to breakers (C2): its half-open resources are on trial, and its
     /// pool works.
     func breakerEvents(
         of placements: [Placement],
@@ -128,7 +128,7 @@ extension LedgerState {
         }
         for id in onTrial(placements) {
             guard var breaker = breakers[.resource(id)] else { continue }
-            invariant(!breaker.holdsBack, "B2: nothing is granted past a breaker")
+            invariant(!breaker.holdsBack, "C2: nothing is granted past a breaker")
             // One that grows there finds out already.
             if breaker.probes.contains(lease) { continue }
             breaker.probes.append(lease)
