@@ -16,7 +16,7 @@ enum CommandPages {
     /// The first words of what this version has, in the order of the table.
     private static let families: [Family] = {
         var families: [Family] = []
-        for row in CommandTable.supported {
+        for row in CommandTable.all {
             let name = String(row.word.rawValue.prefix { $0 != " " })
             var index = families.firstIndex { $0.name == name }
             if index == nil {
@@ -57,10 +57,7 @@ enum CommandPages {
         if let family = families.first(where: { $0.name == name.uppercased() }) {
             return entry(family)
         }
-        guard let row = CommandTable.specification(named: name), row.scope != .later else {
-            return nil
-        }
-        return entry(row)
+        return CommandTable.specification(named: name).map { entry($0) }
     }
 
     private static func entry(_ family: Family) -> Document {

@@ -12,8 +12,6 @@ package enum CommandParser {
         do throws(Refusal) {
             let row = try row(for: arguments)
             switch row.scope {
-            case .later:
-                throw unsupported(row.word.rawValue)
             case .connection:
                 return .connection(try ConnectionParser.parse(row, arguments))
             case .ledger:
@@ -24,7 +22,7 @@ package enum CommandParser {
         }
     }
 
-    /// The refusal of what the design has and this version does not.
+    /// The refusal of what is in the table and that nobody reads: never, but an answer, not a trap.
     static func unsupported(_ what: String) -> Refusal {
         Refusal(.malformed, "\(what) is not supported by this version")
     }
@@ -51,7 +49,7 @@ package enum CommandParser {
 
     private static func unknownCommand(_ arguments: RequestArguments) -> Refusal {
         guard arguments.count > 0 else { return Refusal(.malformed, "an empty command") }
-        let names = CommandTable.supported.map { row in
+        let names = CommandTable.all.map { row in
             String(row.word.rawValue.prefix { $0 != " " })
         }
         let word = (try? arguments.text(0)) ?? ""
@@ -155,7 +153,6 @@ struct CommandWords {
         guard let key = arguments.key(index), let option = CommandTable.options[key],
             row.optionBits & option.bit != 0
         else { throw unknownOption(index) }
-        if option.isLater { throw CommandParser.unsupported("the option \(option.word)") }
         guard self[option] == nil else {
             throw Refusal(.malformed, "the option \(option.word) is given twice")
         }
@@ -171,7 +168,7 @@ struct CommandWords {
     }
 
     private func unknownOption(_ index: Int) -> Refusal {
-        let names = row.options.filter { !$0.isLater }.map(\.word)
+        let names = row.options.map(\.word)
         guard !names.isEmpty else {
             return Refusal(
                 .malformed,

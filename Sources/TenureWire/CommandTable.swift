@@ -120,9 +120,6 @@ package enum OptionWord: UInt8, CaseIterable, Sendable {
         default: word.lowercased()
         }
     }
-
-    /// Whether the design has it and this version does not.
-    package var isLater: Bool { false }
 }
 
 /// One command: how it is written and what it is for.
@@ -133,8 +130,6 @@ package final class CommandSpecification: Sendable {
         case ledger
         /// The connection, at once.
         case connection
-        /// Nobody yet: the design has it and this version does not.
-        case later
     }
 
     /// Its name, one or two words.
@@ -204,11 +199,11 @@ package final class CommandSpecification: Sendable {
         return option == .limit && isAmount ? "q" : option.usualValue
     }
 
-    /// How it is written, with every option that this version has.
+    /// How it is written, with every option.
     package var syntax: String {
         var parts = [word.rawValue] + operands
         parts += optionalOperands.map { "[\($0)]" }
-        for option in options where !option.isLater {
+        for option in options {
             let text = value(of: option).map { "\(option.word) \($0)" } ?? option.word
             parts.append(required.contains(option) ? text : "[\(text)]")
         }
@@ -221,8 +216,6 @@ package enum CommandTable {
     /// The commands in the order in which they are shown.
     package static let all: [CommandSpecification] =
         granting + holding + reading + settings + connection
-    /// Those of `all` that this version has: the others are recognised and refused.
-    package static let supported = all.filter { $0.scope != .later }
 
     /// What a first word leads to.
     enum Entry {
