@@ -101,7 +101,7 @@ public final class TenureClient: Sendable {
 
 /// Something that the daemon said without being asked.
 public struct Push: Equatable, Sendable {
-    /// What kind: `lease-lost`, `ticket-granted`, `ticket-ended`, `event`.
+    /// What kind: `lease-lost`, `lease-preempted`, `ticket-granted`, `ticket-ended`, `event`.
     public let name: String
     /// What it says.
     public let values: [Document]

@@ -221,24 +221,34 @@ extension LoopState {
         hub.ledger.unsubscribe(number)
     }
 
-    /// Pushes leases that were taken back to the connections that had asked for them.
+    /// Pushes leases that were taken back, or are told to leave, to the connections that had asked
+    /// for them.
     func pushLost(_ notices: [Notice]) {
         for notice in notices {
-            guard let lease = notice.lease, let number = holders.removeValue(forKey: lease),
+            guard let lease = notice.lease, let number = holders[lease],
                 let connection = connections[number]
             else { continue }
+            if notice.isPreemption {
+                connection.push("lease-preempted", Self.fields(of: notice, lease))
+                continue
+            }
+            holders[lease] = nil
             connection.leases.remove(lease)
-            connection.push("lease-lost", Self.lost(notice, lease))
+            let cause = Document.Field("cause", notice.document["cause"] ?? .string(notice.name))
+            connection.push("lease-lost", Self.fields(of: notice, lease, cause))
         }
         for connection in connections.values { connection.flush() }
     }
 
-    private static func lost(_ notice: Notice, _ lease: LeaseID) -> Document {
-        var fields: [Document.Field] = [
-            .init("lease", .id(lease.rawValue)),
-            .init("cause", notice.document["cause"] ?? .string(notice.name)),
-            .init("position", .id(notice.position)),
-        ]
+    /// What a holder is told: the lease, `first` if it is there, and what else the notice says.
+    private static func fields(
+        of notice: Notice,
+        _ lease: LeaseID,
+        _ first: Document.Field? = nil
+    ) -> Document {
+        var fields: [Document.Field] = [.init("lease", .id(lease.rawValue))]
+        if let first { fields.append(first) }
+        fields.append(.init("position", .id(notice.position)))
         if case .map(let rest) = notice.document {
             let known: Set<String> = ["lease", "cause", "position", "event", "token"]
             fields += rest.filter { !known.contains($0.name) }

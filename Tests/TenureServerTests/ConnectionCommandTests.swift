@@ -243,6 +243,31 @@ struct ConnectionCommandTests {
     }
 
     @Test
+    func `a holder is told to leave, and later that the lease is lost`() async throws {
+        try await Harness.run { harness in
+            let owner = try await harness.client()
+            guard
+                case .integer(let number)? = try await owner.send(["ACQUIRE", "p", "gpu=1"])[
+                    "lease"
+                ]
+            else {
+                Issue.record("nothing was granted")
+                return
+            }
+            let lease = LeaseID(rawValue: UInt64(number))
+            harness.ledger.notify("preemption-noticed", lease: lease, pool: nil)
+            harness.ledger.notify("preempted", lease: lease, pool: nil, cause: "preempted")
+            var pushes = owner.pushes.makeAsyncIterator()
+            for name in ["lease-preempted", "lease-lost"] {
+                let push = try #require(await pushes.next())
+                #expect(push.name == name)
+                #expect(push.values.first?["lease"] == .integer(number))
+            }
+            await owner.close()
+        }
+    }
+
+    @Test
     func `WATCH pushes the events of its pool until UNWATCH`() async throws {
         try await Harness.run { harness in
             let client = try await harness.client()

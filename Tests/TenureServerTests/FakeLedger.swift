@@ -91,10 +91,9 @@ final class FakeLedger: ServedLedger {
 
     /// Tells subscribers of an event.
     func notify(_ name: String, lease: LeaseID?, pool: String?, cause: String? = nil) {
-        let (sinks, position) = state.withLock { state in
+        let (subscribers, position) = state.withLock { state in
             state.position += 1
-            let interested = state.subscribers.values.filter { $0.interest == .all || cause != nil }
-            return (interested.map(\.sink), state.position)
+            return (state.subscribers.values, state.position)
         }
         var fields: [Document.Field] = [
             .init("event", .string(name)), .init("position", .id(position)),
@@ -110,7 +109,9 @@ final class FakeLedger: ServedLedger {
             tenant: nil,
             document: .map(fields)
         )
-        for sink in sinks { sink.notice([notice]) }
+        for subscriber in subscribers where subscriber.interest == .all || notice.concernsHolder {
+            subscriber.sink.notice([notice])
+        }
     }
 
     func subscribe(_ sink: any NoticeSink, to interest: NoticeInterest) -> UInt64 {

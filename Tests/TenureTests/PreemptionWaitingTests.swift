@@ -1,5 +1,6 @@
 // Leases that are told to leave for who waits, in the engine.
 
+import Synchronization
 import TenureModel
 import Testing
 
@@ -39,6 +40,22 @@ struct PreemptionWaitingTests {
         try scene.settle()
         #expect(scene.grant(waiter) != nil)
         #expect(scene.waits(late))
+    }
+
+    @Test
+    func `who is told to leave hears it with the time that is left, and when it is over`() throws {
+        let scene = try scene(.preemptionGap(1), .preemptionGrace(5_000))
+        let heard = KeptNotices()
+        _ = try scene.core.outbox.subscribe(heard, to: .lost)
+        let victim = try low(scene)
+        try scene.ask(WaitingScene.request { $0.priority = .high })
+        try scene.settle()
+        try scene.pass(milliseconds: 5_100)
+        let notices = heard.all
+        #expect(notices.map(\.name) == ["preemption-noticed", "preempted"])
+        #expect(notices.map(\.lease) == [victim.lease, victim.lease])
+        #expect(notices.first?.document["ttl"] == .integer(5_000))
+        #expect(notices.last?.document["cause"] == .string("preempted"))
     }
 
     @Test
@@ -98,4 +115,13 @@ struct PreemptionWaitingTests {
         #expect(scene.grant(waiter) != nil)
         #expect(try status(scene, victim) == nil)
     }
+}
+
+/// Keeps what a holder would hear.
+private final class KeptNotices: NoticeSink {
+    private let kept = Mutex<[Notice]>([])
+
+    var all: [Notice] { kept.withLock { $0 } }
+
+    func notice(_ notices: [Notice]) { kept.withLock { $0 += notices } }
 }

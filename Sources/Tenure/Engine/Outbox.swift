@@ -49,7 +49,7 @@ struct Outbox {
     ) {
         guard !subscribers.isEmpty else { return }
         let wantsAll = isWatched
-        for event in events where wantsAll || event.isLoss {
+        for event in events where wantsAll || event.concernsHolders {
             notices += event.notices(about: subjects, at: position, time: time)
         }
     }
@@ -71,7 +71,7 @@ struct Outbox {
         for batch in batches { batch.sink.deliver(batch.answers) }
         batches.removeAll(keepingCapacity: true)
         guard !notices.isEmpty else { return }
-        let lost = notices.filter(\.isLoss)
+        let lost = notices.filter(\.concernsHolder)
         for id in subscribers.keys.sorted() {
             guard let subscriber = subscribers[id] else { continue }
             let wanted = subscriber.interest == .all ? notices : lost
@@ -94,10 +94,10 @@ struct Outbox {
 }
 
 extension Event {
-    /// Whether someone lost what it held.
-    fileprivate var isLoss: Bool {
+    /// Whether someone lost what it held, or is told to leave.
+    fileprivate var concernsHolders: Bool {
         switch self {
-        case .reclaimed, .sessionEnded: true
+        case .reclaimed, .sessionEnded, .preempted: true
         default: false
         }
     }
@@ -111,7 +111,19 @@ extension Event {
             .init("event", .string(name)), .init("position", .id(position)),
             .init("time", .count(time.nanoseconds)),
         ]
-        guard case .reclaimed(let leases, let cause, let evidence) = self else {
+        let held: [LeaseID]
+        let fields: [Document.Field]
+        switch self {
+        case .reclaimed(let reclaimed, let cause, let evidence):
+            held = reclaimed.map(\.lease)
+            fields = [.init("cause", .string(cause.name)), .init("evidence", .string(evidence))]
+        case .preempted(let told, let until, let evidence):
+            held = told
+            fields = [
+                .init("ttl", .count(until.milliseconds(since: time))),
+                .init("evidence", .string(evidence)),
+            ]
+        default:
             let terms = leases.first.flatMap { subjects.leases[$0] }
             return [
                 Notice(
@@ -121,31 +133,28 @@ extension Event {
                     lease: leases.first,
                     pool: terms?.pool,
                     tenant: terms?.tenant,
-                    document: .map(common + fields { subjects.resources[$0] })
+                    document: .map(common + self.fields { subjects.resources[$0] })
                 )
             ]
         }
-        return leases.map { reclaimed in
+        return held.map { lease in
             Notice(
                 position: position,
                 time: time,
                 name: name,
-                lease: reclaimed.lease,
-                pool: subjects.leases[reclaimed.lease]?.pool,
-                tenant: subjects.leases[reclaimed.lease]?.tenant,
-                document: .map(
-                    common + [
-                        .init("lease", .id(reclaimed.lease.rawValue)),
-                        .init("cause", .string(cause.name)), .init("evidence", .string(evidence)),
-                    ]
-                )
+                lease: lease,
+                pool: subjects.leases[lease]?.pool,
+                tenant: subjects.leases[lease]?.tenant,
+                document: .map(common + [.init("lease", .id(lease.rawValue))] + fields)
             )
         }
     }
 }
 
 extension Notice {
-    fileprivate var isLoss: Bool {
-        document["cause"] != nil
-    }
+    /// Whether it is for who holds the lease: it was taken back, or is to be left.
+    package var concernsHolder: Bool { document["cause"] != nil || isPreemption }
+
+    /// Whether it tells a holder to leave.
+    package var isPreemption: Bool { name == Event.preemptionName }
 }

@@ -53,7 +53,7 @@ package protocol AnswerSink: AnyObject, Sendable {
 
 /// What a subscriber wants to hear of.
 package enum NoticeInterest: Sendable {
-    /// Leases and sessions that were taken back.
+    /// Leases and sessions that were taken back, and leases that are told to leave.
     case lost
     /// Everything that changed.
     case all

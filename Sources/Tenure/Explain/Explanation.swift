@@ -133,7 +133,6 @@ private struct Explanation {
         }
         let position = Token(rawValue: id.rawValue).position
         var searched = position
-        let isHeld = if case .document = now { true } else { false }
         let outcome = history.read(from: position, through: last) { record in
             searched = record.position
             take(record, id)
@@ -158,7 +157,7 @@ private struct Explanation {
                 )
             )
         }
-        return .document(document(id, grant, now: now, isHeld: isHeld, searched: searched, outcome))
+        return .document(document(id, grant, now: now, searched: searched, outcome))
     }
 
     private mutating func take(_ record: PastRecord, _ id: LeaseID) {
@@ -186,7 +185,6 @@ private struct Explanation {
         _ id: LeaseID,
         _ grant: PastRecord,
         now: Answer,
-        isHeld: Bool,
         searched: Position,
         _ outcome: LogHistory.Outcome
     ) -> Document {
@@ -211,7 +209,10 @@ private struct Explanation {
         fields.append(.init("renewals", .count(renewals)))
         fields.append(.init("events", .list(events.map { tell($0.record, $0.event) })))
         fields.append(.init("ended", end.map { tell($0.record, $0.event) } ?? .null))
-        if case .cut = outcome { fields.append(.init("searchedTo", .id(searched))) }
+        switch outcome {
+        case .cut, .missing: fields.append(.init("searchedTo", .id(searched)))
+        case .found, .ended, .unreadable: break
+        }
         return .map(fields)
     }
 }

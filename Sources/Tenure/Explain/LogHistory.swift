@@ -28,10 +28,16 @@ struct LogHistory: Sendable {
         /// Everything up to `last` was read.
         case ended
         /// So many segments were read, and there are more.
-        case cut(at: Position)
+        case cut
+        /// The log does not have the next record.
+        case missing
         /// A record that was asked for can not be read.
         case unreadable(String)
     }
+
+    /// How often a record is looked for that is not where it should be: its segment may have moved
+    /// to archive/ between a look into the one directory and into the other.
+    private static let looksMax = 3
 
     /// Calls `body` with the records from `first` to `last` until it returns false.
     ///
@@ -42,8 +48,10 @@ struct LogHistory: Sendable {
         _ body: (PastRecord) -> Bool
     ) -> Outcome {
         var next = first
+        var misses = 0
         for _ in 0..<EngineLimits.explainSegments {
             guard next <= last else { return .ended }
+            let before = next
             var isWanted = true
             var fault: String?
             let reader = LogReader(disk: disk, ledgerID: ledger)
@@ -75,8 +83,13 @@ struct LogHistory: Sendable {
                 return .unreadable("the log can not be read: \(error)")
             }
             if !isWanted { return .found }
+            if next == before {
+                misses += 1
+                if misses < Self.looksMax { continue }
+                return fault.map(Outcome.unreadable) ?? .missing
+            }
             if let fault { return .unreadable(fault) }
         }
-        return next <= last ? .cut(at: next - 1) : .ended
+        return next <= last ? .cut : .ended
     }
 }

@@ -7,10 +7,10 @@ extension LedgerState {
         _ placements: [Placement],
         _ why: GrantReason
     ) -> Confidence? {
-        guard let scarcest = Placer.scarcestFirst(request.claims.flatMap(\.amounts)).first?.kind,
-            let state = pools[request.pool]
+        guard let scarcest = Placer.scarcest(of: request.claims),
+            let slot = pools.index(forKey: request.pool)
         else { return nil }
-        let (free, all) = state.index.free(of: scarcest)
+        let (free, all) = pools.values[slot].index.free(of: scarcest)
         let taken = placements.reduce(UInt128(0)) { sum, part in
             let isScarcest = resource(part.resource)?.kind == scarcest
             return isScarcest ? sum + UInt128(part.amount) : sum
@@ -19,7 +19,7 @@ extension LedgerState {
         return Confidence(
             margin: why.margin,
             left: UInt64(clamping: left),
-            preemption: state.pool.settings.preemptionRisk(of: request.priority)
+            preemption: pools.values[slot].pool.settings.preemptionRisk(of: request.priority)
         )
     }
 

@@ -271,14 +271,7 @@ extension LedgerState {
     /// A grant ends the ticket that it serves.
     mutating func applyServing(_ served: ServedTicket, by lease: Lease) throws(RowFault) {
         remove(try known(served.ticket))
-        let outcome = StoredAnswer.Outcome.granted(
-            status: lease.state.rawValue,
-            lease: lease.id,
-            holder: lease.terms.holder,
-            deadline: lease.deadline,
-            placements: lease.placements
-        )
-        note(outcome, of: served.ticket, until: served.keptUntil)
+        note(.granted(lease), of: served.ticket, until: served.keptUntil)
     }
 
     private mutating func remove(_ ticket: Ticket) {

@@ -45,10 +45,12 @@ package struct LedgerState {
     var preemptible = Table<PreemptibleKey, PreemptibleKey>()
     var dueQueue = DueQueue()
     var tickets = TicketTable()
-    /// The position of the last change of any pool's settings, of what tenants use or may use, and
-    /// of what they may use; none is before the checkpoint that the state was read from.
+    /// The position at which a pool was set or deleted last, or that of the checkpoint that the
+    /// state was read from.
     var poolsChanged: Position
+    /// The same of what tenants use.
     var usageChanged: Position
+    /// The same of what tenants may use.
     var quotasChanged: Position
     /// The pool that has seen enough requests to learn from them, if one has.
     var poolToLearn: String?

@@ -265,6 +265,22 @@ struct Placer {
 
     /// GPUs and custom kinds before cpu and memory: what is scarce ranks the places.
     static func scarcestFirst(_ amounts: [ClaimAmount]) -> [ClaimAmount] {
+        amounts.sorted { isScarcer($0.kind, than: $1.kind) }
+    }
+
+    /// The first of `scarcestFirst`, without making a list.
+    static func scarcest(of claims: [Claim]) -> Kind? {
+        var scarcest: Kind?
+        for claim in claims {
+            for amount in claim.amounts
+            where scarcest.map({ isScarcer(amount.kind, than: $0) }) ?? true {
+                scarcest = amount.kind
+            }
+        }
+        return scarcest
+    }
+
+    private static func isScarcer(_ left: Kind, than right: Kind) -> Bool {
         func rank(_ kind: Kind) -> Int {
             switch kind {
             case .gpu: 0
@@ -275,7 +291,7 @@ struct Placer {
             default: 1
             }
         }
-        return amounts.sorted { (rank($0.kind), $0.kind) < (rank($1.kind), $1.kind) }
+        return (rank(left), left) < (rank(right), right)
     }
 
     /// Puts the amounts into `place` as often as they fit; returns how often.

@@ -338,3 +338,8 @@ public struct RefusalCount: Hashable, Sendable {
         self.count = count
     }
 }
+
+extension Event {
+    /// The name of telling leases to leave.
+    package static let preemptionName = "preemption-noticed"
+}

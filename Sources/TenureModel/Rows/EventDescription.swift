@@ -30,7 +30,7 @@ extension Event {
         case .subleased: "subleased"
         case .released: "released"
         case .reclaimed(_, let cause, _): cause.name
-        case .preempted: "preemption-noticed"
+        case .preempted: Self.preemptionName
         case .quarantineEnded: "quarantine-ended"
         case .leasesForgotten: "leases-forgotten"
         case .sessionOpened: "session-opened"
