@@ -197,14 +197,6 @@ extension Ledger {
     }
 }
 
-/// Names for holders that have none.
-package enum HolderNames {
-    /// `h-` and 64 random bits in hexadecimal.
-    package static func random() -> String {
-        "h-" + String(UInt64.random(in: 1 << 60 ... .max), radix: 16)
-    }
-}
-
 private final class SingleAnswer: AnswerSink {
     private enum Stage {
         case new

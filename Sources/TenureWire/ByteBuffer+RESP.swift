@@ -3,39 +3,36 @@
 package import NIOCore
 
 extension ByteBuffer {
-    /// Appends `value` in decimal.
-    mutating func writeDecimal(_ value: UInt64) {
-        if value < 10 {
-            writeInteger(UInt8(truncatingIfNeeded: value) + 0x30)
-            return
-        }
-        // 20 digits are the most that 64 bits have.
-        // SAFETY: the closure writes `count` <= 20 bytes into room for at least 20.
-        unsafe writeWithUnsafeMutableBytes(minimumWritableBytes: 20) { room in
-            var count = 1
-            var bound: UInt64 = 10
-            while count < 20, value >= bound {
-                count += 1
-                let (next, overflow) = bound.multipliedReportingOverflow(by: 10)
-                if overflow { break }
-                bound = next
-            }
-            var rest = value
-            var place = count
-            while place > 0 {
-                place -= 1
-                unsafe room[place] = UInt8(truncatingIfNeeded: rest % 10) + 0x30
-                rest /= 10
-            }
-            return count
-        }
-    }
-
     /// Appends a marker, a length and CRLF.
     mutating func writeHeader(_ marker: UInt8, _ length: Int) {
-        writeInteger(marker)
-        writeDecimal(UInt64(clamping: length))
-        writeLineEnd()
+        writeLine(marker, UInt64(clamping: length))
+    }
+
+    /// Appends `marker`, `value` in decimal and CRLF, in one piece.
+    private mutating func writeLine(_ marker: UInt8, isNegative: Bool = false, _ value: UInt64) {
+        var digits = 1
+        var bound: UInt64 = 10
+        while value >= bound {
+            digits += 1
+            let (next, overflow) = bound.multipliedReportingOverflow(by: 10)
+            if overflow { break }
+            bound = next
+        }
+        let first = isNegative ? 2 : 1
+        let count = first + digits + 2
+        // SAFETY: `count` bytes are written into room for that many; every index is below it.
+        unsafe writeWithUnsafeMutableBytes(minimumWritableBytes: count) { room in
+            unsafe room[0] = marker
+            if isNegative { unsafe room[1] = UInt8(ascii: "-") }
+            var rest = value
+            for place in (first..<first + digits).reversed() {
+                unsafe room[place] = UInt8(truncatingIfNeeded: rest % 10) + UInt8(ascii: "0")
+                rest /= 10
+            }
+            unsafe room[count - 2] = UInt8(ascii: "\r")
+            unsafe room[count - 1] = UInt8(ascii: "\n")
+            return count
+        }
     }
 
     /// Appends CRLF.
@@ -59,17 +56,12 @@ extension ByteBuffer {
 
     /// Appends an unsigned integer.
     mutating func writeRESP(unsigned value: UInt64) {
-        writeInteger(UInt8(0x3a))
-        writeDecimal(value)
-        writeLineEnd()
+        writeLine(UInt8(ascii: ":"), value)
     }
 
     /// Appends an integer.
     package mutating func writeRESP(integer value: Int64) {
-        writeInteger(UInt8(0x3a))
-        if value < 0 { writeInteger(UInt8(0x2d)) }
-        writeDecimal(value.magnitude)
-        writeLineEnd()
+        writeLine(UInt8(ascii: ":"), isNegative: value < 0, value.magnitude)
     }
 
     /// Appends an error; what would end its line early is replaced, what is too long is cut.

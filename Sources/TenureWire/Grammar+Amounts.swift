@@ -111,6 +111,9 @@ extension Grammar {
 
     /// An amount, or the least and the most of it with `..` between.
     private static func range(_ text: Substring, of kind: Kind) throws(Refusal) -> ClaimAmount {
+        if let amount = wholeAmount(text, of: kind), amount > 0 {
+            return ClaimAmount(kind: kind, amount: amount)
+        }
         let bytes = text.utf8
         let dots = bytes.indices.first { index in
             bytes[index...].starts(with: [0x2e, 0x2e])

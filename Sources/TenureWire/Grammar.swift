@@ -47,6 +47,9 @@ enum Grammar {
     /// A request for `claims` from `pool[,pool…]`, or from all with `*`.
     static func pools(_ text: String, claims: [Claim]) throws(Refusal) -> AcquireRequest {
         if text == AcquireRequest.allPools { return AcquireRequest(pool: text, claims: claims) }
+        guard text.utf8.contains(UInt8(ascii: ",")) else {
+            return AcquireRequest(pool: try name(text, "the pool"), claims: claims)
+        }
         var names: [String] = []
         for part in split(text[...], at: 0x2c) {
             guard names.count < Limits.poolsPerRequest else {

@@ -145,7 +145,7 @@ struct DevicePlacementTests {
         for _ in 0..<50 { _ = try world.ask(.acquire(.of(500, .gpu) { $0.ttlMilliseconds = 1 })) }
         let learning = world.state.takeLearning()
         let task = try #require(learning)
-        #expect(!world.state.hasLearning)
+        #expect(world.state.poolToLearn == nil)
         let policy = task.learn()
         let before = world.log.count
         try world.ask(.housekeeping(.learnt(pool: "other", policy)))

@@ -42,7 +42,7 @@ extension LedgerCore {
     func caller(of submission: Submission) -> Caller {
         var caller = submission.caller
         if caller.generatedHolder.isEmpty, submission.command.needsHolder {
-            caller.generatedHolder = HolderNames.random()
+            caller.generatedHolder = holderNames.next()
         }
         return caller
     }

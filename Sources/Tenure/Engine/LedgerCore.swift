@@ -56,6 +56,7 @@ package final class LedgerCore {
     /// Keeps the directory locked for as long as the engine lives.
     var directory: DataDirectory?
     package private(set) var failure: LedgerFailure?
+    var holderNames = HolderNames()
     private var payload: [UInt8] = []
     /// Whether E4 asks for a record before the answers of this group leave.
     private var owesRecord = false
@@ -267,7 +268,7 @@ package final class LedgerCore {
     private func publishGathered() throws(LedgerFailure) {
         try syncGathered()
         invariant(
-            log.durablePosition == state.position,
+            log.durablePosition == state.facts.position,
             "A1: answers leave when everything they show is durable"
         )
         outbox.deliver()
@@ -360,7 +361,9 @@ package final class LedgerCore {
             isLearning = false
             try perform(learnt)
         }
-        guard !isLearning, state.hasLearning, let task = state.takeLearning() else { return }
+        guard !isLearning, state.poolToLearn != nil, let task = state.takeLearning() else {
+            return
+        }
         isLearning = true
         runner.learn(task)
     }

@@ -5,7 +5,7 @@
 /// It leaves when everything it shows is durable.
 public enum Answer: Equatable, Sendable {
     /// A lease or a reservation, or what it would be.
-    case grant(Grant)
+    indirect case grant(Grant)
     /// Not granted yet; it has a place in the queue.
     case queued(QueuedRequest)
     /// A lease with its new deadline.

@@ -6,7 +6,7 @@
 /// One thing asked of the ledger.
 public enum Command: Equatable, Sendable {
     /// Grants a lease, or with `hold` a reservation, or with `planOnly` only tells what would be.
-    case acquire(AcquireRequest)
+    indirect case acquire(AcquireRequest)
     /// Turns a reservation, or the named parts of it, into a lease.
     case commit(LeaseReference, parts: [Part]?)
     /// Gives a reservation back.

@@ -33,8 +33,10 @@ extension AcquireRequest {
     }
 
     private var poolsFault: String? {
-        for name in [pool] + fallbackPools where name != Self.allPools || !fallbackPools.isEmpty {
-            if !Names.isValid(name) { return "POOL '\(name.printable)' is no name" }
+        let isAll = pool == Self.allPools && fallbackPools.isEmpty
+        if !isAll, !Names.isValid(pool) { return "POOL '\(pool.printable)' is no name" }
+        if let name = fallbackPools.first(where: { !Names.isValid($0) }) {
+            return "POOL '\(name.printable)' is no name"
         }
         guard asksSeveralPools else { return nil }
         if fallbackPools.count >= Limits.poolsPerRequest {
@@ -54,25 +56,36 @@ extension AcquireRequest {
             return "a request has 1 to \(Limits.claims) claims"
         }
         var places = 0
-        var sums: [Kind: UInt64] = [:]
         for claim in claims {
             guard claim.places >= 1, claim.places <= Limits.places else {
                 return "a claim asks for 1 to \(Limits.places) places"
             }
             places += claim.places
             if let fault = claim.fault { return fault }
+        }
+        if places > Limits.places {
+            return "a request asks for at most \(Limits.places) places"
+        }
+        return sumsFault
+    }
+
+    /// What adds up to more than can be counted; only of claims that are each well formed.
+    private var sumsFault: String? {
+        // At most 2^62 times the most places, so that no sum leaves 128 bits.
+        var sums: [(kind: Kind, amount: UInt128)] = []
+        for claim in claims {
             for amount in claim.amounts {
-                let (product, overflow) = (amount.most ?? amount.amount)
-                    .multipliedReportingOverflow(by: UInt64(claim.places))
-                let (sum, carry) = product.addingReportingOverflow(sums[amount.kind] ?? 0)
-                if overflow || carry || sum > Limits.amountMax {
-                    return "the amounts of \(amount.kind.name) add up to more than "
-                        + "\(Limits.amountMax) \(amount.kind.baseUnit.rawValue)"
-                }
-                sums[amount.kind] = sum
+                let most = UInt128(amount.most ?? amount.amount) * UInt128(claim.places)
+                let index = sums.firstIndex { $0.kind == amount.kind } ?? sums.count
+                if index == sums.count { sums.append((amount.kind, 0)) }
+                sums[index].amount += most
             }
         }
-        return places > Limits.places ? "a request asks for at most \(Limits.places) places" : nil
+        guard let kind = sums.first(where: { $0.amount > Limits.amountMax })?.kind else {
+            return nil
+        }
+        return "the amounts of \(kind.name) add up to more than \(Limits.amountMax) "
+            + kind.baseUnit.rawValue
     }
 
     private var durationFault: String? {
@@ -100,16 +113,17 @@ extension AcquireRequest {
                 return "QUEUE needs REQUEST or SESSION, by which to ask what became of it"
             }
         }
-        for (name, value) in [
-            ("TTL", ttlMilliseconds), ("HOLD", holdMilliseconds),
-            ("MAXLIFETIME", maxLifetimeMilliseconds), ("WAIT", waitMilliseconds),
-            ("QUEUE", queueMilliseconds),
-        ] {
-            if let value, value == 0 || value > Limits.millisecondsMax {
-                return "\(name) must be 1 to \(Limits.millisecondsMax) ms"
-            }
+        return Self.fault(of: "TTL", ttlMilliseconds) ?? Self.fault(of: "HOLD", holdMilliseconds)
+            ?? Self.fault(of: "MAXLIFETIME", maxLifetimeMilliseconds)
+            ?? Self.fault(of: "WAIT", waitMilliseconds)
+            ?? Self.fault(of: "QUEUE", queueMilliseconds)
+    }
+
+    private static func fault(of option: StaticString, _ milliseconds: UInt64?) -> String? {
+        guard let milliseconds, milliseconds == 0 || milliseconds > Limits.millisecondsMax else {
+            return nil
         }
-        return nil
+        return "\(option) must be 1 to \(Limits.millisecondsMax) ms"
     }
 
     private var labelFault: String? {

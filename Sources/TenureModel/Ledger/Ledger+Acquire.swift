@@ -23,16 +23,16 @@ extension LedgerState {
         /// What makes room for the answer where the id has one that binds nobody.
         var superseded: [Event] = []
         /// The ticket that is being served.
-        var ticket: Ticket?
+        var ticket: TicketID?
 
-        init(ticket: Ticket?) {
+        init(ticket: TicketID?) {
             self.ticket = ticket
         }
     }
 
     mutating func acquire(
         _ request: AcquireRequest,
-        serving ticket: Ticket? = nil,
+        serving ticket: TicketID? = nil,
         caller: Caller,
         now: LedgerTime
     ) throws(RowFault) -> Decision {
@@ -59,25 +59,29 @@ extension LedgerState {
     ///
     /// Without `mayPreempt` nobody gives way to it.
     mutating func acquireFromOne(
-        _ asked: AcquireRequest,
+        _ request: AcquireRequest,
         _ identity: Identity,
         mayPreempt: Bool = true,
         caller: Caller,
         now: LedgerTime
     ) throws(RowFault) -> Decision {
-        var terms: Terms
-        switch try self.terms(of: asked, now: now) {
+        let terms: Terms
+        switch try self.terms(of: request, now: now) {
         case .success(let found): terms = found
         case .failure(let refusal): return Decision(.refused(refusal))
         }
-        if let refusal = circuitRefusal(of: asked.pool, now: now) {
+        if let refusal = circuitRefusal(of: request.pool, now: now) {
             return Decision(.refused(refusal))
         }
         if let refusal = endlessRefusal(terms) { return Decision(.refused(refusal)) }
-        var request = asked
-        if asked.isRanged {
-            request = try settled(asked, terms, now: now)
-            terms.totals = request.totals
+        if request.isRanged {
+            return try acquireFromOne(
+                settled(request, terms, now: now),
+                identity,
+                mayPreempt: mayPreempt,
+                caller: caller,
+                now: now
+            )
         }
         let overQuota = try quotaRefusal(terms)
         if let refusal = overQuota ?? leaseCountRefusal(terms.tenantLevels) {
@@ -198,14 +202,16 @@ extension LedgerState {
         let stored = newAnswer(request, .granted(lease), identity, now: now)
         let served = identity.ticket.map { ticket in
             ServedTicket(
-                ticket: ticket.id,
+                ticket: ticket,
                 keptUntil: now.advanced(byMilliseconds: Limits.requestWindowMilliseconds)
             )
         }
         let record = GrantRecord(lease: lease, stored: stored, why: why, served: served)
-        let held = charge.map { [Event.budgetHeld(lease.id, $0)] } ?? []
-        return identity.superseded + [.granted(record)] + held
-            + breakerEvents(of: lease.placements, to: lease.id, in: lease.terms.pool)
+        var events = identity.superseded
+        events.append(.granted(record))
+        if let charge { events.append(.budgetHeld(lease.id, charge)) }
+        events += breakerEvents(of: lease.placements, to: lease.id, in: lease.terms.pool)
+        return events
     }
 
     /// The search that placed all claims, and why there; nothing when they do not fit now.
@@ -229,7 +235,7 @@ extension LedgerState {
         _ request: AcquireRequest,
         _ strategy: Strategy,
         _ nearby: Nearby,
-        poolAt slot: Dictionary<String, PoolState>.Index
+        poolAt slot: Int
     ) -> (placer: Placer, why: GrantReason)? {
         if strategy.learns { prepareScores(slot) }
         var placer = Placer(
@@ -313,10 +319,9 @@ extension LedgerState {
         of request: AcquireRequest,
         now: LedgerTime
     ) throws(RowFault) -> Result<Terms, Refusal> {
-        guard let pool = pools[request.pool]?.pool else {
+        guard let settings = settings(ofPool: request.pool) else {
             return .failure(noPool(request.pool))
         }
-        let settings = pool.settings
         if let id = request.session {
             guard let session = try session(id), session.ended == nil,
                 dueTime(of: session) > now
@@ -325,8 +330,8 @@ extension LedgerState {
             }
         }
         let ttl = request.session == nil ? request.ttlMilliseconds ?? settings.ttlDefault : 0
-        if request.session == nil, ttl < settings.ttlMin || ttl > settings.ttlMax {
-            return .failure(ttlOutOfBounds(ttl, pool: pool))
+        if request.session == nil, let refusal = refusal(ofTTL: ttl, inPool: request.pool) {
+            return .failure(refusal)
         }
         var lifetime = request.maxLifetimeMilliseconds ?? settings.maxLifetime
         if settings.maxLifetime > 0, lifetime > settings.maxLifetime {
@@ -334,7 +339,7 @@ extension LedgerState {
                 Refusal(
                     .malformed,
                     "MAXLIFETIME \(lifetime) ms is above maxLifetime \(settings.maxLifetime) ms of "
-                        + "pool \(pool.name)"
+                        + "pool \(request.pool)"
                 )
             )
         }
@@ -349,15 +354,6 @@ extension LedgerState {
                 deadline: min(now.advanced(byMilliseconds: first), lifetimeEnd),
                 lifetimeEnd: lifetimeEnd
             )
-        )
-    }
-
-    /// The refusal of a TTL that the pool does not allow.
-    func ttlOutOfBounds(_ ttl: UInt64, pool: Pool) -> Refusal {
-        Refusal(
-            .malformed,
-            "TTL \(ttl) ms is outside \(pool.settings.ttlMin) to \(pool.settings.ttlMax) ms of "
-                + "pool \(pool.name); ask for one inside, or change ttlMin or ttlMax"
         )
     }
 

@@ -69,7 +69,7 @@ extension LedgerState {
         try insert(lease, record.stored)
         if let served = record.served { try applyServing(served, by: lease) }
         guard record.why.strategy == .roundRobin, let last = lease.placements.last else { return }
-        pools[lease.terms.pool]?.pool.settings.turn = UInt64(last.resource.rawValue)
+        pools.update(lease.terms.pool) { $0.pool.settings.turn = UInt64(last.resource.rawValue) }
         changedPools[lease.terms.pool] = facts.position
     }
 
@@ -318,20 +318,20 @@ extension LedgerState {
     private mutating func applySetting(_ event: Event) {
         switch event {
         case .poolSet(let pool):
-            if pools[pool.name] == nil {
-                pools[pool.name] = PoolState(pool: pool, changed: facts.position)
+            if pools.index(forKey: pool.name) == nil {
+                pools.insert(PoolState(pool: pool, changed: facts.position))
             } else {
-                pools[pool.name]?.pool.settings = pool.settings
+                pools.update(pool.name) { $0.pool.settings = pool.settings }
                 noteChange(of: pool.name)
             }
             poolsChanged = facts.position
             changedPools[pool.name] = facts.position
         case .poolDeleted(let name):
-            pools[name] = nil
+            pools.remove(name)
             poolsChanged = facts.position
             changedPools[name] = facts.position
         case .policyLearnt(let name, let policy):
-            pools[name]?.apply(policy)
+            pools.update(name) { $0.apply(policy) }
             noteChange(of: name)
             changedPools[name] = facts.position
         case .resourceSet(let declaration): applyResource(declaration)
@@ -345,7 +345,9 @@ extension LedgerState {
             capacities[resource.kind]? -= UInt128(resource.capacity)
             resourceIDs[resource.name] = nil
             draining.remove(id)
-            pools[resource.pool]?.index.remove(resource, in: resources)
+            if let slot = pools.index(forKey: resource.pool) {
+                pools.values[slot].index.remove(resource, in: resources)
+            }
             noteChange(of: resource.pool)
             changedResources[id] = facts.position
         case .quotaSet(let quota):

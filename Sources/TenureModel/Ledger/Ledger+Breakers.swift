@@ -168,7 +168,8 @@ extension LedgerState {
 
     /// What the whole release of a lease says of what it was to find out: it works.
     func breakerEvents(ofRelease lease: LeaseID) -> [Event] {
-        (breakers.probes[lease] ?? []).sorted().map {
+        guard let probes = breakers.probes[lease] else { return [] }
+        return probes.sorted().map {
             .breakerCleared($0, reason: "lease \(lease.rawValue) on trial was given back")
         }
     }

@@ -57,7 +57,9 @@ extension LedgerState {
     }
 
     func setNodeState(_ request: NodeRequest, now: LedgerTime) -> Decision {
-        if let pool = request.pool, pools[pool] == nil { return Decision(.refused(noPool(pool))) }
+        if let pool = request.pool, pools.index(forKey: pool) == nil {
+            return Decision(.refused(noPool(pool)))
+        }
         if let refusal = fault(ofDrainBy: request.byMilliseconds, request.state) {
             return Decision(.refused(refusal))
         }

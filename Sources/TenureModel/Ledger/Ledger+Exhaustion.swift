@@ -66,8 +66,9 @@ extension LedgerState {
 
     /// Names the first kind of which no place has enough; often only together is too much asked.
     func exhaustion(of request: AcquireRequest) -> Refusal {
+        let slot = pools.index(forKey: request.pool)
         for wanted in request.claims.flatMap(\.amounts) {
-            let most = pools[request.pool]?.index.largestFree(of: wanted.kind) ?? 0
+            let most = slot.map { pools.values[$0].index.largestFree(of: wanted.kind) } ?? 0
             guard wanted.amount > most else { continue }
             let text = { Quantity.text($0, kind: wanted.kind) }
             return Refusal(

@@ -87,10 +87,7 @@ extension LedgerState {
                 return Refusal(.expired, "session \(id.rawValue) has ended; open another")
             }
         }
-        guard let ttl, let pool = pools[pool]?.pool,
-            ttl < pool.settings.ttlMin || ttl > pool.settings.ttlMax
-        else { return nil }
-        return ttlOutOfBounds(ttl, pool: pool)
+        return ttl.flatMap { refusal(ofTTL: $0, inPool: pool) }
     }
 }
 

@@ -13,7 +13,7 @@ extension LedgerState {
     /// The strategy that a request gets: with prices only where devices are shared out.
     func strategy(
         of request: AcquireRequest,
-        poolAt slot: Dictionary<String, PoolState>.Index
+        poolAt slot: Int
     ) -> Strategy {
         if request.strategy == nil, request.maxCost != nil { return .cost }
         let asked = request.strategy ?? pools.values[slot].pool.settings.strategy
@@ -27,7 +27,7 @@ extension LedgerState {
     }
 
     /// Makes a pool ready to bid.
-    mutating func prepareScores(_ slot: Dictionary<String, PoolState>.Index) {
+    mutating func prepareScores(_ slot: Int) {
         let policy = pools.values[slot].pool.policy
         pools.values[slot].index.prepareScores(policy, in: resources)
     }
@@ -71,9 +71,6 @@ extension LedgerState {
         poolToLearn = nil
         return pools.index(forKey: name).map { pools.values[$0].takeLearning(in: resources) }
     }
-
-    /// Whether a pool waits for `takeLearning`.
-    package var hasLearning: Bool { poolToLearn != nil }
 
     func learn(_ name: String, _ policy: LearntPolicy) -> [Event] {
         // The pool may be gone, or have learnt in the meantime.

@@ -35,10 +35,8 @@ extension LedgerState {
             )
         }
         let ttl = ttl ?? lease.terms.ttlMilliseconds
-        if let pool = pools[lease.terms.pool]?.pool,
-            ttl < pool.settings.ttlMin || ttl > pool.settings.ttlMax
-        {
-            return Decision(.refused(ttlOutOfBounds(ttl, pool: pool)))
+        if let refusal = refusal(ofTTL: ttl, inPool: lease.terms.pool) {
+            return Decision(.refused(refusal))
         }
         let drainEnd = drainEnd(of: lease)
         let wanted = min(now.advanced(byMilliseconds: ttl), lease.terms.lifetimeEnd, drainEnd)
@@ -114,6 +112,18 @@ extension LedgerState {
             guard lease.state == .reserved else { return notReserved(lease) }
             return try ending(.released(lease.id), .cancelled, lease, now: now)
         }
+    }
+
+    /// The refusal of a TTL that the pool does not allow; nothing when it does.
+    func refusal(ofTTL ttl: UInt64, inPool pool: String) -> Refusal? {
+        guard let settings = settings(ofPool: pool),
+            ttl < settings.ttlMin || ttl > settings.ttlMax
+        else { return nil }
+        return Refusal(
+            .malformed,
+            "TTL \(ttl) ms is outside \(settings.ttlMin) to \(settings.ttlMax) ms of "
+                + "pool \(pool); ask for one inside, or change ttlMin or ttlMax"
+        )
     }
 
     func commit(
@@ -228,8 +238,10 @@ extension LedgerState {
         _ lease: Lease,
         now: LedgerTime
     ) throws(RowFault) -> Decision {
-        Decision(
-            try settling([lease], now: now) + [event],
+        var events = lease.charge == nil ? [] : try settling([lease], now: now)
+        events.append(event)
+        return Decision(
+            events,
             .ended(
                 Ending(
                     status: status,

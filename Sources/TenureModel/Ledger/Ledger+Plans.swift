@@ -8,7 +8,8 @@
 extension LedgerState {
     /// Notes that a pool is not what it was, and so what there is to be guaranteed.
     mutating func noteChange(of pool: String) {
-        pools[pool]?.changed = facts.position
+        let position = facts.position
+        pools.update(pool) { $0.changed = position }
         usageChanged = facts.position
     }
 

@@ -42,7 +42,7 @@ extension LedgerState {
         now: LedgerTime
     ) throws(RowFault) -> Decision {
         let names = poolsInOrder(of: request)
-        if let missing = names.first(where: { pools[$0] == nil }) {
+        if let missing = names.first(where: { pools.index(forKey: $0) == nil }) {
             return Decision(.refused(noPool(missing)))
         }
         var refused: [(pool: String, refusal: Refusal)] = []
@@ -73,7 +73,7 @@ extension LedgerState {
                 default: return decision
                 }
             }
-            if names.allSatisfy({ pools[$0]?.pool.settings.preemptionGap == 0 }) { break }
+            if names.allSatisfy({ settings(ofPool: $0)?.preemptionGap == 0 }) { break }
         }
         return refusal(of: request, refused, identity, now: now)
     }

@@ -24,7 +24,7 @@ extension LedgerState {
     /// Not a sub-lease: what it holds would go back to its parent, which is preempted instead.
     func isPreemptible(_ lease: Lease) -> Bool {
         guard lease.parent == nil,
-            let since = pools[lease.terms.pool]?.pool.settings.preemptionSince, since > 0
+            let since = settings(ofPool: lease.terms.pool)?.preemptionSince, since > 0
         else {
             return false
         }
@@ -140,7 +140,7 @@ extension LedgerState {
     /// nothing of what is left behind is quarantined.
     private func canTakeAtOnce(_ preemption: Preemption, now: LedgerTime) -> Bool {
         guard let first = preemption.victims.first,
-            let settings = pools[first.terms.pool]?.pool.settings
+            let settings = settings(ofPool: first.terms.pool)
         else { return false }
         return settings.preemptionGrace == 0
             && preemption.victims.allSatisfy {
@@ -175,7 +175,7 @@ extension LedgerState {
         now: LedgerTime
     ) -> [Event] {
         let told = preemption.victims.filter { $0.state == .held }
-        guard !told.isEmpty, let settings = pools[request.pool]?.pool.settings else { return [] }
+        guard !told.isEmpty, let settings = settings(ofPool: request.pool) else { return [] }
         return [
             .preempted(
                 told.map(\.id),

@@ -66,7 +66,7 @@ extension LedgerState {
     // MARK: Resources and quotas
 
     private func resourcePage(of pool: String?, _ page: Page, now: LedgerTime) -> Decision {
-        if let pool, pools[pool] == nil { return Decision(.refused(noPool(pool))) }
+        if let pool, pools.index(forKey: pool) == nil { return Decision(.refused(noPool(pool))) }
         let names = resources.compactMap { resource -> String? in
             guard let resource, pool == nil || resource.pool == pool else { return nil }
             return page.after.map { resource.name > $0 } ?? true ? resource.name : nil

@@ -78,7 +78,7 @@ extension LedgerState {
     package mutating func serve(_ id: TicketID, now: LedgerTime) throws(RowFault) -> Decision {
         guard let ticket = tickets[id] else { violated("T1: only who waits is served") }
         let caller = Caller(uid: ticket.uid, isAdmin: false, generatedHolder: ticket.holder)
-        let decision = try acquire(ticket.request, serving: ticket, caller: caller, now: now)
+        let decision = try acquire(ticket.request, serving: ticket.id, caller: caller, now: now)
         guard case .refused(let refusal) = decision.answer, !refusal.isOfWant else {
             return decision
         }

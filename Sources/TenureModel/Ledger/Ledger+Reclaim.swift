@@ -51,7 +51,7 @@ extension LedgerState {
     /// Quarantined when it holds something exclusive that whoever lost it may still be using. What
     /// it holds beside that stays with it.
     func reclaimed(_ lease: Lease, cause: ReclaimCause, now: LedgerTime) -> Reclaimed {
-        let delay = pools[lease.terms.pool]?.pool.settings.lockDelay ?? 0
+        let delay = settings(ofPool: lease.terms.pool)?.lockDelay ?? 0
         let waits =
             delay > 0 && cause.isUnclean && lease.state.isHeld
             && lease.placements.contains { resource($0.resource)?.kind.isExclusive ?? true }

@@ -38,7 +38,7 @@ extension LedgerState {
         case .success(let found): subjects = found
         case .failure(let refusal): return Decision(.refused(refusal))
         }
-        let settings = pools[lease.terms.pool]?.pool.settings.breakers ?? BreakerSettings()
+        let settings = settings(ofPool: lease.terms.pool)?.breakers ?? BreakerSettings()
         var events: [Event] = []
         for resource in subjects {
             let event =
@@ -140,7 +140,7 @@ extension LedgerState {
         ordinal: Int,
         now: LedgerTime
     ) -> Event? {
-        guard let settings = pools[pool]?.pool.settings.breakers, settings.refusals > 0, count > 0
+        guard let settings = settings(ofPool: pool)?.breakers, settings.refusals > 0, count > 0
         else { return nil }
         let subject = BreakerSubject.pool(pool)
         let known = breakers[subject]
@@ -244,7 +244,7 @@ extension LedgerState {
         let subject: BreakerSubject
         switch name {
         case .pool(let pool):
-            guard pools[pool] != nil else { return Decision(.refused(noPool(pool))) }
+            guard pools.index(forKey: pool) != nil else { return Decision(.refused(noPool(pool))) }
             subject = .pool(pool)
         case .resource(let name):
             guard let resource = resource(named: name) else {
@@ -288,7 +288,7 @@ extension LedgerState {
     // MARK: Lists
 
     func breakerPage(of pool: String?, _ page: Page, now: LedgerTime) -> Decision {
-        if let pool, pools[pool] == nil { return Decision(.refused(noPool(pool))) }
+        if let pool, pools.index(forKey: pool) == nil { return Decision(.refused(noPool(pool))) }
         let keys = breakers.rows.keys.compactMap { subject -> (String, BreakerSubject)? in
             if let pool, self.pool(of: subject) != pool { return nil }
             let key = cursor(of: subject)

@@ -14,7 +14,7 @@ extension LedgerState {
         guard Names.isValid(name) else {
             return Decision(refused: .malformed, "POOL '\(name.printable)' is no name")
         }
-        guard pools[name] != nil || pools.count < Limits.pools else {
+        guard pools.index(forKey: name) != nil || pools.count < Limits.pools else {
             return Decision(refused: .busy, "the ledger has \(Limits.pools) pools, its limit")
         }
         var pool = pools[name]?.pool ?? Pool(name: name, settings: PoolSettings())
@@ -89,7 +89,7 @@ extension LedgerState {
         if !Names.isValid(request.name) {
             return Refusal(.malformed, "RESOURCE '\(request.name.printable)' is no name")
         }
-        if pools[request.pool] == nil { return noPool(request.pool) }
+        if pools.index(forKey: request.pool) == nil { return noPool(request.pool) }
         if let node = request.node, !Names.isValid(node) {
             return Refusal(.malformed, "NODE '\(node.printable)' is no name")
         }

@@ -133,7 +133,7 @@ package struct Relief {
 extension LedgerState {
     /// Whether leases of `pool` give way to requests of higher classes.
     package func preempts(in pool: String) -> Bool {
-        pools[pool].map { $0.pool.settings.preemptionGap > 0 } ?? false
+        (settings(ofPool: pool)?.preemptionGap ?? 0) > 0
     }
 
     /// Whom the passing of time may let through, where leases give way that have run long enough.
@@ -141,8 +141,8 @@ extension LedgerState {
     /// Nothing where that is nowhere.
     package var reliefByRuntime: Relief? {
         var relief = Relief()
-        for (name, state) in pools where state.pool.settings.preemptionMinRuntime > 0 {
-            if preempts(in: name) { relief.pools.insert(name) }
+        for state in pools.values where state.pool.settings.preemptionMinRuntime > 0 {
+            if preempts(in: state.pool.name) { relief.pools.insert(state.pool.name) }
         }
         return relief.pools.isEmpty ? nil : relief
     }

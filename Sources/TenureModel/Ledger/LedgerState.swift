@@ -19,7 +19,7 @@ package struct LedgerState {
     /// What of the state is not a row.
     package internal(set) var facts: LedgerFacts
 
-    var pools: [String: PoolState] = [:]
+    var pools = PoolTable()
     /// By id; the first is not used.
     var resources: [Resource?] = [nil]
     var resourceIDs: [String: ResourceID] = [:]
@@ -52,8 +52,8 @@ package struct LedgerState {
     var usageChanged: Position
     /// The same of what tenants may use.
     var quotasChanged: Position
-    /// The pool that has seen enough requests to learn from them, if one has.
-    var poolToLearn: String?
+    /// The pool that has seen enough requests to learn from them, if one has; see `takeLearning`.
+    package internal(set) var poolToLearn: String?
 
     private let lookups = LookupCounter()
 
@@ -97,7 +97,7 @@ package struct LedgerState {
         usageChanged = facts.position
         quotasChanged = facts.position
         for pool in resident.pools {
-            pools[pool.name] = PoolState(pool: pool, changed: facts.position)
+            pools.insert(PoolState(pool: pool, changed: facts.position))
         }
         for quota in resident.quotas {
             quotas[quota.tenant, default: []].append(quota)
@@ -279,6 +279,12 @@ extension LedgerState {
         return index < resources.count ? resources[index] : nil
     }
 
+    /// The settings of the pool called `name`.
+    func settings(ofPool name: String) -> PoolSettings? {
+        guard let slot = pools.index(forKey: name) else { return nil }
+        return pools.values[slot].pool.settings
+    }
+
     func resource(named name: String) -> Resource? {
         resourceIDs[name].flatMap { resource($0) }
     }
@@ -302,16 +308,18 @@ extension LedgerState {
         } else if !draining.isEmpty {
             draining.remove(resource.id)
         }
-        pools[resource.pool]?.index.set(resource, in: resources)
+        guard let slot = pools.index(forKey: resource.pool) else { return }
+        pools.values[slot].index.set(resource, in: resources)
     }
 
     /// The levels of a tenant's path, the whole path first.
     static func levels(of tenant: String) -> [String] {
         var levels = [tenant]
-        var rest = tenant[...]
-        while let slash = rest.lastIndex(of: "/") {
+        // Bytes, because a character of its own costs many times as much to find.
+        var rest = tenant.utf8[...]
+        while let slash = rest.lastIndex(of: UInt8(ascii: "/")) {
             rest = rest[..<slash]
-            levels.append(String(rest))
+            levels.append(String(Substring(rest)))
         }
         return levels
     }

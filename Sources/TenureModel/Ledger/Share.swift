@@ -63,7 +63,7 @@ extension LedgerState {
 
     /// How the requests to a pool age; nothing where they do not.
     package func aging(of pool: String) -> Aging {
-        let settings = pools[pool]?.pool.settings ?? PoolSettings()
+        let settings = settings(ofPool: pool) ?? PoolSettings()
         return Aging(stepMilliseconds: settings.agingStep, cap: settings.agingCap)
     }
 }

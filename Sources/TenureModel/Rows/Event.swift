@@ -4,16 +4,18 @@
 // applying the same events to the same rows gives the same rows in any process (I6).
 
 /// One fact.
+///
+/// What is large is kept apart, so that moving a small fact does not move its room.
 package enum Event: Hashable, Sendable {
-    case opened(Opening)
+    indirect case opened(Opening)
     case grace(Grace)
     /// Acknowledged history may be missing; tokens go on in a new epoch.
     case epochRaised(to: UInt16, reason: String)
-    case poolSet(Pool)
+    indirect case poolSet(Pool)
     case poolDeleted(name: String)
     /// A pool has learnt from its requests; the prices hold from here on.
-    case policyLearnt(pool: String, LearntPolicy)
-    case resourceSet(ResourceDeclaration)
+    indirect case policyLearnt(pool: String, LearntPolicy)
+    indirect case resourceSet(ResourceDeclaration)
     case resourceStateSet(ResourceID, ResourceState)
     /// A resource is drained; what it still holds at `by` is taken back.
     case resourceDrained(ResourceID, by: LedgerTime)
@@ -21,33 +23,33 @@ package enum Event: Hashable, Sendable {
     case drainAdvanced(ResourceID, past: LeaseID)
     case resourceDeleted(ResourceID)
     /// A breaker has something new to remember: it counts, opens, or lets somebody find out.
-    case breakerSet(Breaker)
+    indirect case breakerSet(Breaker)
     /// A breaker is closed and has nothing to remember.
     case breakerCleared(BreakerSubject, reason: String)
-    case quotaSet(Quota)
+    indirect case quotaSet(Quota)
     case quotaDeleted(QuotaKey)
     /// The limits of a tenant, whole; without any they are gone.
-    case tenantLimitsSet(TenantLimits)
+    indirect case tenantLimitsSet(TenantLimits)
     /// A budget as it is from here on, also where a window has ended.
-    case budgetSet(Budget)
+    indirect case budgetSet(Budget)
     case budgetDeleted(tenant: String)
     /// What the lease that was granted in this frame holds of the budgets above it.
     case budgetHeld(LeaseID, LeaseCharge)
     /// What was spent of what leases hold, and what went back; in the frame that ends them.
     case budgetSettled([Settlement])
     /// A lease, or a reservation by its state, came to be.
-    case granted(GrantRecord)
+    indirect case granted(GrantRecord)
     /// A reservation became a lease with these placements; what is not among them went back.
     case committed(LeaseID, deadline: LedgerTime, kept: [Placement])
     case renewed(LeaseID, deadline: LedgerTime)
     /// A part was given back.
     case reduced(LeaseID, by: [Placement])
     /// A lease got more, and with it a new token.
-    case grown(GrowthRecord)
+    indirect case grown(GrowthRecord)
     /// A lease has another holder, and with it a new token.
-    case handedOver(HandOverRecord)
+    indirect case handedOver(HandOverRecord)
     /// A part of a lease became a lease of its own.
-    case subleased(SubleaseRecord)
+    indirect case subleased(SubleaseRecord)
     /// Leases that ended and were kept for their tokens are forgotten.
     case leasesForgotten([LeaseID])
     /// Given back whole by its holder: a lease released or a reservation cancelled.
@@ -58,23 +60,23 @@ package enum Event: Hashable, Sendable {
     case preempted([LeaseID], until: LedgerTime, evidence: String)
     /// The lock-delay of these is over.
     case quarantineEnded([LeaseID])
-    case sessionOpened(Session)
+    indirect case sessionOpened(Session)
     case sessionKept(SessionID, deadline: LedgerTime)
     /// Its leases are invalid from here on; their reclaim follows.
     case sessionEnded(SessionID, cause: ReclaimCause, evidence: String)
     /// The last of its leases is reclaimed.
     case sessionForgotten(SessionID)
     /// A request id was answered with a refusal that stays.
-    case answered(StoredAnswer)
+    indirect case answered(StoredAnswer)
     /// The window of these stored answers is over.
     case answersForgotten([DueEntry])
     /// A request has a place in the queue.
-    case queued(Ticket)
+    indirect case queued(Ticket)
     /// It waits longer, because it was asked for again.
     case ticketProlonged(TicketID, until: LedgerTime)
     /// It waits no more, and nothing was granted.
-    case ticketEnded(TicketEnd)
-    case refused(RefusalRecord)
+    indirect case ticketEnded(TicketEnd)
+    indirect case refused(RefusalRecord)
     case refusalsCounted([RefusalCount])
 }
 

@@ -252,12 +252,8 @@ package struct Lease: Hashable, Sendable {
     package var deadline: LedgerTime
     package var placements: [Placement]
     package var terms: LeaseTerms
-    /// The lease that it is carved from, when it is a sub-lease.
-    package var parent: LeaseID?
-    /// Its sub-leases, held or in quarantine, oldest first: their amounts come back to it.
-    package var subleases: [LeaseID] = []
-    /// What it holds of budgets, if it was granted under one and is not free.
-    package var charge: LeaseCharge?
+    /// What few leases have.
+    private var rare = RareFacts.none
 
     package init(
         id: LeaseID,
@@ -273,6 +269,38 @@ package struct Lease: Hashable, Sendable {
         self.deadline = deadline
         self.placements = placements
         self.terms = terms
+    }
+}
+
+extension Lease {
+    /// Apart from the rest and only where it is needed, so that the others are small to move.
+    private enum RareFacts: Hashable, Sendable {
+        case none
+        indirect case some(parent: LeaseID?, subleases: [LeaseID], charge: LeaseCharge?)
+
+        init(parent: LeaseID?, subleases: [LeaseID], charge: LeaseCharge?) {
+            let isEmpty = parent == nil && subleases.isEmpty && charge == nil
+            self =
+                isEmpty ? .none : .some(parent: parent, subleases: subleases, charge: charge)
+        }
+    }
+
+    /// The lease that it is carved from, when it is a sub-lease.
+    package var parent: LeaseID? {
+        get { if case .some(let parent, _, _) = rare { parent } else { nil } }
+        set { rare = RareFacts(parent: newValue, subleases: subleases, charge: charge) }
+    }
+
+    /// Its sub-leases, held or in quarantine, oldest first: their amounts come back to it.
+    package var subleases: [LeaseID] {
+        get { if case .some(_, let subleases, _) = rare { subleases } else { [] } }
+        set { rare = RareFacts(parent: parent, subleases: newValue, charge: charge) }
+    }
+
+    /// What it holds of budgets, if it was granted under one and is not free.
+    package var charge: LeaseCharge? {
+        get { if case .some(_, _, let charge) = rare { charge } else { nil } }
+        set { rare = RareFacts(parent: parent, subleases: subleases, charge: newValue) }
     }
 }
 

@@ -82,11 +82,14 @@ public enum Names {
     /// Whether `tenant` is a path of names: no empty part, no part that is `.` or `..`.
     public static func isValidTenant(_ tenant: String) -> Bool {
         guard isValid(tenant) else { return false }
-        let parts = tenant.utf8.split(separator: 0x2f, omittingEmptySubsequences: false)
-        return parts.count <= Limits.tenantLevels
-            && parts.allSatisfy { part in
-                part.first.map(isAlphanumeric) ?? false
-            }
+        var levels = 1
+        var isFirst = true
+        for byte in tenant.utf8 {
+            if isFirst, !isAlphanumeric(byte) { return false }
+            isFirst = byte == UInt8(ascii: "/")
+            if isFirst { levels += 1 }
+        }
+        return !isFirst && levels <= Limits.tenantLevels
     }
 
     private static func isAlphanumeric(_ byte: UInt8) -> Bool {
