@@ -115,6 +115,44 @@ struct PreemptionWaitingTests {
         #expect(scene.grant(waiter) != nil)
         #expect(try status(scene, victim) == nil)
     }
+
+    /// The CPU of the scene, with a price and a label.
+    private static func cpu(in pool: String) -> Command {
+        var cpu = ResourceRequest(
+            name: pool == "main" ? "cpus" : pool,
+            pool: pool,
+            kind: .cpu,
+            capacity: 1_000
+        )
+        cpu.labels = [Label(name: "model", value: "x")]
+        cpu.cost = 1_000
+        return .setResource(cpu)
+    }
+
+    @Test
+    func `nobody is told to leave for a request that its budget refuses`() throws {
+        let scene = try scene(
+            .preemptionGap(1),
+            .preemptionGrace(5_000),
+            .maxLifetime(3_600_000)
+        )
+        try scene.ask(Self.cpu(in: "main"))
+        let poor = BudgetRequest(tenant: "poor", limit: 1, windowMilliseconds: 3_600_000)
+        try scene.ask(.setBudget(poor))
+        let victim = try low(scene)
+        let waiter = try scene.ask(
+            WaitingScene.request {
+                $0.priority = .high
+                $0.tenant = "poor"
+            }
+        )
+        try scene.settle()
+        #expect(scene.waits(waiter))
+        #expect(try status(scene, victim) == "held")
+        try scene.ask(.deleteBudget("poor"))
+        try scene.settle()
+        #expect(try status(scene, victim) == "preempted")
+    }
 }
 
 /// Keeps what a holder would hear.

@@ -105,6 +105,14 @@ extension LedgerState {
         now: LedgerTime
     ) throws(RowFault) -> Decision {
         guard canTakeAtOnce(preemption, now: now) else {
+            // Nobody leaves for a request that could not pay for the place.
+            if case .failure(let refusal) = newCharge(
+                preemption.placer.placements,
+                terms,
+                now: now
+            ) {
+                return Decision(.refused(refusal))
+            }
             let waits = request.waits || identity.ticket != nil
             return Decision(
                 waits ? notice(preemption, for: request, now: now) : [],
