@@ -153,6 +153,49 @@ struct PreemptionWaitingTests {
         try scene.settle()
         #expect(try status(scene, victim) == "preempted")
     }
+
+    /// The one before it can preempt nobody, is in another line of the queue, and comes behind by a
+    /// change of shares alone.
+    @Test
+    func `who comes first by a change of the order alone has leases told to leave`() throws {
+        let scene = try scene(
+            .preemptionGap(1),
+            .preemptionGrace(5_000),
+            .agingStep(1_000),
+            .agingCap(2)
+        )
+        try scene.ask(.setPool(name: "side", settings: []))
+        for pool in ["main", "side"] { try scene.ask(Self.cpu(in: pool)) }
+        let victim = try low(scene)
+        try scene.ask(
+            WaitingScene.request(wait: nil) {
+                $0.pool = "side"
+                $0.tenant = "rich"
+            }
+        )
+        let aged = try scene.ask(
+            WaitingScene.request {
+                $0.priority = .low
+                $0.tenant = "new"
+                $0.selector = [Label(name: "model", value: "x")]
+            }
+        )
+        try scene.pass(milliseconds: 2_100)
+        let high = try scene.ask(
+            WaitingScene.request {
+                $0.priority = .high
+                $0.tenant = "rich"
+            }
+        )
+        try scene.settle()
+        #expect(scene.waits(aged) && scene.waits(high))
+        #expect(try status(scene, victim) == "held")
+        var last = QuotaRequest(tenant: "new", kind: .gpu, limit: Limits.amountMax)
+        last.weight = 0
+        try scene.ask(.setQuota(last))
+        try scene.settle()
+        #expect(try status(scene, victim) == "preempted")
+    }
 }
 
 /// Keeps what a holder would hear.

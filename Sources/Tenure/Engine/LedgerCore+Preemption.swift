@@ -16,13 +16,17 @@ extension LedgerCore {
     }
 
     /// Tells leases to leave for a waiter, if a decision about it says so.
+    ///
+    /// False when somebody waits before it, so that it is not its turn yet.
     func giveNotice(
         _ decision: Decision,
         for waiter: Waiter,
         at time: LedgerTime
-    ) throws(LedgerFailure) {
-        guard !decision.events.isEmpty, waiting.obstacle(to: waiter) == nil else { return }
+    ) throws(LedgerFailure) -> Bool {
+        guard !decision.events.isEmpty else { return true }
+        guard waiting.obstacle(to: waiter) == nil else { return false }
         try commitToMemory(decision.events, at: time)
+        return true
     }
 
     /// Has those looked at for whom the passing of time alone may make room.

@@ -257,8 +257,8 @@ extension LedgerCore {
         let decision = try decide(waiter, now: time)
         switch decision.answer {
         case .refused(let refusal) where refusal.isOfWant:
-            try giveNotice(decision, for: waiter, at: time)
-            waiting.keep(waiter, refused: refusal)
+            let isHeldUp = try !giveNotice(decision, for: waiter, at: time)
+            waiting.keep(waiter, refused: refusal, behind: isHeldUp)
             return false
         case .grant(let grant) where !grant.replayed:
             waiting.rise(at: time)

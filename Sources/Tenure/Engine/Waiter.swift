@@ -112,7 +112,8 @@ final class Waiter {
     var lacks: [Shortage] = []
     /// Why it was not granted at the last look; nothing before the first.
     var refusal: Refusal?
-    /// Whether it was refused at the last look only because others come before it.
+    /// Whether at the last look only those before it kept it from a grant, or leases from being
+    /// told to leave for it: a change of the order alone may help.
     var isBehind = false
     /// Whether it waits no more.
     var isGone = false

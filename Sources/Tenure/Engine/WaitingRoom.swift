@@ -313,7 +313,7 @@ struct WaitingRoom {
 
     /// Keeps a waiter that was looked at and refused, in the queues of what it lacks (W1).
     ///
-    /// With `behind` it is not short of anything but has others before it.
+    /// With `behind` only those before it keep it from a grant, or leases from being told to leave.
     mutating func keep(_ waiter: Waiter, refused refusal: Refusal, behind: Bool = false) {
         waiter.isBehind = behind
         // What a restored one was taken to lack was a guess.
