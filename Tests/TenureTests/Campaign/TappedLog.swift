@@ -1,0 +1,69 @@
+// A log that tells what became durable in it.
+
+import Synchronization
+import TenureLog
+import TenureModel
+import TenureStorage
+import TenureTesting
+
+/// A record that became durable.
+struct DurableRecord: Sendable {
+    let time: LedgerTime
+    let events: [Event]
+}
+
+/// Keeps what became durable until somebody takes it.
+final class LogTap: Sendable {
+    private let kept = Mutex<[DurableRecord]>([])
+
+    fileprivate func add(_ records: [DurableRecord]) { kept.withLock { $0 += records } }
+
+    /// What became durable since it was asked last.
+    func take() -> [DurableRecord] {
+        kept.withLock { kept in
+            defer { kept = [] }
+            return kept
+        }
+    }
+}
+
+/// A log that does what the one behind it does, and hands every durable record to a tap.
+final class TappedLog: Log {
+    private let log: any Log
+    private let tap: LogTap
+    private var gathered: [DurableRecord] = []
+
+    init(_ log: any Log, _ tap: LogTap) {
+        self.log = log
+        self.tap = tap
+    }
+
+    var nextPosition: UInt64 { log.nextPosition }
+    var durablePosition: UInt64 { log.durablePosition }
+    var gatheredBytes: Int { log.gatheredBytes }
+    var seal: Seal { log.seal }
+    var writtenExtentBytes: UInt64 { log.writtenExtentBytes }
+    var writtenContentBytes: UInt64 { log.writtenContentBytes }
+    var writtenFrames: UInt64 { log.writtenFrames }
+    var reserveBytes: UInt64 { log.reserveBytes }
+    var payloadLimit: Int { log.payloadLimit }
+
+    func hasRoom(forPayload bytes: Int) -> Bool { log.hasRoom(forPayload: bytes) }
+
+    func append(time: UInt64, payload: borrowing [UInt8]) -> UInt64 {
+        // What the engine has encoded can be decoded: nothing is left out.
+        if let events = try? EventCodec.decode(copy payload).events {
+            gathered.append(DurableRecord(time: LedgerTime(nanoseconds: time), events: events))
+        }
+        return log.append(time: time, payload: payload)
+    }
+
+    func commit() throws(LogError) {
+        try log.commit()
+        tap.add(gathered)
+        gathered = []
+    }
+
+    func retire(through position: UInt64) throws(LogError) { try log.retire(through: position) }
+    func prepareReserve() { log.prepareReserve() }
+}

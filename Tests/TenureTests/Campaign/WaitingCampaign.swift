@@ -1,0 +1,50 @@
+// Many random days of waiting: a short part in every test run, the whole campaign on demand.
+//
+//     TENURE_DAYS=1000 swift test --filter WaitingCampaign
+//
+// TENURE_DAY=7 repeats one day, TENURE_FIRST_DAY=501 begins with another than the first, so that
+// two halves can run side by side. A campaign prints what it has met.
+
+import Glibc
+import TenureTesting
+import Testing
+
+@Suite("Waiting campaign")
+struct WaitingCampaign {
+    /// The days of every test run: they meet all that is to be tried.
+    private static let ordinary: UInt64 = 6
+
+    private static func number(_ variable: String) -> UInt64? {
+        // SAFETY: the value is copied before anything can change the environment.
+        unsafe getenv(variable).flatMap { unsafe UInt64(String(cString: $0)) }
+    }
+
+    @Test
+    func `nobody waits past the bound, no wake-up is lost, no preemption loops, nothing locks up`()
+        throws
+    {
+        if let day = Self.number("TENURE_DAY") {
+            print(try Self.run([day]).summary)
+            return
+        }
+        let days = max(1, Self.number("TENURE_DAYS") ?? Self.ordinary)
+        let first = max(1, Self.number("TENURE_FIRST_DAY") ?? 1)
+        let tally = try Self.run(first..<(first + days))
+        if days != Self.ordinary { print(tally.summary) }
+        guard days >= Self.ordinary else { return }
+        #expect(tally.missed.isEmpty, "\(tally.summary)")
+        #expect(tally.longest >= 0.25)
+    }
+
+    private static func run(_ days: some Sequence<UInt64>) throws -> CampaignTally {
+        var tally = CampaignTally()
+        for seed in days {
+            var day = try CampaignDay(seed: seed)
+            try day.run()
+            let replay: Comment = "TENURE_DAY=\(seed) swift test --filter WaitingCampaign"
+            #expect(day.faults.first == nil, replay)
+            tally.add(day.tally)
+        }
+        return tally
+    }
+}
