@@ -20,6 +20,15 @@ extension ReferenceLedger {
         case .quota(let tenant, let kind, let limit):
             quotas[QuotaKey(tenant: tenant, kind: kind)] = limit
             faults = reply == .done ? [] : ["a quota can always be set: \(reply)"]
+        case .leaseLimit(let tenant, let limit):
+            leaseLimits[tenant] = limit
+            faults = reply == .done ? [] : ["a limit can always be set: \(reply)"]
+        case .service(let name, let isActive):
+            things[name]?.isActive = isActive
+            faults = reply == .done ? [] : ["a state can always be set: \(reply)"]
+        case .grow(let id, let place): faults = takeGrowth(id, place, reply, now)
+        case .handOver(let id, let holder, let ttl):
+            faults = takeHandOver(id, holder, ttl, reply, now)
         case .stale:
             faults = reply == .refused("FENCED") ? [] : ["a stale token was not fenced: \(reply)"]
         }
@@ -43,7 +52,12 @@ extension ReferenceLedger {
             if reserved != (ask.hold != nil) { faults.append("lease and reservation are mixed up") }
             faults += judge(parts, for: ask, now)
             lastToken = max(lastToken, token)
-            let holding = self.holding(ask, parts, now)
+            for level in Self.levels(of: ask.tenant) {
+                guard let limit = leaseLimits[level] else { continue }
+                let least = leases(of: level, at: now).least
+                if least >= limit { faults.append("\(level) has \(least) leases of \(limit)") }
+            }
+            let holding = self.holding(ask, parts, token: token, now)
             if ask.session == nil, ttl != (holding.earliest == .max ? nil : holding.earliest - now)
             {
                 faults.append("the TTL is not what was asked")
@@ -68,7 +82,12 @@ extension ReferenceLedger {
         return known.lease == id ? [] : ["I7: replayed as lease \(id), was \(known.lease ?? 0)"]
     }
 
-    func holding(_ ask: Ask, _ parts: [String: UInt64], _ now: UInt64) -> Holding {
+    func holding(
+        _ ask: Ask,
+        _ parts: [String: UInt64],
+        token: UInt64,
+        _ now: UInt64
+    ) -> Holding {
         let end = ask.lifetime.map { Self.add($0, to: now) } ?? .max
         let first = ask.hold ?? (ask.session == nil ? ask.ttl : .max)
         let deadline = min(Self.add(first, to: now), end)
@@ -78,14 +97,16 @@ extension ReferenceLedger {
             reserved: ask.hold != nil,
             earliest: deadline,
             latest: deadline,
-            lifetimeEnd: end
+            lifetimeEnd: end,
+            token: token
         )
     }
 
-    private func judge(_ parts: [String: UInt64], for ask: Ask, _ now: UInt64) -> [String] {
+    func judge(_ parts: [String: UInt64], for ask: Ask, _ now: UInt64) -> [String] {
         var faults = shapeFaults(parts, ask)
         for (name, amount) in parts {
             guard let thing = things[name] else { continue }
+            if !thing.isActive { faults.append("\(name) is out of service") }
             let least = taken(of: name, at: now).least
             if least + amount > thing.capacity {
                 faults.append("I2: \(name) has \(thing.capacity), \(least) are held for certain")
@@ -121,13 +142,23 @@ extension ReferenceLedger {
         return faults
     }
 
-    private mutating func judgeRefusal(of ask: Ask, _ code: String, _ now: UInt64) -> [String] {
+    mutating func judgeRefusal(
+        of ask: Ask,
+        _ code: String,
+        _ now: UInt64,
+        isNewLease: Bool = true
+    ) -> [String] {
         // What is quarantined is not known here.
         let knowsAll = quarantining.isEmpty
         switch code {
         case "EXHAUSTED":
+            if things.values.contains(where: { $0.pool == ask.pool && !$0.isActive }) {
+                met["out of service", default: 0] += 1
+            }
             guard knowsAll, ask.places.count == 1, let place = ask.places.first else { return [] }
-            let fits = node(for: place, in: ask.pool) { $1.capacity - taken(of: $0, at: now).most }
+            let fits = node(for: place, in: ask.pool) { name, thing in
+                thing.isActive ? thing.capacity - taken(of: name, at: now).most : 0
+            }
             return fits.map { ["refused although \($0) has enough"] } ?? []
         case "QUOTA":
             guard knowsAll else { return [] }
@@ -140,7 +171,13 @@ extension ReferenceLedger {
                     return used(by: level, kind, at: now).most + wanted > limit
                 }
             }
-            return binds ? [] : ["refused although no quota binds"]
+            let hasTooMany =
+                isNewLease
+                && Self.levels(of: ask.tenant).contains { level in
+                    leaseLimits[level].map { leases(of: level, at: now).most >= $0 } ?? false
+                }
+            met[binds ? "quota binds" : hasTooMany ? "leases bind" : "none", default: 0] += 1
+            return binds || hasTooMany ? [] : ["refused although no quota binds"]
         case "UNSATISFIABLE":
             if let key = Self.key(ask) { answered[key] = Answered(ask: ask, lease: nil, at: now) }
             guard ask.places.count == 1, let place = ask.places.first else { return [] }
@@ -176,7 +213,7 @@ extension ReferenceLedger {
     // MARK: Leases
 
     /// The holding, or why there is none to speak of.
-    private func find(_ id: UInt64, _ now: UInt64) -> (Holding, certain: Bool, possible: Bool)? {
+    func find(_ id: UInt64, _ now: UInt64) -> (Holding, certain: Bool, possible: Bool)? {
         holdings[id].map { ($0, isCertain($0, at: now), isPossible($0, at: now)) }
     }
 
@@ -187,7 +224,7 @@ extension ReferenceLedger {
         _ now: UInt64
     ) -> [String] {
         guard let (holding, certain, possible) = find(id, now) else {
-            return reply == .refused("EXPIRED") ? [] : ["a lease that ended was renewed"]
+            return isOfEnded(reply, .refused("EXPIRED"), id) ? [] : ["an ended lease was renewed"]
         }
         switch reply {
         case .renewed(let left):
@@ -218,7 +255,8 @@ extension ReferenceLedger {
         guard let (holding, certain, possible) = find(id, now) else {
             // An operator may take what is past its deadline and not taken back yet.
             let isRight =
-                reply == .ended(before: true) || (reserved == nil && reply == .ended(before: false))
+                isOfEnded(reply, .ended(before: true), id)
+                || (reserved == nil && reply == .ended(before: false))
             return isRight ? [] : ["a lease that ended did not say so"]
         }
         let isWrongSort = reserved.map { $0 != holding.reserved } ?? false
@@ -258,6 +296,7 @@ extension ReferenceLedger {
     }
 
     mutating func forget(_ id: UInt64) {
+        lastTokens[id] = holdings[id]?.token
         holdings[id] = nil
         ended.insert(id)
     }
@@ -269,7 +308,8 @@ extension ReferenceLedger {
         _ now: UInt64
     ) -> [String] {
         guard let (holding, certain, possible) = find(id, now) else {
-            return reply == .refused("EXPIRED") ? [] : ["a reservation that ended was committed"]
+            return isOfEnded(reply, .refused("EXPIRED"), id)
+                ? [] : ["a reservation that ended was committed"]
         }
         switch reply {
         case .granted(let lease, _, false, let kept, _, let replayed):

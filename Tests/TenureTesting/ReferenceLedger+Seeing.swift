@@ -6,6 +6,7 @@ extension ReferenceLedger {
     package struct Picture: Hashable {
         package struct Lease: Hashable {
             package var id: UInt64
+            package var token: UInt64
             /// `held`, `reserved`, `quarantined` or `ended`.
             package var state: String
             package var holder: String
@@ -18,6 +19,7 @@ extension ReferenceLedger {
 
             package init(
                 id: UInt64,
+                token: UInt64,
                 state: String,
                 holder: String,
                 pool: String,
@@ -28,6 +30,7 @@ extension ReferenceLedger {
                 parts: [String: UInt64]
             ) {
                 self.id = id
+                self.token = token
                 self.state = state
                 self.holder = holder
                 self.pool = pool
@@ -48,6 +51,7 @@ extension ReferenceLedger {
             package var quarantined: UInt64
             package var free: UInt64
             package var debt: UInt64
+            package var isActive: Bool
 
             package init(
                 capacity: UInt64,
@@ -55,7 +59,8 @@ extension ReferenceLedger {
                 reserved: UInt64,
                 quarantined: UInt64,
                 free: UInt64,
-                debt: UInt64
+                debt: UInt64,
+                isActive: Bool
             ) {
                 self.capacity = capacity
                 self.held = held
@@ -63,6 +68,7 @@ extension ReferenceLedger {
                 self.quarantined = quarantined
                 self.free = free
                 self.debt = debt
+                self.isActive = isActive
             }
         }
 
@@ -72,6 +78,8 @@ extension ReferenceLedger {
         package var used: [String: [String: UInt64]] = [:]
         /// Limits by tenant and kind.
         package var limits: [String: [String: UInt64]] = [:]
+        /// How many leases tenants may have.
+        package var leaseLimits: [String: UInt64] = [:]
         /// Milliseconds left of the sessions that are open.
         package var sessions: [UInt64: UInt64?] = [:]
 
@@ -134,7 +142,7 @@ extension ReferenceLedger {
     /// Compares with what is to be seen at `now`, and takes in what of the pending has happened.
     package mutating func reconcile(_ picture: Picture, at now: UInt64) -> [String] {
         var faults = imbalances(picture)
-        faults += reconcileSettings(picture)
+        faults += reconcileSettings(picture) + reconcileBounds(picture)
         faults += reconcileSessions(picture, now)
         let seen = Dictionary(picture.leases.map { ($0.id, $0) }) { first, _ in first }
         for id in holdings.keys.sorted() { faults += reconcile(id, seen[id], now) }
@@ -207,10 +215,12 @@ extension ReferenceLedger {
         let may = pendingFor(id, holding)
         guard let found, found.isValid else {
             let isAllowed = !isCertain(holding, at: now) || may.end
+            if mayHaveChanged(id) { doubtfulTokens.insert(id) }
             forget(id)
             return isAllowed ? [] : ["I1: lease \(id) is \(found?.state ?? "gone"): \(holding)"]
         }
-        var faults: [String] = []
+        var faults = takeInChange(of: id, found)
+        guard let holding = holdings[id] else { return faults }
         if !isPossible(holding, at: now), !may.renew {
             faults.append("I5: lease \(id) is still valid at \(now): \(holding)")
         }
@@ -281,7 +291,7 @@ extension ReferenceLedger {
         {
             faults.append("I1: lease \(lease.id) is not what was asked: \(lease), \(ask)")
         }
-        var holding = self.holding(ask, lease.parts, pendingAt)
+        var holding = self.holding(ask, lease.parts, token: lease.token, pendingAt)
         if ask.session == nil, let left = lease.ttl {
             holding.earliest = now + left
             holding.latest = now + left + 1

@@ -6,7 +6,8 @@
 // a `latest` end, behind which nobody may still have it; grace after a gap lies in between.
 //
 // What was asked and never answered is pending: it may have happened as a whole or not at all.
-// ReferenceLedger+Asking.swift judges answers, ReferenceLedger+Seeing.swift what is to be seen.
+// ReferenceLedger+Asking.swift judges answers, ReferenceLedger+Changing.swift those about what is
+// held and may be held, ReferenceLedger+Seeing.swift what is to be seen.
 
 /// What is true as far as the clients of a ledger can tell.
 package struct ReferenceLedger {
@@ -40,6 +41,14 @@ package struct ReferenceLedger {
         case close(UInt64)
         case capacity(String, UInt64, force: Bool)
         case quota(tenant: String, kind: String, limit: UInt64?)
+        /// How many leases a tenant and all below it may have; nothing for any number.
+        case leaseLimit(tenant: String, UInt64?)
+        /// Whether anything is granted on a thing from now on.
+        case service(String, isActive: Bool)
+        /// Amounts of one place more, by kind; asked alone, because the lease gets another token.
+        case grow(UInt64, by: [String: UInt64])
+        /// Another holder, by its own TTL when one is given; asked alone, as growth is.
+        case handOver(UInt64, to: String, ttl: UInt64?)
         case stale(UInt64)
     }
 
@@ -68,6 +77,8 @@ package struct ReferenceLedger {
         package var node: String
         package var kind: String
         package var capacity: UInt64
+        /// Whether anything is granted on it.
+        package var isActive = true
 
         package init(pool: String, node: String, kind: String, capacity: UInt64) {
             self.pool = pool
@@ -85,6 +96,8 @@ package struct ReferenceLedger {
         package var earliest: UInt64
         package var latest: UInt64
         package var lifetimeEnd: UInt64
+        /// What proves the right to change it.
+        package var token: UInt64
     }
 
     /// A session.
@@ -122,6 +135,13 @@ package struct ReferenceLedger {
     /// Pools whose amounts stay quarantined after an unclean end.
     let quarantining: Set<String>
     var quotas: [QuotaKey: UInt64] = [:]
+    var leaseLimits: [String: UInt64] = [:]
+    /// The last tokens of leases that have ended.
+    var lastTokens: [UInt64: UInt64] = [:]
+    /// Leases that ended when it was unknown whether they had another token by then.
+    var doubtfulTokens: Set<UInt64> = []
+    /// How often each sort of verdict was reached, so that a run that does nothing is seen.
+    package internal(set) var met: [String: Int] = [:]
     var answered: [String: Answered] = [:]
     /// Request ids that were asked once without an answer: one may be stored.
     var doubtful: Set<String> = []
@@ -142,6 +162,11 @@ package struct ReferenceLedger {
         pending.append(action)
         pendingAt = now
         if case .acquire(let ask) = action, let key = Self.key(ask) { doubtful.insert(key) }
+    }
+
+    /// The token of a lease, held or ended, as far as it is known.
+    package func token(of id: UInt64) -> UInt64 {
+        holdings[id]?.token ?? lastTokens[id] ?? id
     }
 
     /// Whether the session has not ended for certain at `now`.

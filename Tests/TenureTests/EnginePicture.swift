@@ -30,7 +30,7 @@ enum EnginePicture {
         let page = Page(limit: Limits.pageItems)
         var queries: [Query] = [
             .leases(LeaseFilter(), page: page), .resources(pool: nil, page: page),
-            .quotas(tenant: nil),
+            .quotas(tenant: nil), .tenants(below: nil),
         ]
         queries += EngineWorkload.tenants.map { .usage(tenant: $0) }
         queries += sessions.map { .session(SessionID(rawValue: $0)) }
@@ -44,9 +44,12 @@ enum EnginePicture {
             let tenant = text(item["tenant"]) ?? ""
             picture.limits[tenant, default: [:]][text(item["kind"]) ?? ""] = number(item["limit"])
         }
+        for item in items(answers[3].document) {
+            picture.leaseLimits[text(item["tenant"]) ?? ""] = number(item["leases"])
+        }
         for (index, tenant) in EngineWorkload.tenants.enumerated() {
             var used: [String: UInt64] = [:]
-            for item in items(answers[3 + index].document) {
+            for item in items(answers[4 + index].document) {
                 used[text(item["kind"]) ?? ""] = number(item["used"])
             }
             picture.used[tenant] = used
@@ -67,6 +70,7 @@ enum EnginePicture {
         }
         return ReferenceLedger.Picture.Lease(
             id: number(item["lease"]) ?? 0,
+            token: number(item["token"]) ?? 0,
             state: text(item["state"]) ?? "",
             holder: text(item["holder"]) ?? "",
             pool: text(item["pool"]) ?? "",
@@ -85,7 +89,8 @@ enum EnginePicture {
             reserved: number(item["reserved"]) ?? 0,
             quarantined: number(item["quarantined"]) ?? 0,
             free: number(item["free"]) ?? 0,
-            debt: number(item["debt"]) ?? 0
+            debt: number(item["debt"]) ?? 0,
+            isActive: text(item["state"]) == "active"
         )
     }
 }

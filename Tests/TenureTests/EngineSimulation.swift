@@ -37,6 +37,21 @@ struct EngineSimulation {
 
     @Test(arguments: seeds)
     func `I1 to I7: several lives of a ledger with crashes anywhere`(seed: UInt64) throws {
+        try live(seed)
+    }
+
+    @Test
+    func `the lives meet what changes and bounds leases`() throws {
+        var met: [String: Int] = [:]
+        for seed in 1...20 as ClosedRange<UInt64> { met.merge(try live(seed), uniquingKeysWith: +) }
+        for verdict in ["grown", "handed over", "quota binds", "leases bind", "out of service"] {
+            #expect(met[verdict, default: 0] >= 5, "\(verdict): \(met)")
+        }
+    }
+
+    /// Lives through a seed; how often each sort of verdict was reached.
+    @discardableResult
+    private func live(_ seed: UInt64) throws -> [String: Int] {
         let replay = "TENURE_SEED=\(seed) swift test --filter EngineSimulation"
         var work = EngineWorkload(seed: seed)
         let quarantining: Set<String> = seed % 3 == 0 ? ["main", "slow"] : []
@@ -53,9 +68,10 @@ struct EngineSimulation {
             }
             let faults = try rebirth(&world, &work.generator)
             #expect(faults == [], "after life \(life): \(replay)")
-            if !faults.isEmpty { return }
+            if !faults.isEmpty { return world.book.met }
         }
         #expect(try world.replayFaults() == [], "\(replay)")
+        return world.book.met
     }
 
     /// Most lives end by a power cut at some operation, some by a sync that fails, some in peace.

@@ -1,4 +1,4 @@
-// Random work for a ledger, and its translation into the ledger's words and back.
+// Random work for a ledger; EngineWorkload+Words.swift has it in the ledger's words.
 
 import TenureModel
 import TenureTesting
@@ -64,32 +64,64 @@ struct EngineWorkload {
     /// Several actions at once, of which none needs the answer of another.
     mutating func batch(for book: ReferenceLedger) -> [ReferenceLedger.Action] {
         let count = generator.chance(60) ? 1 : Int.random(in: 2...6, using: &generator)
-        return (0..<count).map { _ in action(for: book) }
+        let actions = (0..<count).map { _ in action(for: book) }
+        // What changes a token is asked alone: what comes with it would need the new one.
+        return actions.first(where: Self.changesToken).map { [$0] } ?? actions
     }
 
     private mutating func action(for book: ReferenceLedger) -> ReferenceLedger.Action {
         let leases = book.holdings.keys.sorted() + book.ended.sorted().suffix(2)
         let sessions = book.sittings.keys.sorted()
         let draw = Int.random(in: 0..<100, using: &generator)
-        if draw < 40 || leases.isEmpty { return acquire(for: book) }
+        if draw < 38 || leases.isEmpty { return acquire(for: book) }
         let lease = leases[Int.random(in: 0..<leases.count, using: &generator)]
         switch draw {
-        case 40..<55: return .renew(lease, ttl: generator.chance(50) ? nil : ttl())
-        case 55..<65: return .release(lease, parts: nil)
-        case 65..<69: return .release(lease, parts: part(of: lease, book))
-        case 69..<75: return .commit(lease, parts: nil)
-        case 75..<77: return .commit(lease, parts: part(of: lease, book))
-        case 77..<80: return .cancel(lease)
-        case 80..<82: return .revoke(lease)
-        case 82..<84: return .stale(lease)
-        case 84..<87: return .openSession(holder: holder(), ttl: ttl())
-        case 87..<93:
+        case 38..<49: return .renew(lease, ttl: generator.chance(50) ? nil : ttl())
+        case 49..<58: return .release(lease, parts: nil)
+        case 58..<62: return .release(lease, parts: part(of: lease, book))
+        case 62..<68: return .commit(lease, parts: nil)
+        case 68..<70: return .commit(lease, parts: part(of: lease, book))
+        case 70..<72: return .cancel(lease)
+        case 72..<74: return .revoke(lease)
+        case 74..<76: return .stale(lease)
+        case 76..<79: return .openSession(holder: holder(), ttl: ttl())
+        case 79..<85:
             guard let session = sessions.randomElement(using: &generator) else { break }
             return generator.chance(70) ? .keep(session) : .close(session)
-        case 93..<96: return capacity()
-        default: return quota()
+        case 85..<87: return capacity()
+        case 87..<90: return quota()
+        case 90..<93: return growth(of: lease)
+        case 93..<95:
+            return .handOver(lease, to: holder(), ttl: generator.chance(50) ? nil : ttl())
+        case 95..<98: return service()
+        default: return leaseLimit()
         }
         return acquire(for: book)
+    }
+
+    private static func changesToken(_ action: ReferenceLedger.Action) -> Bool {
+        switch action {
+        case .grow, .handOver: true
+        default: false
+        }
+    }
+
+    private mutating func growth(of lease: UInt64) -> ReferenceLedger.Action {
+        let amount = [500, 1_000][Int.random(in: 0..<2, using: &generator)] as UInt64
+        return .grow(lease, by: generator.chance(70) ? ["cpu": amount] : ["gpu": amount])
+    }
+
+    private mutating func service() -> ReferenceLedger.Action {
+        let names = Self.things.keys.sorted()
+        let name = names[Int.random(in: 0..<names.count, using: &generator)]
+        // More often in service than out of it.
+        return .service(name, isActive: generator.chance(65))
+    }
+
+    private mutating func leaseLimit() -> ReferenceLedger.Action {
+        let tenant = Self.tenants[Int.random(in: 0..<Self.tenants.count, using: &generator)]
+        let limit = generator.chance(40) ? nil : UInt64.random(in: 1...4, using: &generator)
+        return .leaseLimit(tenant: tenant, limit)
     }
 
     private mutating func ttl() -> UInt64 {
@@ -163,106 +195,5 @@ struct EngineWorkload {
         let kind = generator.chance(50) ? "cpu" : "gpu"
         let limit = [500, 2_000, 9_000][Int.random(in: 0..<3, using: &generator)] as UInt64
         return .quota(tenant: tenant, kind: kind, limit: limit)
-    }
-}
-
-// Translation.
-extension EngineWorkload {
-    static func command(_ action: ReferenceLedger.Action) -> Command {
-        switch action {
-        case .acquire(let ask): return .acquire(request(ask))
-        case .renew(let id, let ttl): return .renew(reference(id), ttlMilliseconds: ttl)
-        case .release(let id, let parts): return .release(reference(id), parts: Self.parts(parts))
-        case .cancel(let id): return .cancel(reference(id))
-        case .commit(let id, let parts): return .commit(reference(id), parts: Self.parts(parts))
-        case .revoke(let id): return .revoke(LeaseID(rawValue: id), reason: "on request")
-        case .openSession(let holder, let ttl):
-            return .openSession(SessionRequest(ttlMilliseconds: ttl, holder: holder))
-        case .keep(let id): return .keepSession(session(id))
-        case .close(let id): return .closeSession(session(id))
-        case .capacity(let name, let amount, let force):
-            let thing = things[name]
-            var request = ResourceRequest(
-                name: name,
-                pool: thing?.pool ?? "",
-                kind: thing?.kind == "gpu" ? .gpu : .cpu,
-                capacity: amount,
-                node: thing?.node
-            )
-            request.force = force
-            return .setResource(request)
-        case .quota(let tenant, let kind, let limit):
-            let kind: Kind = kind == "gpu" ? .gpu : .cpu
-            guard let limit else { return .deleteQuota(tenant: tenant, kind: kind) }
-            return .setQuota(tenant: tenant, kind: kind, limit: limit)
-        case .stale(let id):
-            // Another's token, or nobody's: not this lease's in any case.
-            let reference = LeaseReference(
-                lease: LeaseID(rawValue: id),
-                token: Token(rawValue: id % 2 == 0 ? id - 1 : id + 1)
-            )
-            return .release(reference, parts: nil)
-        }
-    }
-
-    private static func reference(_ id: UInt64) -> LeaseReference {
-        LeaseReference(lease: LeaseID(rawValue: id), token: Token(rawValue: id))
-    }
-
-    private static func session(_ id: UInt64) -> SessionReference {
-        SessionReference(session: SessionID(rawValue: id), token: Token(rawValue: id))
-    }
-
-    private static func parts(_ parts: [String: UInt64]?) -> [Part]? {
-        parts?.sorted { $0.key < $1.key }.map { Part(resource: $0.key, quantity: "\($0.value)m") }
-    }
-
-    static func request(_ ask: ReferenceLedger.Ask) -> AcquireRequest {
-        let claims = ask.places.map { place in
-            Claim(
-                amounts: place.sorted { $0.key < $1.key }.map { kind, amount in
-                    ClaimAmount(kind: kind == "gpu" ? .gpu : .cpu, amount: amount)
-                }
-            )
-        }
-        var request = AcquireRequest(pool: ask.pool, claims: claims)
-        request.tenant = ask.tenant
-        request.holder = ask.holder
-        request.session = ask.session.map { SessionID(rawValue: $0) }
-        request.ttlMilliseconds = ask.session == nil ? ask.ttl : nil
-        request.holdMilliseconds = ask.hold
-        request.maxLifetimeMilliseconds = ask.lifetime
-        request.requestID = ask.request
-        return request
-    }
-
-    static func reply(_ answer: Answer) -> ReferenceLedger.Reply {
-        switch answer {
-        case .grant(let grant):
-            return .granted(
-                lease: grant.lease.rawValue,
-                token: grant.token.rawValue,
-                reserved: grant.status == .reserved,
-                parts: sums(grant.placements),
-                ttl: grant.ttlMilliseconds,
-                replayed: grant.replayed
-            )
-        case .renewed(let renewal): return .renewed(ttl: renewal.ttlMilliseconds)
-        case .ended(let ending):
-            if ending.status == .reduced { return .reduced(sums(ending.placements)) }
-            return .ended(before: ending.status == .alreadyEnded)
-        case .session(let view):
-            return .session(
-                view.session.rawValue,
-                token: view.token.rawValue,
-                ttl: view.ttlMilliseconds
-            )
-        case .document, .queued: return .done
-        case .refused(let refusal): return .refused(refusal.code.rawValue)
-        }
-    }
-
-    private static func sums(_ placements: [PlacementView]) -> [String: UInt64] {
-        placements.reduce(into: [:]) { $0[$1.resource, default: 0] += $1.amount }
     }
 }

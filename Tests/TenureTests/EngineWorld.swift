@@ -180,7 +180,7 @@ struct EngineWorld {
         core.run(
             actions.enumerated().map { index, action in
                 Submission(
-                    command: EngineWorkload.command(action),
+                    command: EngineWorkload.command(action, of: book),
                     caller: .embedder,
                     ticket: UInt64(index),
                     sink: sink
