@@ -47,6 +47,8 @@ package enum EngineLimits {
     static let explainSegments = 8
     /// The most events of a lease that one explanation tells; renewals are only counted.
     static let explainEvents = 256
+    /// About how many leases one explanation of a wait looks at.
+    static let explainLeases = 16_384
     /// The most notices that wait for a reader in this process; past it the oldest are dropped.
     static let waitingNotices = 4_096
 }

@@ -9,8 +9,8 @@ internal import TenureBase
 public import TenureModel
 
 extension Ledger {
-    /// Tells why a lease was granted where it was and what became of it, or why a request was
-    /// refused.
+    /// Tells why a lease was granted where it was and what became of it, why a request was refused,
+    /// or what keeps it waiting.
     ///
     /// Reads the log from the grant on, beside the writer: O(bytes of the log between grant and
     /// end), at most eight segments; `searchedTo` says how far, when that is not the end.
@@ -44,7 +44,7 @@ extension Ledger {
     }
 
     /// Asks the writer and waits for the answer: never on the writer's thread.
-    fileprivate func ask(_ query: Query) -> Answer {
+    func ask(_ query: Query) -> Answer {
         let answer = AwaitedAnswer()
         submit([
             Submission(command: .query(query), caller: .embedder, ticket: 0, sink: answer)
@@ -92,7 +92,7 @@ private final class AwaitedAnswer: AnswerSink {
 }
 
 /// One explanation in the making.
-private struct Explanation {
+struct Explanation {
     let ledger: Ledger
     let history: LogHistory
     private var grant: PastRecord?
@@ -107,10 +107,11 @@ private struct Explanation {
 
     mutating func answer(to subject: ExplainSubject) -> Answer {
         switch subject {
-        case .lease(let id): return explain(id)
+        case .lease(let id): return explain(TicketID(rawValue: id.rawValue)) ?? explain(id)
         case .request(let id, let tenant):
             switch ledger.ask(.request(id: id, tenant: tenant)) {
             case .grant(let grant): return explain(grant.lease)
+            case .queued(let queued): return explain(queued.ticket) ?? Self.justEnded(queued.ticket)
             case .refused(let refusal) where refusal.code == .notFound: return .refused(refusal)
             case .refused(let refusal):
                 return .document(
@@ -126,7 +127,7 @@ private struct Explanation {
         }
     }
 
-    private mutating func explain(_ id: LeaseID) -> Answer {
+    mutating func explain(_ id: LeaseID) -> Answer {
         let now = ledger.ask(.lease(id))
         guard case .document(let status) = ledger.ask(.status), let last = status.position else {
             return .refused(LedgerCore.unknownRefusal)

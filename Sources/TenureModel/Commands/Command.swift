@@ -126,9 +126,9 @@ public enum Query: Equatable, Sendable {
 
 /// What can be explained from the log.
 public enum ExplainSubject: Hashable, Sendable {
-    /// A lease or a reservation, held or ended.
+    /// A lease or a reservation, held or ended; or the ticket of this number.
     case lease(LeaseID)
-    /// The request with this id, as long as its answer is kept.
+    /// The request with this id, as long as it waits or its answer is kept.
     case request(id: String, tenant: String)
 }
 

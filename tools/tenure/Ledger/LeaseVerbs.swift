@@ -253,11 +253,12 @@ struct RequestGet: LedgerVerb {
 
 struct Explain: LedgerVerb {
     static let configuration = CommandConfiguration(
-        abstract: "Tell why a lease was granted where it was, and how it ended.",
+        abstract: "Tell why a lease was granted and how it ended, or what a request waits for.",
         discussion: """
             The answer is from the log: the strategy, the places that were considered, what \
             came after, and what ended it, each with its position. For a request id whose \
-            answer was a refusal, the refusal. On a stopped ledger, see tenure audit timeline.
+            answer was a refusal, the refusal; for a request that is queued, who comes before it, \
+            what it lacks, and which leases hold most of that. On a stopped ledger, see tenure audit timeline.
 
             EXAMPLES
               tenure explain 281474976710661
@@ -265,7 +266,7 @@ struct Explain: LedgerVerb {
             """
     )
 
-    @Argument(help: "A lease, or the id that was given with --request.")
+    @Argument(help: "A lease, a ticket, or the id that was given with --request.")
     var subject: String
 
     @Option(help: ArgumentHelp("Tenant that asked, for a request id.", valueName: "path"))
