@@ -70,6 +70,14 @@ public enum Limits {
     public static let unseenProcessMilliseconds: UInt64 = 10_000
     /// The most leases that are looked at to make room for one request: some milliseconds.
     public static let preemptionCandidates = 256
+    /// The most tenants whose leases are looked at to ask back what was borrowed: those who borrow
+    /// most.
+    public static let reclaimTenants = 32
+    /// The most levels of tenants that are met on the way to them.
+    static let reclaimLevels = 256
+    /// The most levels of tenants that are kept ready by what they borrow, for each kind of a pool:
+    /// some 10 MB.
+    static let borrowersKept = 65_536
     /// The most items of one page of a list.
     public static let pageItems = 1_000
     /// The most rows that one page of a filtered list looks at.

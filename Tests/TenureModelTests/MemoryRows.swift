@@ -28,6 +28,7 @@ struct StoreContent: Equatable {
     var budgets: [String: Stored<Budget>] = [:]
     var tickets: [TicketID: Stored<Ticket>] = [:]
     var preemptible: [PreemptibleKey: Stored<PreemptibleKey>] = [:]
+    var reclaimable: [ReclaimableKey: Stored<ReclaimableKey>] = [:]
 
     /// Takes the changes of one checkpoint.
     mutating func write(_ changes: FrozenChanges) {
@@ -46,6 +47,7 @@ struct StoreContent: Equatable {
         budgets.write(changes.budgets)
         tickets.write(changes.tickets)
         preemptible.write(changes.preemptible)
+        reclaimable.write(changes.reclaimable)
     }
 
     /// What a ledger reads once when it opens.
@@ -74,6 +76,7 @@ struct StoreContent: Equatable {
             ("tenantLimits", tenantLimits == other.tenantLimits),
             ("budgets", budgets == other.budgets),
             ("preemptible", preemptible == other.preemptible),
+            ("reclaimable", reclaimable == other.reclaimable),
             ("tickets", tickets == other.tickets),
         ]
         return verdicts.filter { !$0.1 }.map(\.0)
@@ -135,6 +138,19 @@ final class MemoryRows: RowSource {
     ) throws(RowFault) -> [PreemptibleKey] {
         let all = content.preemptible.keys.filter { other in
             other.pool == pool && (key.map { other > $0 } ?? true)
+        }
+        return Array(all.sorted().prefix(limit))
+    }
+
+    func reclaimable(
+        in pool: String,
+        of tenant: String?,
+        after key: ReclaimableKey?,
+        limit: Int
+    ) throws(RowFault) -> [ReclaimableKey] {
+        let all = content.reclaimable.keys.filter { other in
+            other.pool == pool && (tenant.map { other.tenant == $0 } ?? true)
+                && (key.map { other > $0 } ?? true)
         }
         return Array(all.sorted().prefix(limit))
     }

@@ -128,6 +128,7 @@ extension RowCodec {
         case .tenantLimits: try moved(TenantLimits.self, key, value)
         case .breakers: try moved(Breaker.self, key, value)
         case .preemptible: try moved(PreemptibleKey.self, key, value)
+        case .reclaimable: try moved(ReclaimableKey.self, key, value)
         }
     }
 

@@ -184,6 +184,24 @@ func expectRows(_ source: any RowSource, of model: ModelState) throws {
             let rest = try source.preemptible(in: pool, after: first, limit: 2)
             #expect(rest == Array(giving.dropFirst().prefix(2)))
         }
+        try expectReclaimable(source, in: pool, rows.reclaimable.keys.sorted())
+    }
+}
+
+private func expectReclaimable(
+    _ source: any RowSource,
+    in pool: String,
+    _ all: [ReclaimableKey]
+) throws {
+    let keys = all.filter { $0.pool == pool }
+    #expect(try source.reclaimable(in: pool, of: nil, after: nil, limit: .max) == keys)
+    for tenant in (0..<3).map({ "team-\($0)" }) {
+        let own = keys.filter { $0.tenant == tenant }
+        #expect(try source.reclaimable(in: pool, of: tenant, after: nil, limit: .max) == own)
+        // The next tenant is behind the last key that a tenant can have.
+        let end = ReclaimableKey(endOf: tenant, in: pool)
+        let next = keys.filter { $0.tenant > tenant }.prefix(1)
+        #expect(try source.reclaimable(in: pool, of: nil, after: end, limit: 1) == Array(next))
     }
 }
 

@@ -84,17 +84,15 @@ extension LedgerState {
             )
         }
         let overQuota = try quotaRefusal(terms)
-        if let refusal = overQuota ?? leaseCountRefusal(terms.tenantLevels) {
-            if let infeasible = infeasible(request) {
-                return refuseForGood(request, infeasible, identity, now: now)
-            }
+        let overLimit = overQuota ?? leaseCountRefusal(terms.tenantLevels)
+        if overLimit == nil, let refusal = try uncountable(terms) {
             return Decision(.refused(refusal))
         }
-        if let refusal = try uncountable(terms) { return Decision(.refused(refusal)) }
         return try grant(
             request,
             terms,
             identity,
+            overLimit: overLimit,
             mayPreempt: mayPreempt,
             caller: caller,
             now: now
@@ -105,18 +103,24 @@ extension LedgerState {
         _ request: AcquireRequest,
         _ terms: Terms,
         _ identity: Identity,
+        overLimit: Refusal?,
         mayPreempt: Bool,
         caller: Caller,
         now: LedgerTime
     ) throws(RowFault) -> Decision {
-        guard let (placer, why) = place(request) else {
+        guard overLimit == nil, let (placer, why) = place(request) else {
             if let infeasible = infeasible(request) {
                 return refuseForGood(request, infeasible, identity, now: now)
             }
             guard mayPreempt, request.maxCost == nil, request.plan == nil,
-                let preemption = try preemption(for: request, now: now)
+                let preemption = try preemption(
+                    for: request,
+                    terms,
+                    overLimit: overLimit,
+                    now: now
+                )
             else {
-                return Decision(.refused(exhaustion(of: request)))
+                return Decision(.refused(overLimit ?? exhaustion(of: request)))
             }
             return try grant(request, terms, preemption, identity, caller: caller, now: now)
         }
@@ -136,13 +140,15 @@ extension LedgerState {
         return decision
     }
 
-    /// A lease, reservation or plan at these placements.
+    /// A lease, reservation or plan at these placements, when `settlements` have freed what they
+    /// free of budgets.
     mutating func grant(
         _ request: AcquireRequest,
         _ terms: Terms,
         _ placements: [Placement],
         why: GrantReason,
         _ identity: Identity,
+        after settlements: [Event] = [],
         caller: Caller,
         now: LedgerTime
     ) throws(RowFault) -> Decision {
@@ -154,7 +160,7 @@ extension LedgerState {
             )
         }
         let charge: LeaseCharge?
-        switch newCharge(placements, terms, now: now) {
+        switch try newCharge(placements, terms, after: settlements, now: now) {
         case .success(let found): charge = found
         case .failure(let refusal): return Decision(.refused(refusal))
         }
@@ -177,7 +183,7 @@ extension LedgerState {
                 kinds: terms.totals.map(\.kind)
             ),
             price: price(of: placements),
-            confidence: confidence(of: request, placements, why)
+            confidence: try confidence(of: request, placements, why)
         )
         if request.planOnly {
             answer.status = .planned
@@ -294,7 +300,7 @@ extension LedgerState {
     }
 
     /// The answer that is kept for the request's id; nothing without an id.
-    private func newAnswer(
+    func newAnswer(
         _ request: AcquireRequest,
         _ outcome: StoredAnswer.Outcome,
         _ identity: Identity,
@@ -374,22 +380,5 @@ extension LedgerState {
             )
         }
         return nil
-    }
-
-    /// The refusal that repeating can not change; it uses up the request id.
-    func refuseForGood(
-        _ request: AcquireRequest,
-        _ refusal: Refusal,
-        _ identity: Identity,
-        now: LedgerTime
-    ) -> Decision {
-        let outcome = StoredAnswer.Outcome.refused(
-            code: refusal.code.rawValue,
-            message: refusal.message
-        )
-        guard !request.planOnly,
-            let stored = newAnswer(request, outcome, identity, now: now)
-        else { return Decision(.refused(refusal)) }
-        return Decision(identity.superseded + [.answered(stored)], .refused(refusal))
     }
 }

@@ -84,7 +84,7 @@ extension LedgerState {
         noteGrant(to: lease.terms.tenant)
         try count(lease.placements, of: lease, as: lease.state, by: .adding)
         insertDue(time: lease.deadline, .lease, lease.id.rawValue)
-        enterIndexes(lease)
+        try enterIndexes(lease)
         if let stored { store(stored) }
     }
 
@@ -150,7 +150,7 @@ extension LedgerState {
             ttlMilliseconds: record.ttlMilliseconds
         )
         insertDue(time: lease.deadline, .lease, lease.id.rawValue)
-        enterIndexes(lease)
+        try enterIndexes(lease)
         leases.update(lease.id, lease, at: facts.position)
         if let stored = record.stored { store(stored) }
     }
@@ -203,7 +203,7 @@ extension LedgerState {
         leases.remove(id, at: facts.position)
     }
 
-    private mutating func enterIndexes(_ lease: Lease) {
+    private mutating func enterIndexes(_ lease: Lease) throws(RowFault) {
         if let session = lease.terms.session {
             let key = MemberKey(session: session, lease: lease.id)
             members.insert(key, key, at: facts.position)
@@ -212,6 +212,7 @@ extension LedgerState {
             let key = PreemptibleKey(lease)
             preemptible.insert(key, key, at: facts.position)
         }
+        if isReclaimable(lease) { try enterReclaimable(lease) }
     }
 
     private mutating func leaveIndexes(_ lease: Lease) {
@@ -219,6 +220,7 @@ extension LedgerState {
             members.remove(MemberKey(session: session, lease: lease.id), at: facts.position)
         }
         if isPreemptible(lease) { preemptible.remove(PreemptibleKey(lease), at: facts.position) }
+        if isReclaimable(lease) { reclaimable.remove(ReclaimableKey(lease), at: facts.position) }
     }
 
     func known(_ id: LeaseID) throws(RowFault) -> Lease {
@@ -324,10 +326,12 @@ extension LedgerState {
                 pools.update(pool.name) { $0.pool.settings = pool.settings }
                 noteChange(of: pool.name)
             }
+            forgetBorrowers(in: pool.name)
             poolsChanged = facts.position
             changedPools[pool.name] = facts.position
         case .poolDeleted(let name):
             pools.remove(name)
+            forgetBorrowers(in: name)
             poolsChanged = facts.position
             changedPools[name] = facts.position
         case .policyLearnt(let name, let policy):
@@ -352,12 +356,14 @@ extension LedgerState {
             changedResources[id] = facts.position
         case .quotaSet(let quota):
             guaranteesChanged(from: self.quota(quota.key), to: quota)
+            forgetBorrowers(of: quota.kind)
             (quotasChanged, usageChanged) = (facts.position, facts.position)
             quotas[quota.tenant]?.removeAll { $0.kind == quota.kind }
             quotas[quota.tenant, default: []].append(quota)
             changedQuotas[quota.key] = facts.position
         case .quotaDeleted(let key):
             guaranteesChanged(from: quota(key), to: nil)
+            forgetBorrowers(of: key.kind)
             (quotasChanged, usageChanged) = (facts.position, facts.position)
             quotas[key.tenant]?.removeAll { $0.kind == key.kind }
             if quotas[key.tenant]?.isEmpty == true { quotas[key.tenant] = nil }

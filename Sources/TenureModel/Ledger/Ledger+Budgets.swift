@@ -81,8 +81,9 @@ extension LedgerState {
     func newCharge(
         _ placements: [Placement],
         _ terms: Terms,
+        after settlements: [Event] = [],
         now: LedgerTime
-    ) -> Result<LeaseCharge?, Refusal> {
+    ) throws(RowFault) -> Result<LeaseCharge?, Refusal> {
         guard !budgets.isEmpty, terms.tenantLevels.contains(where: { budgets[$0] != nil }) else {
             return .success(nil)
         }
@@ -97,7 +98,8 @@ extension LedgerState {
         let life = terms.lifetimeEnd.nanoseconds - now.nanoseconds
         let held = cost(of: placements, prices, nanoseconds: life)
         for level in terms.tenantLevels {
-            guard let budget = budgets[level] else { continue }
+            guard let known = budgets[level] else { continue }
+            let budget = try settled(known, of: level, by: settlements)
             let spent = budget.spent(at: now)
             let all = UInt128(spent) + UInt128(budget.held) + UInt128(held)
             if all <= UInt128(budget.limit) { continue }
@@ -114,6 +116,26 @@ extension LedgerState {
             )
         }
         return .success(LeaseCharge(held: held, prices: prices))
+    }
+
+    /// A budget as it is when `events` have settled what they settle.
+    private func settled(
+        _ budget: Budget,
+        of level: String,
+        by events: [Event]
+    ) throws(RowFault) -> Budget {
+        var budget = budget
+        for case .budgetSettled(let settlements) in events {
+            for settlement in settlements {
+                guard let lease = try lease(settlement.lease), let charge = lease.charge,
+                    Self.levels(of: lease.terms.tenant).contains(level),
+                    budget.covers(Token(rawValue: lease.id.rawValue).position)
+                else { continue }
+                budget.held -= charge.held - settlement.held
+                budget.book(settlement.spent, until: settlement.until)
+            }
+        }
+        return budget
     }
 
     /// What `placements` cost for so long, each rounded up.

@@ -6,7 +6,7 @@ extension LedgerState {
         of request: AcquireRequest,
         _ placements: [Placement],
         _ why: GrantReason
-    ) -> Confidence? {
+    ) throws(RowFault) -> Confidence? {
         guard let scarcest = Placer.scarcest(of: request.claims),
             let slot = pools.index(forKey: request.pool)
         else { return nil }
@@ -16,10 +16,15 @@ extension LedgerState {
             return isScarcest ? sum + UInt128(part.amount) : sum
         }
         let left = all == 0 ? 0 : (free - min(taken, free)) * 1_000 / all
+        let settings = pools.values[slot].pool.settings
+        var isBorrowed = false
+        if settings.reclaimBorrowed > 0, !quotas.isEmpty {
+            isBorrowed = try self.isBorrowed(request.totals, by: request.tenant)
+        }
         return Confidence(
             margin: why.margin,
             left: UInt64(clamping: left),
-            preemption: pools.values[slot].pool.settings.preemptionRisk(of: request.priority)
+            preemption: isBorrowed ? 1_000 : settings.preemptionRisk(of: request.priority)
         )
     }
 

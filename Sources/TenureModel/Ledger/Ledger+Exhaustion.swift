@@ -92,4 +92,21 @@ extension LedgerState {
         guard count > 0 else { return "" }
         return ", and breakers hold \(count) resources back, see BREAKER LIST"
     }
+
+    /// The refusal that repeating can not change; it uses up the request id.
+    func refuseForGood(
+        _ request: AcquireRequest,
+        _ refusal: Refusal,
+        _ identity: Identity,
+        now: LedgerTime
+    ) -> Decision {
+        let outcome = StoredAnswer.Outcome.refused(
+            code: refusal.code.rawValue,
+            message: refusal.message
+        )
+        guard !request.planOnly,
+            let stored = newAnswer(request, outcome, identity, now: now)
+        else { return Decision(.refused(refusal)) }
+        return Decision(identity.superseded + [.answered(stored)], .refused(refusal))
+    }
 }

@@ -72,7 +72,8 @@ extension LedgerState {
             return fault
         }
         if let fault = try usageFault(used) { return fault }
-        return try guaranteeFault()
+        if let fault = try guaranteeFault() { return fault }
+        return try borrowerFault()
     }
 
     /// The first violation of N1 to N3, as a sentence.

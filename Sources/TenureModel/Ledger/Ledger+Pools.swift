@@ -73,7 +73,7 @@ extension LedgerState {
                 default: return decision
                 }
             }
-            if names.allSatisfy({ settings(ofPool: $0)?.preemptionGap == 0 }) { break }
+            if !names.contains(where: { preempts(in: $0) }) { break }
         }
         return refusal(of: request, refused, identity, now: now)
     }

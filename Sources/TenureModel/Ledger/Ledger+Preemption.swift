@@ -1,16 +1,17 @@
 // Preemption: in a pool that allows it, a request that does not fit takes the place of leases of
-// lower classes.
+// lower classes, or of those that hold what its own tenant is guaranteed.
 //
 //   P1  Only a lease gives way that is no sub-lease, that was granted after its pool first allowed
-//       preemption, that is at least `preemptionGap` classes below the request, and that has run
-//       for `preemptionMinRuntime`.
+//       it, and that has run for `preemptionMinRuntime`. By class, the request is `preemptionGap`
+//       classes above it; how borrowed amounts are asked back is in Ledger+BorrowedReclaim.swift.
 //   P2  Who gives way is decided by class, the lowest first, and within a class by age, the most
 //       recent first; in the reverse of that order, everybody is spared without whom the request
-//       still fits. A lease gives way whole, all places of a gang.
-//   P3  The class of who takes is above that of everybody who gives. So the classes of those who
-//       hold, counted from the highest down, only ever rise by preemption, and who gave way can
-//       not take the place back: there is no loop.
-//   P4  Nothing gives way for a request that does not fit even then.
+//       still fits. A lease gives way whole, all places of a gang and all that is carved from it.
+//   P3  By class: the class of who takes is above that of everybody who gives. So the classes of
+//       those who hold, counted from the highest down, only ever rise, and who gave way can not
+//       take the place back: there is no loop. With what is asked back: P7.
+//   P4  Nothing gives way for a request that does not fit even then, in the pool and in every
+//       quota and limit above it, all seen as they are without those who leave.
 //
 // Where nobody gets notice and nothing is quarantined, the frame that takes back is the frame that
 // grants. Otherwise the leases are told to leave, and the request gets what they leave behind when
@@ -36,31 +37,92 @@ extension LedgerState {
         var victims: [Lease]
         /// The search that placed the request where they were.
         let placer: Placer
+        /// Whether they give back what they borrow, whatever their classes.
+        var isReclaim = false
+        /// The limit that is in the way until they have left; nothing when capacity is.
+        var limit: Refusal?
     }
 
     /// Who would give way to `request`; nothing when it would not fit even then.
     ///
-    /// Looks at `Limits.preemptionCandidates` leases at most.
-    func preemption(
+    /// What is borrowed is asked back before a class counts. Looks at
+    /// `Limits.preemptionCandidates` leases for either at most.
+    mutating func preemption(
         for request: AcquireRequest,
+        _ terms: Terms,
+        overLimit limit: Refusal?,
         now: LedgerTime
     ) throws(RowFault) -> Preemption? {
-        guard let state = pools[request.pool] else { return nil }
-        let gap = state.pool.settings.preemptionGap
+        guard let settings = settings(ofPool: request.pool), preempts(in: request.pool) else {
+            return nil
+        }
+        for total in terms.totals { _ = try guaranteeTree(of: total.kind) }
+        var found: Preemption?
+        if settings.reclaimBorrowed > 0 {
+            found = try reclaim(for: request, terms, settings, now: now)
+            found?.isReclaim = true
+        }
+        if found == nil { found = try preemptionByClass(for: request, terms, settings, now: now) }
+        if found != nil, let limit, place(request) != nil { found?.limit = limit }
+        return found
+    }
+
+    private mutating func preemptionByClass(
+        for request: AcquireRequest,
+        _ terms: Terms,
+        _ settings: PoolSettings,
+        now: LedgerTime
+    ) throws(RowFault) -> Preemption? {
+        let gap = settings.preemptionGap
         guard gap > 0, UInt64(request.priority.rawValue) >= gap,
             let highest = Priority(rawValue: request.priority.rawValue - UInt8(gap))
         else { return nil }
-        var search = PreemptionSearch(request, in: state.index, resources)
-        for key in try preemptible(in: request.pool, upTo: highest) {
+        let keys = try preemptible(in: request.pool, upTo: highest)
+        return try search(keys, for: request, terms, settings, now: now) {
+            (state, leaving, departures) throws(RowFault) in
+            guard settings.reclaimBorrowed > 0 else { return true }
+            return try state.keepsGuarantees(leaving, beside: departures, for: terms)
+        }
+    }
+
+    /// The first of `keys` that make room, as far as `mayLeave` lets them go.
+    func search(
+        _ keys: [PreemptibleKey],
+        for request: AcquireRequest,
+        _ terms: Terms,
+        _ settings: PoolSettings,
+        now: LedgerTime,
+        mayLeave: (LedgerState, Leaving, Departures) throws(RowFault) -> Bool
+    ) throws(RowFault) -> Preemption? {
+        guard let index = pools[request.pool]?.index else { return nil }
+        var search = PreemptionSearch(
+            request,
+            in: index,
+            resources,
+            within: try room(for: terms)
+        )
+        let fits = { (search: PreemptionSearch) throws(RowFault) in
+            guard search.fits else { return false }
+            return try leavesGuaranteed(search.departures, terms)
+        }
+        var held: [Lease] = []
+        for key in keys {
             guard let lease = try lease(key.lease) else { continue }
             switch lease.state {
             // It leaves already: what it holds will be there without anybody else giving way.
-            case .preempted: search.add(lease, isLeaving: true)
-            case .held where hasRun(lease, state.pool.settings.preemptionMinRuntime, now):
-                search.add(lease, isLeaving: false)
+            case .preempted:
+                search.add(try leaving(lease), isLeaving: true)
+                if try fits(search) { return try search.spared(where: fits) }
+            case .held where hasRun(lease, settings.preemptionMinRuntime, now): held.append(lease)
             case .held, .reserved, .quarantined, .ended: continue
             }
-            if search.fits { return search.spared }
+        }
+        for lease in held {
+            let leaving = try leaving(lease)
+            guard search.isHelped(by: leaving), try mayLeave(self, leaving, search.departures)
+            else { continue }
+            search.add(leaving, isLeaving: false)
+            if try fits(search) { return try search.spared(where: fits) }
         }
         return nil
     }
@@ -104,11 +166,12 @@ extension LedgerState {
         caller: Caller,
         now: LedgerTime
     ) throws(RowFault) -> Decision {
-        guard canTakeAtOnce(preemption, now: now) else {
+        guard try canTakeAtOnce(preemption, now: now) else {
             // Nobody leaves for a request that could not pay for the place.
-            if case .failure(let refusal) = newCharge(
+            if case .failure(let refusal) = try newCharge(
                 preemption.placer.placements,
                 terms,
+                after: try settling(preemption.victims, now: now),
                 now: now
             ) {
                 return Decision(.refused(refusal))
@@ -119,6 +182,7 @@ extension LedgerState {
                 .refused(patience(with: preemption, of: request, waits: waits))
             )
         }
+        let settlements = try settling(preemption.victims, now: now)
         let placer = preemption.placer
         let why = GrantReason(
             policyVersion: Placer.policyVersion,
@@ -132,29 +196,45 @@ extension LedgerState {
             placer.placements,
             why: why,
             identity,
+            after: settlements,
             caller: caller,
             now: now
         )
         guard !decision.events.isEmpty else { return decision }
         let ended = preemption.victims.map(\.id)
         decision.events = decision.events.map { $0.withoutProbes(ended) }
-        let settled = try settling(preemption.victims, now: now)
-        let taken = settled + (try takeBack(preemption, for: request, now: now))
+        let taken = settlements + (try takeBack(preemption, for: request, now: now))
         decision.events.insert(contentsOf: taken, at: 0)
         return decision
     }
 
     /// Whether the frame that takes back can be the frame that grants: nobody gets notice, and
     /// nothing of what is left behind is quarantined.
-    private func canTakeAtOnce(_ preemption: Preemption, now: LedgerTime) -> Bool {
+    private func canTakeAtOnce(
+        _ preemption: Preemption,
+        now: LedgerTime
+    ) throws(RowFault) -> Bool {
         guard let first = preemption.victims.first,
-            let settings = settings(ofPool: first.terms.pool)
+            let settings = settings(ofPool: first.terms.pool),
+            settings.preemptionGrace == 0
         else { return false }
-        return settings.preemptionGrace == 0
-            && preemption.victims.allSatisfy {
-                $0.state == .held
-                    && reclaimed($0, cause: .preempted, now: now).quarantinedUntil == nil
+        for victim in preemption.victims {
+            guard victim.state == .held else { return false }
+            for lease in [victim] + (try heldSubleases(of: victim))
+            where reclaimed(lease, cause: .preempted, now: now).quarantinedUntil != nil {
+                return false
             }
+        }
+        return true
+    }
+
+    /// What is carved from a lease and still held.
+    func heldSubleases(of lease: Lease) throws(RowFault) -> [Lease] {
+        var held: [Lease] = []
+        for id in lease.subleases {
+            if let sublease = try self.lease(id), sublease.state.isHeld { held.append(sublease) }
+        }
+        return held
     }
 
     /// What takes back at once, what is carved from it too.
@@ -167,7 +247,7 @@ extension LedgerState {
             Event.reclaimed(
                 preemption.victims.map { reclaimed($0, cause: .preempted, now: now) },
                 cause: .preempted,
-                evidence: evidence(of: request)
+                evidence: evidence(of: request, preemption)
             )
         ]
         for victim in preemption.victims {
@@ -188,7 +268,7 @@ extension LedgerState {
             .preempted(
                 told.map(\.id),
                 until: now.advanced(byMilliseconds: settings.preemptionGrace),
-                evidence: evidence(of: request)
+                evidence: evidence(of: request, preemption)
             )
         ]
     }
@@ -200,17 +280,27 @@ extension LedgerState {
         waits: Bool
     ) -> Refusal {
         let count = preemption.victims.count
-        let leases = count == 1 ? "a lease of a lower class" : "\(count) leases of lower classes"
+        let who = preemption.isReclaim ? "of those who borrow" : "of lower classes"
+        let leases = "\(count) \(count == 1 ? "lease" : "leases") \(who)"
+        let promise =
+            waits
+            ? "this request gets the place of \(leases) when they have left"
+            : "\(leases) would leave for this request: say WAIT"
+        if let limit = preemption.limit {
+            return Refusal(limit.code, "\(limit.message); \(promise)", limit: limit.limit)
+        }
         return Refusal(
             .exhausted,
-            "pool \(request.pool) is full; \(leases) "
-                + (waits ? "leave for this request" : "would leave for it: say WAIT"),
+            "pool \(request.pool) is full; \(promise)",
             limit: request.totals.count == 1 ? request.totals[0].kind.name : ""
         )
     }
 
-    private func evidence(of request: AcquireRequest) -> String {
-        "gave way to a request of tenant \(request.tenant), class \(request.priority.name)"
+    private func evidence(of request: AcquireRequest, _ preemption: Preemption) -> String {
+        let who = "a request of tenant \(request.tenant), class \(request.priority.name)"
+        return preemption.isReclaim
+            ? "gave back what was borrowed to \(who), which its guarantee covers"
+            : "gave way to \(who)"
     }
 
     /// Leases end when their notice does, and are not renewed beyond.
@@ -224,104 +314,6 @@ extension LedgerState {
             insertDue(time: lease.deadline, .lease, id.rawValue)
             leases.update(id, lease, at: facts.position)
         }
-    }
-}
-
-/// Looks for the fewest leases that make room for a request.
-struct PreemptionSearch {
-    private let request: AcquireRequest
-    private let index: PlaceIndex
-    private let resources: [Resource?]
-    private let kinds: Set<Kind>
-    /// In the order in which they give way.
-    private var leases: [(lease: Lease, isLeaving: Bool)] = []
-    private var freed: [ResourceID: UInt64] = [:]
-    /// The places of those leases, in the order of the first of each.
-    private var slots: [Int] = []
-    private var found: Placer?
-
-    init(_ request: AcquireRequest, in index: PlaceIndex, _ resources: [Resource?]) {
-        self.request = request
-        self.index = index
-        self.resources = resources
-        kinds = Set(request.totals.map(\.kind))
-    }
-
-    /// Whether the request fits without those that were added.
-    var fits: Bool { found != nil }
-
-    /// One more gives way, if it holds anything that is asked for.
-    mutating func add(_ lease: Lease, isLeaving: Bool) {
-        let touched = lease.placements.filter { placement in
-            resources[Int(placement.resource.rawValue)].map { kinds.contains($0.kind) } ?? false
-        }
-        guard !touched.isEmpty else { return }
-        leases.append((lease, isLeaving))
-        free(lease)
-        for slot in touched.compactMap({ index.slot(of: $0.resource) })
-        where !slots.contains(slot) {
-            slots.append(slot)
-        }
-        let new = touched.compactMap { index.slot(of: $0.resource) }
-        // One place is enough for most requests, and only those that changed can be it.
-        found = isOnePlace ? place(in: Set(new).sorted()) : place(in: slots)
-    }
-
-    private var isOnePlace: Bool { request.claims.count == 1 && request.claims[0].places == 1 }
-
-    private mutating func free(_ lease: Lease) {
-        for placement in lease.placements {
-            freed[placement.resource, default: 0] += placement.amount
-        }
-    }
-
-    private func place(in slots: [Int]) -> Placer? {
-        var placer = Placer(
-            resources: resources,
-            selector: request.selector,
-            freed: freed,
-            heldBack: index.heldBack
-        )
-        return placer.place(request.claims, first: slots, in: index) ? placer : nil
-    }
-
-    /// What was found, without those who need not give way (P2).
-    var spared: LedgerState.Preemption? {
-        guard found != nil else { return nil }
-        var search = self
-        for index in leases.indices.reversed() where !leases[index].isLeaving {
-            var trial = search
-            trial.leases.removeAll { $0.lease.id == leases[index].lease.id }
-            trial.freed = [:]
-            for entry in trial.leases { trial.free(entry.lease) }
-            trial.found = trial.place(in: slots)
-            if trial.fits { search = trial }
-        }
-        guard let placer = search.found else { return nil }
-        let used = Set(placer.placements.map(\.resource))
-        return LedgerState.Preemption(
-            victims: search.leases.map(\.lease).filter { lease in
-                lease.state == .held || lease.placements.contains { used.contains($0.resource) }
-            },
-            placer: placer
-        )
-    }
-}
-
-extension Placer {
-    /// Places every claim as if what is freed were free: at these places first, then anywhere.
-    mutating func place(_ claims: [Claim], first slots: [Int], in index: PlaceIndex) -> Bool {
-        for claim in claims {
-            var left = claim.places
-            for slot in slots where left > 0 {
-                let place = index.places[slot]
-                left -= fill(place, with: claim.amounts, atMost: left, taking: .tightest)
-            }
-            guard left > 0 else { continue }
-            let rest = Claim(places: left, amounts: claim.amounts)
-            if !placeFirst(rest, in: index) { return false }
-        }
-        return true
     }
 }
 

@@ -112,13 +112,7 @@ extension LedgerState {
         guard let tree = try guaranteeTree(of: wanted.kind) else { return nil }
         let amount = UInt128(wanted.amount)
         let kept = tree.keptForOthers(levels)
-        for (level, inside) in zip(levels, kept) {
-            guard let quota = quota(QuotaKey(tenant: level, kind: wanted.kind)),
-                quota.guarantee > 0
-            else { continue }
-            let used = try used(by: level, of: wanted.kind)
-            if UInt128(used) + amount + inside <= UInt128(quota.guarantee) { return nil }
-        }
+        if try coveringLevel(wanted, levels, kept) != nil { return nil }
         // With less than that free it is capacity that is missing, and is told so.
         guard let all = kept.last, tree.free >= amount, tree.free < amount + all else { return nil }
         let text = { (amount: UInt128) in
@@ -134,6 +128,24 @@ extension LedgerState {
                 + "that is kept\(most ?? ""); ask for less, or wait until more is free",
             limit: Shortage(borrowingBy: levels[0], wanted.kind).limit
         )
+    }
+
+    /// The deepest level whose guarantee covers so much more beside what is kept for others below
+    /// it; nothing when none does.
+    func coveringLevel(
+        _ wanted: ClaimAmount,
+        _ levels: [String],
+        _ kept: [UInt128]?
+    ) throws(RowFault) -> String? {
+        for (index, level) in levels.enumerated() {
+            guard let quota = quota(QuotaKey(tenant: level, kind: wanted.kind)),
+                quota.guarantee > 0
+            else { continue }
+            let used = try used(by: level, of: wanted.kind)
+            let all = UInt128(used) + UInt128(wanted.amount) + (kept?[index] ?? 0)
+            if all <= UInt128(quota.guarantee) { return level }
+        }
+        return nil
     }
 
     /// How much of what a tenant and all below it use of a kind no guarantee covers, neither its

@@ -58,7 +58,7 @@ extension LedgerState {
         terms.totals = request.totals
         guard try quotaRefusal(terms) == nil, try uncountable(terms) == nil,
             let (placer, _) = place(request),
-            case .success = newCharge(placer.placements, terms, now: now)
+            case .success = try newCharge(placer.placements, terms, now: now)
         else { return false }
         return placer.placements.count <= Limits.partsPerLease
             && tooDear(request, placer.placements) == nil

@@ -23,6 +23,9 @@ extension LedgerState {
         if pool.settings.preemptionGap > 0, pool.settings.preemptionSince == 0 {
             pool.settings.preemptionSince = nextPosition
         }
+        if pool.settings.reclaimBorrowed > 0, pool.settings.reclaimSince == 0 {
+            pool.settings.reclaimSince = nextPosition
+        }
         // What it has learnt has events of its own.
         return Decision(
             [.poolSet(Pool(name: name, settings: pool.settings))]

@@ -60,9 +60,10 @@ extension LedgerState {
         var row = known ?? TenantUsage(tenant: tenant)
         for total in totals {
             row.take(total, as: state, by: direction)
-            if guarantees.isEmpty { continue }
+            if guarantees.isEmpty, borrowers.isEmpty { continue }
             let used = row.entries.first { $0.kind == total.kind }?.used ?? 0
             guarantees[total.kind]?.setUsed(used, by: tenant)
+            noteUse(used, by: tenant, of: total.kind)
         }
         if row.entries.isEmpty {
             if known != nil { usage.remove(tenant, at: facts.position) }

@@ -131,9 +131,10 @@ package struct Relief {
 }
 
 extension LedgerState {
-    /// Whether leases of `pool` give way to requests of higher classes.
+    /// Whether leases of `pool` give way to requests of higher classes, or within guarantees.
     package func preempts(in pool: String) -> Bool {
-        (settings(ofPool: pool)?.preemptionGap ?? 0) > 0
+        guard let settings = settings(ofPool: pool) else { return false }
+        return settings.preemptionGap > 0 || settings.reclaimBorrowed > 0
     }
 
     /// Whom the passing of time may let through, where leases give way that have run long enough.

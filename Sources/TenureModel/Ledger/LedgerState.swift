@@ -32,6 +32,8 @@ package struct LedgerState {
     var reservedKinds: [Kind: Int] = [:]
     /// What is kept free of a kind, as far as it was asked for.
     var guarantees: [Kind: GuaranteeTree] = [:]
+    /// Who uses more than was guaranteed, as far as it was asked for.
+    var borrowers: [BorrowerTree.Key: BorrowerTree] = [:]
     var breakers = BreakerTable()
     /// What the resources of each kind have in all; derived from them.
     var capacities: [Kind: UInt128] = [:]
@@ -43,6 +45,7 @@ package struct LedgerState {
     var due = Table<DueKey, DueEntry>()
     var members = Table<MemberKey, MemberKey>()
     var preemptible = Table<PreemptibleKey, PreemptibleKey>()
+    var reclaimable = Table<ReclaimableKey, ReclaimableKey>()
     var dueQueue = DueQueue()
     var tickets = TicketTable()
     /// The position at which a pool was set or deleted last, or that of the checkpoint that the
@@ -116,7 +119,7 @@ package struct LedgerState {
     /// How many rows changed since the last checkpoint.
     package var changedRows: Int {
         leases.count + sessions.count + storedAnswers.count + usage.count + due.count
-            + members.count + preemptible.count + changedSettings
+            + members.count + preemptible.count + reclaimable.count + changedSettings
     }
 
     private var changedSettings: Int {
@@ -131,7 +134,7 @@ package struct LedgerState {
     package var scatteredRows: Int {
         let scattered =
             leases.scattered + sessions.scattered + storedAnswers.scattered + usage.scattered
-            + due.scattered + members.scattered + preemptible.scattered
+            + due.scattered + members.scattered + preemptible.scattered + reclaimable.scattered
         let settings = changedSettings
         return scattered + settings + (changedRows - scattered - settings) / 2
     }
@@ -181,6 +184,7 @@ package struct LedgerState {
         changes.due = due.freeze()
         changes.members = members.freeze()
         changes.preemptible = preemptible.freeze()
+        changes.reclaimable = reclaimable.freeze()
         dueQueue.freeze()
         return changes
     }
@@ -194,6 +198,7 @@ package struct LedgerState {
         due.thaw()
         members.thaw()
         preemptible.thaw()
+        reclaimable.thaw()
         dueQueue.thaw()
     }
 

@@ -156,6 +156,7 @@ package struct FrozenChanges: Sendable {
     package var budgets: [String: Changed<Budget>] = [:]
     package var tickets: [TicketID: Changed<Ticket>] = [:]
     package var preemptible: [PreemptibleKey: Changed<PreemptibleKey>] = [:]
+    package var reclaimable: [ReclaimableKey: Changed<ReclaimableKey>] = [:]
 
     package init() {}
 
@@ -164,7 +165,7 @@ package struct FrozenChanges: Sendable {
         pools.count + resources.count + quotas.count + leases.count + sessions.count
             + storedAnswers.count + usage.count + due.count + members.count
             + tenantLimits.count + breakers.count + budgets.count
-            + preemptible.count + tickets.count
+            + preemptible.count + reclaimable.count + tickets.count
     }
 }
 

@@ -33,6 +33,14 @@ package protocol RowSource: AnyObject {
         after key: PreemptibleKey?,
         limit: Int
     ) throws(RowFault) -> [PreemptibleKey]
+    /// The leases of `pool`, or of one tenant in it, that may be asked back behind `key`, or from
+    /// the start, in the order of their keys; at most `limit`.
+    func reclaimable(
+        in pool: String,
+        of tenant: String?,
+        after key: ReclaimableKey?,
+        limit: Int
+    ) throws(RowFault) -> [ReclaimableKey]
     /// The leases behind `id`, or from the start, in order; at most `limit`.
     func leases(after id: LeaseID?, limit: Int) throws(RowFault) -> [Lease]
     /// The sessions behind `id`, or from the start, in order; at most `limit`.

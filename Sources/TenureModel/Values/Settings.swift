@@ -27,6 +27,10 @@ public enum PoolNumber: String, CaseIterable, Sendable {
     case preemptionGrace
     /// The position from which on leases of the pool may be preempted; 0 for none, not to be set.
     case preemptionSince
+    /// Whether a request within its guarantee takes back what others borrow: 1, or 0 for no.
+    case reclaimBorrowed
+    /// The position from which on leases of the pool may be asked back; 0 for none, not to be set.
+    case reclaimSince
     /// How many leases must report a resource as failed to open its breaker; 0 for never.
     case breakerFailures
     /// How many requests refused as exhausted open the breaker of the pool; 0 for never.
@@ -64,6 +68,8 @@ public enum PoolNumber: String, CaseIterable, Sendable {
         case .preemptionMinRuntime: \.preemptionMinRuntime
         case .preemptionGrace: \.preemptionGrace
         case .preemptionSince: \.preemptionSince
+        case .reclaimBorrowed: \.reclaimBorrowed
+        case .reclaimSince: \.reclaimSince
         case .breakerFailures: \.breakers.failures
         case .breakerRefusals: \.breakers.refusals
         case .breakerWindow: \.breakers.window
@@ -81,8 +87,9 @@ public enum PoolNumber: String, CaseIterable, Sendable {
     /// Whether it is in milliseconds.
     package var isDuration: Bool {
         switch self {
-        case .tier, .preemptionGap, .preemptionSince, .breakerFailures, .breakerRefusals,
-            .breakerProbes, .agingCap, .weightCost, .weightPerformance, .weightUtilisation,
+        case .tier, .preemptionGap, .preemptionSince, .reclaimBorrowed, .reclaimSince,
+            .breakerFailures, .breakerRefusals, .breakerProbes, .agingCap, .weightCost,
+            .weightPerformance, .weightUtilisation,
             .turn:
             false
         case .ttlDefault, .ttlMin, .ttlMax, .maxLifetime, .lockDelay, .restartGrace,
@@ -97,7 +104,8 @@ public enum PoolNumber: String, CaseIterable, Sendable {
         switch self {
         case .restartGrace: PoolSettings.restartGraceMax
         case .preemptionGap: UInt64(Priority.critical.rawValue)
-        case .preemptionSince: .max
+        case .preemptionSince, .reclaimSince: .max
+        case .reclaimBorrowed: 1
         case .breakerFailures: BreakerSettings.failuresMax
         case .breakerRefusals: BreakerSettings.refusalsMax
         case .breakerWindow, .breakerOpen: BreakerSettings.millisecondsMax
@@ -110,7 +118,12 @@ public enum PoolNumber: String, CaseIterable, Sendable {
     }
 
     /// Whether it can be asked for; what can not is the ledger's own.
-    package var isSettable: Bool { self != .preemptionSince && self != .turn }
+    package var isSettable: Bool {
+        switch self {
+        case .preemptionSince, .reclaimSince, .turn: false
+        default: true
+        }
+    }
 }
 
 /// One setting of a pool.
@@ -147,6 +160,10 @@ public enum PoolSetting: Hashable, Sendable {
     /// How long a lease that is preempted is told before, in milliseconds; 0 for not at all.
     public static func preemptionGrace(_ value: UInt64) -> PoolSetting {
         .number(.preemptionGrace, value)
+    }
+    /// Whether a request within its guarantee takes back what others borrow: 1, or 0 for no.
+    public static func reclaimBorrowed(_ value: UInt64) -> PoolSetting {
+        .number(.reclaimBorrowed, value)
     }
     /// How many leases must report a resource as failed to open its breaker; 0 for never.
     public static func breakerFailures(_ value: UInt64) -> PoolSetting {
@@ -208,6 +225,10 @@ public struct PoolSettings: Hashable, Sendable {
     public var preemptionGrace: UInt64 = 0
     /// The position from which on leases of the pool may be preempted; 0 for none.
     public internal(set) var preemptionSince: Position = 0
+    /// Whether a request within its guarantee takes back what others borrow: no.
+    public var reclaimBorrowed: UInt64 = 0
+    /// The position from which on leases of the pool may be asked back; 0 for none.
+    public internal(set) var reclaimSince: Position = 0
     /// When breakers open: never.
     public var breakers = BreakerSettings()
     /// How long a request waits for each class that it rises: one hour; 0 for never.

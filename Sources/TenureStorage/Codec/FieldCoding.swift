@@ -300,6 +300,8 @@ extension PoolNumber {
         case .preemptionMinRuntime: 33
         case .preemptionGrace: 34
         case .preemptionSince: 35
+        case .reclaimBorrowed: 74
+        case .reclaimSince: 75
         case .breakerFailures: 40
         case .breakerRefusals: 41
         case .breakerWindow: 42

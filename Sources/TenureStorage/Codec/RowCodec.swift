@@ -156,6 +156,7 @@ package struct RowCodec: Sendable {
         case .tenantLimits: _ = try decode(TenantLimits.self, keyBytes: key, value: value)
         case .breakers: _ = try decode(Breaker.self, keyBytes: key, value: value)
         case .preemptible: _ = try decode(PreemptibleKey.self, keyBytes: key, value: value)
+        case .reclaimable: _ = try decode(ReclaimableKey.self, keyBytes: key, value: value)
         }
     }
 

@@ -20,6 +20,7 @@ package enum RowTable: UInt8, CaseIterable, Sendable {
     case tenantLimits = 12
     case breakers = 13
     case preemptible = 16
+    case reclaimable = 18
 
     /// The tables whose rows are counted and digested: all but `meta`.
     package static let counted = Array(allCases.dropFirst())
@@ -52,6 +53,7 @@ package enum RowTable: UInt8, CaseIterable, Sendable {
         case .tenantLimits: "tenants"
         case .breakers: "breakers"
         case .preemptible: "preemptible"
+        case .reclaimable: "reclaimable"
         }
     }
 }

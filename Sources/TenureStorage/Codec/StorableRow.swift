@@ -26,6 +26,8 @@
 //   breakers      0x00 pool, or 0x01 resource u32      breaker (BreakerCoding.swift)
 //   preemptible   pool 0x00 class u8 · 2^64-1-lease    nothing
 //                   u64
+//   reclaimable   pool 0x00 tenant 0x00 class u8       nothing (ReclaimableCoding.swift)
+//                   · 2^64-1-lease u64
 //
 // Integers in keys are big-endian, so that byte order is their order. Names hold no 0x00. Lease,
 // session and answer are in RecordCoding.swift. A payload that goes on behind its last field is

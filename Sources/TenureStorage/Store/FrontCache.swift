@@ -206,6 +206,18 @@ package final class FrontCache: RowSource {
         return try scan(PreemptibleKey.self, from: start, prefix: prefix, limit: limit)
     }
 
+    package func reclaimable(
+        in pool: String,
+        of tenant: String?,
+        after key: ReclaimableKey?,
+        limit: Int
+    ) throws(RowFault) -> [ReclaimableKey] {
+        var prefix = Array(pool.utf8) + [0]
+        if let tenant { prefix += Array(tenant.utf8) + [0] }
+        let start = key.map { ScanStart.after(ReclaimableKey.bytes(of: $0)) } ?? .at(prefix)
+        return try scan(ReclaimableKey.self, from: start, prefix: prefix, limit: limit)
+    }
+
     package func leases(after id: LeaseID?, limit: Int) throws(RowFault) -> [Lease] {
         try scan(Lease.self, after: id, limit: limit)
     }

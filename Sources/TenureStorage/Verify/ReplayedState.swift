@@ -35,6 +35,12 @@ package final class NoRows: RowSource {
         after key: PreemptibleKey?,
         limit: Int
     ) throws(RowFault) -> [PreemptibleKey] { [] }
+    package func reclaimable(
+        in pool: String,
+        of tenant: String?,
+        after key: ReclaimableKey?,
+        limit: Int
+    ) throws(RowFault) -> [ReclaimableKey] { [] }
     package func leases(after id: LeaseID?, limit: Int) throws(RowFault) -> [Lease] { [] }
     package func sessions(after id: SessionID?, limit: Int) throws(RowFault) -> [Session] { [] }
 }

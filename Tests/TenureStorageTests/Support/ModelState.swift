@@ -53,6 +53,7 @@ struct ModelState {
         rows.breakers = rows.breakers.filter { $0.value.value != nil }
         rows.tickets = rows.tickets.filter { $0.value.value != nil }
         rows.preemptible = rows.preemptible.filter { $0.value.value != nil }
+        rows.reclaimable = rows.reclaimable.filter { $0.value.value != nil }
         return rows
     }
 
@@ -84,6 +85,13 @@ struct ModelState {
             lease: values.leaseID()
         )
         set(\.preemptible, preemptible, preemptible)
+        let reclaimable = ReclaimableKey(
+            pool: "pool-\(values.count(3))",
+            tenant: "team-\(values.count(2))",
+            priority: values.pick(Priority.allCases),
+            lease: values.leaseID()
+        )
+        set(\.reclaimable, reclaimable, reclaimable)
     }
 
     private mutating func setLargeRows() {
@@ -108,6 +116,7 @@ struct ModelState {
         removeOne(\.breakers)
         removeOne(\.tickets)
         removeOne(\.preemptible)
+        removeOne(\.reclaimable)
         removeOne(\.pools)
         removeOne(\.tenantLimits)
         removeOne(\.budgets)
