@@ -1,7 +1,9 @@
 // Preemption with notice: leases are told to leave for a request that waits.
 //
 // Notice is given when a waiter is looked at, and only if nobody waits before it for the same: what
-// those who leave make free is then granted to it, because nobody who comes later passes it.
+// those who leave make free is then set aside for it. It comes before all others of its class,
+// whatever their shares, and where it asks back what is borrowed before all: who gave it back, or
+// anybody else who may not keep it, would only take it again.
 
 internal import TenureModel
 
@@ -27,6 +29,13 @@ extension LedgerCore {
         guard waiting.obstacle(to: waiter) == nil else { return false }
         try commitToMemory(decision.events, at: time)
         return true
+    }
+
+    /// What is set aside for a waiter after a decision about it: what those leave who were told to
+    /// leave for it, as long as nobody waits before it.
+    func earmark(of decision: Decision, for waiter: Waiter) -> Earmark? {
+        guard let earmark = decision.earmark else { return nil }
+        return waiting.obstacle(to: waiter) == nil ? earmark : waiter.earmark
     }
 
     /// Has those looked at for whom the passing of time alone may make room.

@@ -258,13 +258,14 @@ extension LedgerCore {
         switch decision.answer {
         case .refused(let refusal) where refusal.isOfWant:
             let isHeldUp = try !giveNotice(decision, for: waiter, at: time)
-            waiting.keep(waiter, refused: refusal, behind: isHeldUp)
+            let earmark = self.earmark(of: decision, for: waiter)
+            waiting.keep(waiter, refused: refusal, behind: isHeldUp, earmark: earmark)
             return false
         case .grant(let grant) where !grant.replayed:
             waiting.rise(at: time)
             guard let shortage = waiting.obstacle(to: waiter) else { break }
             let refusal = waiter.request.refusal(behindThoseWhoLack: shortage)
-            waiting.keep(waiter, refused: refusal, behind: true)
+            waiting.keep(waiter, refused: refusal, behind: true, earmark: waiter.earmark)
             return false
         default: break
         }

@@ -1,8 +1,8 @@
 // Those who lack the same, in a line for each selector.
 //
-// A line has a list for each tenant, class and pool, the oldest first: all of a list have the same
-// share and rise alike, so the first of a list is before all others of it. The head of a line is
-// the first of the firsts: O(tenants in the line).
+// A line has a list for each tenant, class, pool and earmark, the oldest first: all of a list have
+// the same share and rise alike, so the first of a list is before all others of it. The head of a
+// line is the first of the firsts: O(tenants in the line).
 
 internal import TenureModel
 
@@ -13,8 +13,10 @@ final class WaitQueue {
         let tenant: String
         let priority: Priority
         let pool: String
+        let earmark: Earmark?
 
         init(_ waiter: Waiter) {
+            earmark = waiter.earmark
             tenant = waiter.request.tenant
             priority = waiter.request.priority
             pool = waiter.request.pool

@@ -1,4 +1,7 @@
 // One request that waits, who asked for it, and who of two such comes first.
+//
+// For whom others leave comes first among those of its class, or among all: what they leave is set
+// aside for it (`Earmark`).
 
 internal import TenureBase
 internal import TenureModel
@@ -64,15 +67,18 @@ final class Payer {
     }
 }
 
-/// What decides who comes first: the class with what waiting has added to it, the share, the age.
+/// What decides who comes first: the class with what waiting has added to it, whether others leave
+/// for it, the share, the age.
 struct WaitOrder {
     let rank: UInt8
+    var isEarmarked = false
     let payer: Payer
     let age: WaitAge
 
     /// Whether this one comes before `other`.
     func isBefore(_ other: WaitOrder) -> Bool {
         if rank != other.rank { return rank > other.rank }
+        if isEarmarked != other.isEarmarked { return isEarmarked }
         if rank < Aging.overdue, let hasLess = payer.hasLess(than: other.payer) { return hasLess }
         return age < other.age
     }
@@ -110,6 +116,8 @@ final class Waiter {
     var listeners: [Submission] = []
     /// What it was found to lack; until it was looked at, all capacity that it could lack.
     var lacks: [Shortage] = []
+    /// What is set aside for it.
+    var earmark: Earmark?
     /// Why it was not granted at the last look; nothing before the first.
     var refusal: Refusal?
     /// Whether at the last look only those before it kept it from a grant, or leases from being
@@ -153,7 +161,14 @@ final class Waiter {
     }
 
     /// Its place among others, now.
-    var order: WaitOrder { WaitOrder(rank: rank, payer: payer, age: age) }
+    var order: WaitOrder {
+        WaitOrder(
+            rank: earmark?.isForAll == true ? Aging.overdue : rank,
+            isEarmarked: earmark != nil,
+            payer: payer,
+            age: age
+        )
+    }
 
     /// Keeps one more who is to be told.
     func listen(_ submission: Submission) {

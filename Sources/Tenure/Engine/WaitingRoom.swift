@@ -2,7 +2,7 @@
 //
 //   W1  A waiter is in the queue of everything that it was found to lack, and in no other.
 //   W2  Nobody is granted what somebody before him in this order waits for: class with aging, then
-//       weighted dominant share, then age.
+//       who was promised what others leave, then weighted dominant share, then age.
 //   W3  Whoever may be granted after a change is marked: who is freed by it, and the head of every
 //       line whose order it may have changed. A mark is taken off by a look only (no lost wake-up).
 //   W4  It is memory and nothing else: a waiter holds nothing. A restart forgets who waits without
@@ -21,13 +21,13 @@ internal import TenureModel
 /// Everybody who waits.
 struct WaitingRoom {
     private var all = SortedList<WaitAge, Waiter>()
-    private var queues: [Shortage: WaitQueue] = [:]
+    private(set) var queues: [Shortage: WaitQueue] = [:]
     /// Who is to be looked at wherever he stands.
     private var marked = SortedList<WaitAge, Waiter>()
     /// The queues whose heads are to be looked at.
     private var freed: Set<Shortage> = []
     /// The queues whose order may have changed.
-    private var reordered: Set<Shortage> = []
+    var reordered: Set<Shortage> = []
     /// Those who are to be looked at next, the first last.
     private var turns: [Waiter] = []
     private var rises = SortedList<Rise, Waiter>()
@@ -314,15 +314,18 @@ struct WaitingRoom {
     /// Keeps a waiter that was looked at and refused, in the queues of what it lacks (W1).
     ///
     /// With `behind` only those before it keep it from a grant, or leases from being told to leave.
-    mutating func keep(_ waiter: Waiter, refused refusal: Refusal, behind: Bool = false) {
+    mutating func keep(
+        _ waiter: Waiter,
+        refused refusal: Refusal,
+        behind: Bool = false,
+        earmark: Earmark? = nil
+    ) {
         waiter.isBehind = behind
+        if waiter.earmark != earmark { set(earmark, for: waiter) }
         // What a restored one was taken to lack was a guess.
         let isFirst = waiter.refusal == nil
         waiter.refusal = refusal
-        let found = waiter.request.shortages(by: refusal) ?? []
-        guard !isFirst, !found.contains(where: \.isQuota) else { return stand(waiter, in: found) }
-        let before = waiter.lacks.filter { !$0.isQuota && !found.contains($0) }
-        stand(waiter, in: before + found)
+        stand(waiter, in: shortages(of: waiter, refused: refusal, isFirst: isFirst))
     }
 
     /// Puts a waiter into these queues and out of all others.
@@ -331,13 +334,13 @@ struct WaitingRoom {
         for shortage in shortages where !waiter.lacks.contains(shortage) {
             let queue = queues[shortage] ?? WaitQueue()
             queues[shortage] = queue
-            queue.insert(waiter, selecting: shortage.isQuota ? [] : waiter.request.selector)
+            queue.insert(waiter, selecting: shortage.selector(of: waiter))
             for level in waiter.payer.levels { level.queues[shortage, default: 0] += 1 }
         }
         waiter.lacks = shortages
         for shortage in left {
             guard let queue = queues[shortage] else { continue }
-            queue.remove(waiter, selecting: shortage.isQuota ? [] : waiter.request.selector)
+            queue.remove(waiter, selecting: shortage.selector(of: waiter))
             for level in waiter.payer.levels {
                 let rest = level.queues[shortage, default: 1] - 1
                 level.queues[shortage] = rest > 0 ? rest : nil

@@ -8,6 +8,8 @@ package struct Decision: Sendable {
     package var events: [Event]
     /// The answer, to leave when everything it shows is durable.
     package var answer: Answer
+    /// What is set aside for the request if it waits: what those leave who leave for it.
+    package var earmark: Earmark?
 
     init(_ events: [Event], _ answer: Answer) {
         self.events = events

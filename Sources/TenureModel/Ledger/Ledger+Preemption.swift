@@ -39,8 +39,10 @@ extension LedgerState {
         let placer: Placer
         /// Whether they give back what they borrow, whatever their classes.
         var isReclaim = false
-        /// The limit that is in the way until they have left; nothing when capacity is.
+        /// The limit that is in the way until they have left, if one is.
         var limit: Refusal?
+        /// Whether only that is in the way.
+        var hasRoom = false
     }
 
     /// Who would give way to `request`; nothing when it would not fit even then.
@@ -63,7 +65,9 @@ extension LedgerState {
             found?.isReclaim = true
         }
         if found == nil { found = try preemptionByClass(for: request, terms, settings, now: now) }
-        if found != nil, let limit, place(request) != nil { found?.limit = limit }
+        guard found != nil, let limit else { return found }
+        found?.limit = limit
+        found?.hasRoom = place(request) != nil
         return found
     }
 
@@ -177,10 +181,17 @@ extension LedgerState {
                 return Decision(.refused(refusal))
             }
             let waits = request.waits || identity.ticket != nil
-            return Decision(
-                waits ? notice(preemption, for: request, now: now) : [],
-                .refused(patience(with: preemption, of: request, waits: waits))
+            let refusal = patience(with: preemption, of: request, waits: waits)
+            guard waits else { return Decision(.refused(refusal)) }
+            var decision = Decision(
+                notice(preemption, for: request, now: now),
+                .refused(refusal)
             )
+            decision.earmark = Earmark(
+                isForAll: preemption.isReclaim,
+                lacks: preemption.limit.flatMap { request.shortages(by: $0) } ?? []
+            )
+            return decision
         }
         let settlements = try settling(preemption.victims, now: now)
         let placer = preemption.placer
@@ -286,7 +297,7 @@ extension LedgerState {
             waits
             ? "this request gets the place of \(leases) when they have left"
             : "\(leases) would leave for this request: say WAIT"
-        if let limit = preemption.limit {
+        if preemption.hasRoom, let limit = preemption.limit {
             return Refusal(limit.code, "\(limit.message); \(promise)", limit: limit.limit)
         }
         return Refusal(
