@@ -78,6 +78,10 @@ public enum Limits {
     /// The most levels of tenants that are kept ready by what they borrow, for each kind of a pool:
     /// some 10 MB.
     static let borrowersKept = 65_536
+    /// The most holders among which a deadlock is looked for: some milliseconds.
+    public static let deadlockHolders = 64
+    /// The most leases of a session that count in that.
+    public static let deadlockLeases = 256
     /// The most items of one page of a list.
     public static let pageItems = 1_000
     /// The most rows that one page of a filtered list looks at.

@@ -44,6 +44,7 @@ extension CommandParser {
             request.selector = try Grammar.labels(text, "SELECT")
         }
         if let text = try words.text(.strategy) { request.strategy = try strategy(text) }
+        request.waitMilliseconds = try words.milliseconds(.wait)
         if let text = try words.text(.request) { request.requestID = try Grammar.requestID(text) }
         return request
     }

@@ -8,6 +8,7 @@ extension CommandWriter {
             + option(.node, request.node)
             + option(.select, request.selector.isEmpty ? nil : text(request.selector))
             + option(.strategy, request.strategy?.rawValue)
+            + option(.wait, request.waitMilliseconds.map { "\($0)" })
             + option(.request, request.requestID)
     }
 

@@ -121,15 +121,14 @@ struct EarmarkTests {
         let victim = try take(scene, "a", .low)
         // Pool and quota are full.
         let waiter = try scene.ask(request("a", .high))
-        let side = try scene.ask(
-            WaitingScene.request { ($0.pool, $0.tenant, $0.priority) = ("side", "a", .normal) }
-        )
         try scene.settle()
         #expect(try status(scene, victim) == "preempted")
-        try scene.release(victim)
+        // In one group, before anybody who waits is looked at.
+        let side = WaitingScene.request(wait: nil) { ($0.pool, $0.tenant) = ("side", "a") }
+        let numbers = try scene.ask([.release(victim.reference, parts: nil), .acquire(side)])
+        #expect(scene.refusal(numbers[1])?.code == .quota)
         try scene.settle()
         #expect(scene.grant(waiter) != nil)
-        #expect(scene.waits(side))
     }
 
     @Test

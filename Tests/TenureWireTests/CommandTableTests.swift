@@ -70,7 +70,7 @@ struct CommandTableTests {
         let begun: [CommandWord: [String]] = [
             .acquire: ["p", "gpu=1"], .reserve: ["p", "gpu=1"], .plan: ["p", "gpu=1"],
             .renew: ["1", "1"], .handOver: ["1", "1"],
-            .sublease: ["1", "1", "g=1"],
+            .sublease: ["1", "1", "g=1"], .grow: ["1", "1", "gpu=1"],
             .sessionOpen: [], .leaseList: [], .resourceList: [],
             .resourceSet: ["g", "POOL", "p", "KIND", "gpu", "CAPACITY", "1"],
             .quotaSet: ["research", "gpu"], .tenantSet: ["research"], .resourceDrain: ["g"],

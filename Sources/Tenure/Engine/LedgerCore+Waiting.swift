@@ -88,15 +88,21 @@ extension LedgerCore {
         refused refusal: Refusal,
         at time: LedgerTime
     ) throws(LedgerFailure) -> Bool {
-        guard case .acquire(let request) = submission.command,
-            let limit = request.waitMilliseconds
+        guard let limit = submission.command.waitMilliseconds,
+            let request = try asked(by: submission.command)
         else { return false }
         if endsWaits {
             outbox.add(.refused(Self.closingRefusal), to: submission)
-        } else if let busy = waiting.obstacle(toOneMoreOf: request.tenant) {
-            try conclude(submission, Decision(refused: busy), at: time)
+            return true
+        }
+        let command = submission.command
+        let holder = try holder(of: command, at: time)
+        var no = waiting.obstacle(toOneMoreOf: request.tenant)
+        if no == nil { no = try deadlock(of: command, asking: request, by: holder, at: time) }
+        if let no {
+            try conclude(submission, Decision(refused: no), at: time)
         } else if request.isQueued {
-            return try letQueue(submission, refused: refusal, at: time)
+            return try letQueue(submission, refused: refusal, by: holder, at: time)
         } else {
             let waiter = Waiter(
                 request,
@@ -112,6 +118,8 @@ extension LedgerCore {
                 now: time,
                 milliseconds: limit
             )
+            (waiter.grows, waiter.growthID) = (command.grows, command.growthID)
+            waiting.note(waiter, holdsAs: holder)
             lookForVictims(of: waiter)
         }
         return true
@@ -123,6 +131,7 @@ extension LedgerCore {
     func letQueue(
         _ submission: Submission,
         refused refusal: Refusal,
+        by holder: WaitingHolder? = nil,
         at time: LedgerTime
     ) throws(LedgerFailure) -> Bool {
         guard case .acquire(let request) = submission.command, request.isQueued else {
@@ -140,6 +149,7 @@ extension LedgerCore {
         waits.queued += 1
         let waiter = try waiter(of: ticket)
         waiting.enter(waiter, refused: refusal, now: time)
+        waiting.note(waiter, holdsAs: holder)
         lookForVictims(of: waiter)
         if let limit = request.waitMilliseconds {
             waiting.join(waiter, submission, now: time, milliseconds: limit)
@@ -263,7 +273,9 @@ extension LedgerCore {
             return false
         case .grant(let grant) where !grant.replayed:
             waiting.rise(at: time)
-            guard let shortage = waiting.obstacle(to: waiter) else { break }
+            guard let shortage = waiting.obstacle(to: waiter), try !passes(waiter, at: time) else {
+                break
+            }
             let refusal = waiter.request.refusal(behindThoseWhoLack: shortage)
             waiting.keep(waiter, refused: refusal, behind: true, earmark: waiter.earmark)
             return false

@@ -118,6 +118,12 @@ final class Waiter {
     var lacks: [Shortage] = []
     /// What is set aside for it.
     var earmark: Earmark?
+    /// Who holds something while it waits, if somebody does.
+    var holder: WaitingHolder?
+    /// The lease that is to grow, if one is.
+    var grows: LeaseID?
+    /// The request id of that.
+    var growthID: String?
     /// Why it was not granted at the last look; nothing before the first.
     var refusal: Refusal?
     /// Whether at the last look only those before it kept it from a grant, or leases from being

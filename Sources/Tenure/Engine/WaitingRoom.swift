@@ -30,6 +30,8 @@ struct WaitingRoom {
     var reordered: Set<Shortage> = []
     /// Those who are to be looked at next, the first last.
     private var turns: [Waiter] = []
+    /// Those who hold something while they wait, and those who wait for more of a lease.
+    var holding = SortedList<WaitAge, Waiter>()
     private var rises = SortedList<Rise, Waiter>()
     private var payers: [String: Payer] = [:]
     private var levels: [String: Level] = [:]
@@ -201,6 +203,7 @@ struct WaitingRoom {
         waiter.isGone = true
         all.remove(at: waiter.age)
         marked.remove(at: waiter.age)
+        holding.remove(at: waiter.age)
         rises.remove(at: Rise(time: waiter.nextRise, age: waiter.age))
         if let ticket = waiter.ticket {
             byTicket[ticket] = nil
@@ -306,11 +309,6 @@ struct WaitingRoom {
         }
     }
 
-    /// What somebody before `waiter` waits for and it needs as well (W2).
-    func obstacle(to waiter: Waiter) -> Shortage? {
-        obstacle(to: waiter.order, needing: waiter.needs, selecting: waiter.request.selector)
-    }
-
     /// Keeps a waiter that was looked at and refused, in the queues of what it lacks (W1).
     ///
     /// With `behind` only those before it keep it from a grant, or leases from being told to leave.
@@ -368,6 +366,7 @@ struct WaitingRoom {
         for session in relief.sessions {
             for waiter in bySession[session] ?? [] { marked.insert(waiter, at: waiter.age) }
         }
+        for waiter in holding.values where mayPass(waiter, after: relief) { mark(waiter) }
     }
 
     /// Takes the first of those who are to be looked at, and its mark; nothing when there is none.

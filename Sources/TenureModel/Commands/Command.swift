@@ -78,7 +78,16 @@ extension Command {
 
     /// Whether its answer may come late because it waits for what it asks.
     package var waits: Bool {
-        if case .acquire(let request) = self { request.waitMilliseconds != nil } else { false }
+        waitMilliseconds != nil
+    }
+
+    /// How long it waits for what it asks, in milliseconds; nothing when it does not.
+    package var waitMilliseconds: UInt64? {
+        switch self {
+        case .acquire(let request): request.waitMilliseconds
+        case .grow(_, let request): request.waitMilliseconds
+        default: nil
+        }
     }
 }
 

@@ -12,6 +12,10 @@ public struct GrowRequest: Hashable, Sendable {
     public var strategy: Strategy?
     /// Makes repeating the request safe: 1 to 64 bytes, scoped to the tenant of the lease.
     public var requestID: String?
+    /// How long it waits where capacity or quota is taken, in milliseconds; not at all when absent.
+    ///
+    /// Not with `node`. A wait that would never end is refused: `deadlock`.
+    public var waitMilliseconds: UInt64?
 
     /// A request for `claims`.
     public init(claims: [Claim]) {

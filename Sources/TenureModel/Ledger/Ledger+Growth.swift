@@ -207,9 +207,14 @@ extension GrowRequest {
     /// The first thing that is malformed, as a sentence; nothing when all is well.
     var fault: String? {
         if let node, !Names.isValid(node) { return "NODE '\(node.printable)' is no name" }
+        if node != nil, waitMilliseconds != nil {
+            return "NODE and WAIT exclude each other: who waits is in the way of all places; leave "
+                + "one of them out"
+        }
         var request = AcquireRequest(pool: "any", claims: claims)
         request.selector = selector
         request.requestID = requestID
+        request.waitMilliseconds = waitMilliseconds
         if request.isRanged { return "GROW adds all that it names; give one amount, no range" }
         return request.fault
     }
@@ -221,10 +226,11 @@ extension GrowRequest {
         request.priority = lease.terms.priority
         request.selector = selector
         request.strategy = strategy
+        request.waitMilliseconds = waitMilliseconds
         return request
     }
 
-    /// What was asked for, every field of it in a fixed order, and of which lease.
+    /// What was asked for, every field of it but the wait in a fixed order, and of which lease.
     ///
     /// Not the body of another sort of request: that of a new lease begins with the name of a pool.
     func canonicalBytes(of reference: LeaseReference) -> [UInt8] {

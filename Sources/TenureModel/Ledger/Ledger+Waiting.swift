@@ -126,6 +126,8 @@ package struct Relief {
     package fileprivate(set) var levels: Set<String> = []
     /// Whether the shares of all may be others now, because there is more or less of a kind.
     package fileprivate(set) var changesCapacity = false
+    /// Whoever waits for more of these leases may wait in vain.
+    package fileprivate(set) var leases: Set<LeaseID> = []
     /// Whoever waits in these sessions waits in vain.
     package fileprivate(set) var sessions: [SessionID] = []
 }
@@ -158,6 +160,7 @@ extension LedgerState {
     }
 
     private func add(_ event: Event, to relief: inout Relief) throws(RowFault) {
+        relief.leases.formUnion(event.leases)
         switch event {
         // A grant, too: a gang is placed claim by claim, and may fit once a place is taken.
         case .granted(let record): add(record.lease, to: &relief)

@@ -39,7 +39,9 @@ struct Placer {
     let freed: [ResourceID: UInt64]
     private let nearby: Nearby
     let heldBack: Set<ResourceID>
-    private(set) var taken: [ResourceID: UInt64] = [:]
+    /// What is taken beside what the search takes.
+    private let held: [ResourceID: UInt64]
+    private(set) var taken: [ResourceID: UInt64]
     /// Slots scored as if what was taken on trial were gone, or hidden.
     private var onTrial: [Int] = []
     /// Whether what is placed first is in the way of what follows.
@@ -56,16 +58,19 @@ struct Placer {
 
     /// A search over `resources`, as they are or as if nothing were used, or less was.
     ///
-    /// What breakers hold back is not used.
+    /// What breakers hold back is not used, nor what is `held` beside what the view shows.
     init(
         resources: [Resource?],
         selector: [Label],
         view: PlaceIndex.View = .now,
         freed: [ResourceID: UInt64] = [:],
+        held: [ResourceID: UInt64] = [:],
         nearby: Nearby = Nearby(),
         heldBack: Set<ResourceID> = []
     ) {
         self.freed = freed
+        self.held = held
+        taken = held
         self.resources = resources
         self.selector = selector
         self.view = view
@@ -87,7 +92,7 @@ struct Placer {
         if placeInOrder(claims, strategy: strategy, in: &index) { return true }
         let reordered = Self.largestFirst(claims)
         guard reordered != claims else { return false }
-        taken = [:]
+        taken = held
         placements = []
         candidates = []
         putBack(&index)

@@ -18,6 +18,10 @@ struct Grow: LedgerVerb {
             afterwards. With --request, repeating the command with the old token returns the first \
             answer. To give a part back: 'tenure release --part'.
 
+            With --wait it waits where capacity or quota is taken. A wait that would never end, \
+            because those who hold what is missing wait for what this one holds, is refused: exit \
+            code 1, DEADLOCK, naming who waits for whom.
+
             EXAMPLES
               tenure grow 281474976710661 281474976710661 --claim memory=16Gi --node box
               tenure grow 281474976710661 281474976710661 --claim 2*gpu=1 --request 7f3b
@@ -48,6 +52,15 @@ struct Grow: LedgerVerb {
     )
     var strategy: Strategy?
 
+    @Option(
+        help: ArgumentHelp(
+            "Wait so long where capacity or quota is taken; not with --node.",
+            valueName: "duration"
+        ),
+        transform: Durations.parse
+    )
+    var wait: UInt64?
+
     @OptionGroup var repeating: RequestOptions
     @OptionGroup var options: GlobalOptions
 
@@ -56,6 +69,7 @@ struct Grow: LedgerVerb {
         words.add("NODE", node)
         words.add("SELECT", joined: select)
         words.add("STRATEGY", strategy?.rawValue)
+        words.add("WAIT", wait)
         words.add("REQUEST", repeating.request)
         return words.list
     }

@@ -1,0 +1,391 @@
+// Deadlocks of those who wait for more while they hold something.
+//
+// Who waits so is a session with all its leases, or a lease without a session that is to grow. It
+// holds what nothing but itself ends: leases with a longest life, reservations and leases that were
+// told to leave give back in time, and so do all who do not wait.
+//
+//   D1  A set of them is deadlocked when none can get all that it waits for as long as the others
+//       hold what they hold, however everybody else gives back. (Holt, "Some deadlock properties of
+//       computer systems", 1972: those are left when one after the other of those who can be served
+//       is taken to have finished; the order does not matter, because it only makes room.)
+//   D2  A wait that would belong to such a set is refused, naming who waits for whom.
+//
+// Amounts, quotas and numbers of leases count. What others are guaranteed, budgets, breakers and
+// drains do not: they can pass without anybody who waits. Where several claims are asked for, a
+// place counts when a search finds it.
+
+internal import TenureBase
+
+/// One who holds something while it waits.
+package enum WaitingHolder: Hashable, Sendable {
+    case session(SessionID)
+    /// One without a session.
+    case lease(LeaseID)
+}
+
+/// One thing that it waits for.
+package struct HoldingWait: Sendable {
+    package let holder: WaitingHolder
+    package let request: AcquireRequest
+    /// Whether a lease is to grow, so that there is not one more.
+    package let isGrowth: Bool
+    /// The request id of a growth: who asks twice waits for one thing.
+    package let requestID: String?
+
+    package init(
+        holder: WaitingHolder,
+        request: AcquireRequest,
+        isGrowth: Bool,
+        requestID: String? = nil
+    ) {
+        self.holder = holder
+        self.request = request
+        self.isGrowth = isGrowth
+        self.requestID = requestID
+    }
+}
+
+extension HoldingWait {
+    /// Whether it is the same request, asked again.
+    fileprivate func isSame(as other: HoldingWait) -> Bool {
+        requestID == other.requestID && request.claims == other.request.claims
+    }
+}
+
+/// All that a holder waits for, and all that it holds.
+private struct Party {
+    let holder: WaitingHolder
+    var waits: [HoldingWait]
+    var leases: [Leaving]
+
+    /// How others call it.
+    var name: String {
+        switch holder {
+        case .session(let id):
+            let name = leases.first.map { " (\($0.lease.terms.holder))" } ?? ""
+            return "session \(id.rawValue)\(name)"
+        case .lease(let id):
+            let name = leases.first.map { " of \($0.lease.terms.holder)" } ?? ""
+            return "lease \(id.rawValue)\(name)"
+        }
+    }
+}
+
+extension LedgerState {
+    /// Who would wait with `command` while it holds something; nothing when nobody would.
+    package func waitingHolder(of command: Command) throws(RowFault) -> WaitingHolder? {
+        switch command {
+        case .grow(let reference, _):
+            guard let lease = try lease(reference.lease) else { return nil }
+            return lease.terms.session.map { .session($0) } ?? .lease(lease.id)
+        case .acquire(let request): return request.session.map { .session($0) }
+        default: return nil
+        }
+    }
+
+    /// Why `newest` can not wait beside `waits`: it would never be served (D2).
+    ///
+    /// Of `waits`, those of `Limits.deadlockHolders` holders count: the rest is taken to give back.
+    /// O(holders²) searches for a place.
+    package mutating func deadlock(
+        closedBy newest: HoldingWait,
+        beside waits: [HoldingWait],
+        now: LedgerTime
+    ) throws(RowFault) -> Refusal? {
+        guard try holdsSomething(newest.holder, now: now) else { return nil }
+        let stuck = try stuck(try parties(of: [newest] + waits, now: now))
+        guard stuck.contains(where: { $0.holder == newest.holder }) else { return nil }
+        // What can not be had even from nobody is refused for another reason.
+        guard try canBeServed([newest], beside: []) else { return nil }
+        let steps = try cycle(from: newest.holder, among: stuck)
+        return Refusal(
+            .deadlock,
+            "waiting would never end: " + steps.joined(separator: "; ")
+                + "; release something, or ask without WAIT",
+            limit: newest.request.totals.count == 1 ? newest.request.totals[0].kind.name : ""
+        )
+    }
+
+    /// Whether one holds what nothing but itself gives back.
+    package func holdsSomething(
+        _ holder: WaitingHolder,
+        now: LedgerTime
+    ) throws(RowFault) -> Bool {
+        try !holdings(of: holder, now: now).isEmpty
+    }
+
+    /// Whether a request can not be served as long as those who wait hold what they hold.
+    package mutating func needsWhatIsHeld(
+        _ request: AcquireRequest,
+        by waits: [HoldingWait],
+        now: LedgerTime
+    ) throws(RowFault) -> Bool {
+        let held = try parties(of: waits, now: now).flatMap(\.leases)
+        let wait = HoldingWait(
+            holder: .lease(LeaseID(rawValue: 0)),
+            request: request,
+            isGrowth: false
+        )
+        return try !canBeServed([wait], beside: held)
+    }
+
+    // MARK: Who holds what
+
+    private func parties(of waits: [HoldingWait], now: LedgerTime) throws(RowFault) -> [Party] {
+        var parties: [Party] = []
+        var indices: [WaitingHolder: Int] = [:]
+        for wait in waits {
+            if let index = indices[wait.holder] {
+                let known = parties[index].waits
+                if wait.requestID == nil || !known.contains(where: { $0.isSame(as: wait) }) {
+                    parties[index].waits.append(wait)
+                }
+                continue
+            }
+            guard parties.count < Limits.deadlockHolders else { continue }
+            indices[wait.holder] = parties.count
+            let leases = try holdings(of: wait.holder, now: now)
+            parties.append(Party(holder: wait.holder, waits: [wait], leases: leases))
+        }
+        return parties
+    }
+
+    /// What a holder holds until it gives it back itself.
+    private func holdings(
+        of holder: WaitingHolder,
+        now: LedgerTime
+    ) throws(RowFault) -> [Leaving] {
+        var ids: [LeaseID] = []
+        switch holder {
+        case .lease(let id): ids = [id]
+        case .session(let id):
+            guard let session = try session(id), session.ended == nil, dueTime(of: session) > now
+            else { return [] }
+            ids = try members(of: id, limit: Limits.deadlockLeases)
+        }
+        var held: [Leaving] = []
+        for id in ids {
+            // What is carved from a lease of others ends with that.
+            guard let lease = try lease(id), lease.state == .held, lease.parent == nil,
+                lease.terms.lifetimeEnd == .never, dueTime(of: lease) > now
+            else { continue }
+            held.append(try leaving(lease))
+        }
+        return held
+    }
+
+    // MARK: The reduction
+
+    /// Those who are left when one after the other who can be served has finished.
+    private mutating func stuck(_ all: [Party]) throws(RowFault) -> [Party] {
+        var left = all
+        var isDone = false
+        while !isDone {
+            isDone = true
+            for index in left.indices.reversed() {
+                let held = left.flatMap(\.leases)
+                guard try canBeServed(left[index].waits, beside: held) else { continue }
+                left.remove(at: index)
+                isDone = false
+            }
+        }
+        return left
+    }
+
+    /// Whether all of `waits` fit together beside what is held, when everybody else has given back.
+    ///
+    /// In some order: what is placed first may be in the way of what follows. Few are tried in all
+    /// orders, more in two.
+    private mutating func canBeServed(
+        _ waits: [HoldingWait],
+        beside held: [Leaving]
+    ) throws(RowFault) -> Bool {
+        var taken: [ResourceID: UInt64] = [:]
+        for placement in held.flatMap(\.placements) {
+            taken[placement.resource, default: 0] += placement.amount
+        }
+        guard limitsAllow(waits, beside: held) else { return false }
+        return Self.orders(of: waits).contains { fit($0, beside: taken) }
+    }
+
+    /// The orders in which waits are tried.
+    private static func orders(of waits: [HoldingWait]) -> [[HoldingWait]] {
+        guard waits.count > 1 else { return [waits] }
+        guard waits.count <= 5 else { return [waits, waits.reversed()] }
+        return waits.indices.flatMap { index in
+            var rest = waits
+            let first = rest.remove(at: index)
+            return orders(of: rest).map { [first] + $0 }
+        }
+    }
+
+    /// Whether waits fit, one after the other, beside what is taken.
+    private mutating func fit(
+        _ waits: [HoldingWait],
+        beside taken: [ResourceID: UInt64]
+    ) -> Bool {
+        var taken = taken
+        for wait in waits {
+            guard let slot = pools.index(forKey: wait.request.pool) else { return false }
+            var placer = Placer(
+                resources: resources,
+                selector: wait.request.selector,
+                view: .empty,
+                held: taken
+            )
+            guard
+                placer.place(
+                    wait.request.claims,
+                    strategy: .firstFit,
+                    in: &pools.values[slot].index
+                )
+            else { return false }
+            taken = placer.taken
+        }
+        return true
+    }
+
+    private func limitsAllow(_ waits: [HoldingWait], beside held: [Leaving]) -> Bool {
+        guard !quotas.isEmpty || !tenantLimits.isEmpty else { return true }
+        var used: [QuotaKey: UInt64] = [:]
+        var counts: [String: UInt64] = [:]
+        for leaving in held {
+            used.merge(leaving.used) { $0 + $1 }
+            counts.merge(leaving.leases) { $0 + $1 }
+        }
+        for wait in waits {
+            for level in Self.levels(of: wait.request.tenant) {
+                if !wait.isGrowth { counts[level, default: 0] += 1 }
+                for total in wait.request.totals {
+                    used[QuotaKey(tenant: level, kind: total.kind), default: 0] += total.amount
+                }
+            }
+        }
+        // Only what is asked for can be too much: a limit may have been cut below what is held.
+        let levels = Set(waits.flatMap { Self.levels(of: $0.request.tenant) })
+        let kinds = Set(waits.flatMap { $0.request.totals.map(\.kind) })
+        return levels.allSatisfy { level in
+            let most = tenantLimits[level]?.leases ?? .max
+            if waits.contains(where: { !$0.isGrowth }), counts[level, default: 0] > most {
+                return false
+            }
+            return kinds.allSatisfy { kind in
+                let key = QuotaKey(tenant: level, kind: kind)
+                return quota(key).map { used[key, default: 0] <= $0.ceiling } ?? true
+            }
+        }
+    }
+
+    // MARK: Naming
+
+    /// Who waits for whom, from `newest` back to it or, where nobody waits for it, to others.
+    private mutating func cycle(
+        from newest: WaitingHolder,
+        among stuck: [Party]
+    ) throws(RowFault) -> [String] {
+        guard let start = stuck.firstIndex(where: { $0.holder == newest }) else { return [] }
+        let held = stuck.flatMap(\.leases)
+        let areLimited = stuck.map { !limitsAllow($0.waits, beside: held) }
+        var lockThemselves: [Bool] = []
+        for party in stuck {
+            lockThemselves.append(try !canBeServed(party.waits, beside: party.leases))
+        }
+        // Breadth first: the shortest way back to the start, if there is one.
+        var cameFrom: [Int: Int] = [:]
+        var open = [start]
+        var met = 0
+        while met < open.count {
+            let party = open[met]
+            met += 1
+            for next in stuck.indices where next != party || lockThemselves[party] {
+                let isObstacle =
+                    obstacle(to: stuck[party], in: stuck[next], byLimit: areLimited[party]) != nil
+                guard isObstacle else { continue }
+                if next == start {
+                    return sentences(from: party, cameFrom, stuck, areLimited, to: start)
+                }
+                guard cameFrom[next] == nil else { continue }
+                cameFrom[next] = party
+                open.append(next)
+            }
+        }
+        // It waits for others who wait for each other.
+        return sentences(from: open[open.count - 1], cameFrom, stuck, areLimited, to: nil)
+    }
+
+    private func sentences(
+        from last: Int,
+        _ cameFrom: [Int: Int],
+        _ stuck: [Party],
+        _ areLimited: [Bool],
+        to first: Int?
+    ) -> [String] {
+        var path = [last]
+        while let before = cameFrom[path[0]], !path.contains(before) { path.insert(before, at: 0) }
+        var sentences: [String] = []
+        for (index, party) in path.enumerated() {
+            let next = index + 1 < path.count ? path[index + 1] : first
+            guard let next,
+                let thing = obstacle(
+                    to: stuck[party],
+                    in: stuck[next],
+                    byLimit: areLimited[party]
+                )
+            else { continue }
+            sentences.append("\(stuck[party].name) waits for \(thing)")
+        }
+        if first == nil { sentences.append("those at the end wait for each other") }
+        return sentences
+    }
+
+    /// What of the things that one party waits for the other one holds.
+    private func obstacle(to party: Party, in other: Party, byLimit: Bool) -> String? {
+        for wait in party.waits {
+            for leaving in other.leases {
+                let thing =
+                    byLimit ? limit(above: wait, using: leaving) : part(of: wait, in: leaving)
+                if let thing {
+                    return "\(thing), which \(other.possessive(of: leaving.lease)) holds"
+                }
+            }
+        }
+        return nil
+    }
+
+    private func part(of wait: HoldingWait, in leaving: Leaving) -> String? {
+        let kinds = wait.request.totals.map(\.kind)
+        for placement in leaving.placements {
+            guard let resource = resource(placement.resource),
+                resource.pool == wait.request.pool, kinds.contains(resource.kind)
+            else { continue }
+            return "\(resource.kind.name) of pool \(resource.pool)"
+        }
+        return nil
+    }
+
+    private func limit(above wait: HoldingWait, using leaving: Leaving) -> String? {
+        let levels = Self.levels(of: wait.request.tenant)
+        for level in levels {
+            for total in wait.request.totals {
+                let key = QuotaKey(tenant: level, kind: total.kind)
+                if quota(key) != nil, leaving.used[key] != nil {
+                    return "some of the quota '\(level) \(total.kind.name)'"
+                }
+            }
+            if !wait.isGrowth, tenantLimits[level]?.leases != nil, leaving.leases[level] != nil {
+                return "one of the leases that \(level) may have"
+            }
+        }
+        return nil
+    }
+}
+
+extension Party {
+    /// A lease of this one.
+    fileprivate func possessive(of lease: Lease) -> String {
+        switch holder {
+        case .lease: name
+        case .session: "lease \(lease.id.rawValue) of \(name)"
+        }
+    }
+}
