@@ -82,6 +82,11 @@ public enum Limits {
     public static let deadlockHolders = 64
     /// The most leases of a session that count in that.
     public static let deadlockLeases = 256
+    /// The most ends of leases that are looked at to find a date for one who waits, where it wants
+    /// one place: some milliseconds.
+    public static let datingLeases = 4_096
+    /// The same where it wants several places, for which more is to be tried with each.
+    public static let datingLeasesOfGangs = 1_024
     /// The most items of one page of a list.
     public static let pageItems = 1_000
     /// The most rows that one page of a filtered list looks at.

@@ -74,3 +74,27 @@ struct SeenWaiter {
             }
     }
 }
+
+extension LedgerCore {
+    /// What would be decided about one who waits, on a copy of the state, with what is promised to
+    /// those before it left alone.
+    func freshLook(at waiter: Waiter, now: LedgerTime) throws -> Decision {
+        func decide(withholding withheld: [ResourceID: UInt64]) throws -> Decision {
+            var state = state
+            if let ticket = waiter.ticket {
+                return try state.serve(ticket, withheld: withheld, now: now)
+            }
+            var request = waiter.request
+            request.withheld = withheld
+            return try state.decide(.acquire(request), caller: .embedder, now: now)
+        }
+        let decision = try decide(withholding: [:])
+        guard case .grant = decision.answer,
+            case .beside(let withheld, _) = try passage(of: passer(waiter, now: now))
+        else { return decision }
+        var beside = try decide(withholding: withheld)
+        // Nobody is told to leave for what is promised to others.
+        if case .refused = beside.answer { beside.events = [] }
+        return beside
+    }
+}

@@ -136,15 +136,11 @@ struct WaitingSimulation {
     /// Nobody waits who would be granted, but behind others, and nobody past his time.
     private func checkNobodyIsForgotten(_ scene: WaitingScene, _ comment: Comment) throws {
         let now = try scene.core.now
-        let waiters = try Array(scene.core.waiting.waiters).map {
-            try SeenWaiter($0, in: scene.core.state, now: now)
-        }
-        for waiter in waiters {
+        let all = try Array(scene.core.waiting.waiters)
+        let waiters = try all.map { try SeenWaiter($0, in: scene.core.state, now: now) }
+        for (one, waiter) in zip(all, waiters) {
             if waiters.contains(where: { $0.isInTheWay(of: waiter) }) { continue }
-            var state = try scene.core.state
-            let answer =
-                try waiter.ticket.map { try state.serve($0, now: now) }?.answer
-                ?? state.decide(.acquire(waiter.request), caller: .embedder, now: now).answer
+            let answer = try scene.core.freshLook(at: one, now: now).answer
             guard case .refused(let refusal) = answer, refusal.isOfWant else {
                 Issue.record("\(comment): \(waiter) waits for nothing")
                 continue
@@ -227,7 +223,8 @@ struct WaitingSimulation {
 
     private func declare(_ scene: WaitingScene, _ hasQuotas: Bool) throws {
         try scene.ask(.setPool(name: "side", settings: []))
-        let settings = [PoolSetting.lockDelay(300), .agingStep(700)]
+        // A quarantine has an end, so that others may pass: where that is checked, nobody does.
+        let settings = [PoolSetting.lockDelay(hasQuotas ? 300 : 0), .agingStep(700)]
         try scene.ask(.setPool(name: "main", settings: settings))
         for pool in Self.pools {
             for (index, node) in Self.nodes.enumerated() {

@@ -82,6 +82,7 @@ extension LedgerCore {
             .init("waiting", .count(waiting.count)),
             .init("queued", .count(state.queuedCount)),
             .init("waitsGranted", .count(waits.granted)),
+            .init("waitsPassed", .count(waits.passed)),
             .init("ticketsQueued", .count(waits.queued)),
             .init("ticketsCancelled", .count(waits.cancelled)),
             .init("waitsTimedOut", .count(waits.timedOut)),

@@ -24,6 +24,16 @@ package enum EngineLimits {
     /// is a small part of a group, however many what came free may let through.
     package static let groupLooks = 64
 
+    /// How many of those who wait in a pool are dated: the first of so many lines.
+    static let datedHeads = 4
+    /// How many leases one group looks at for the first time to know when those of a pool end.
+    static let scannedLeases = 8_192
+    /// How many places may be looked at for a date as often as something changes.
+    static let freeDatingSteps = 256
+    /// Nanoseconds that pass before a date is worked out anew, for each place that was looked at:
+    /// some twenty times as long as that took.
+    static let datingNanosecondsPerStep: UInt64 = 20_000
+
     /// How many rows of a finished checkpoint one step hands to the front cache: about 0.1 ms.
     static let absorbedRows = 512
     /// How many more it hands over for each command of the step.

@@ -74,7 +74,9 @@ extension LedgerCore {
     /// - Throws: why the ledger stopped; answers that were certain by then have come.
     package func runUntilStill(_ batch: [Submission]) throws(LedgerFailure) {
         run(batch)
-        while failure == nil, !deferred.isEmpty || waiting.hasMarked || waiting.isDue(at: now) {
+        while failure == nil,
+            !deferred.isEmpty || waiting.hasMarked || backfill.isBuilding || waiting.isDue(at: now)
+        {
             run([])
         }
         if let failure { throw failure }

@@ -39,6 +39,7 @@ extension LedgerCore {
             guard let level = waiting.level(name) else { continue }
             waiting.set(try share(of: name), of: level)
         }
+        try noteEnds(after: relief)
         for pool in relief.pools { waiting.set(state.aging(of: pool), of: pool, now: now) }
     }
 

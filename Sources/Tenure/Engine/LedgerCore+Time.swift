@@ -87,9 +87,10 @@ extension LedgerCore {
         }
         if !deferred.isEmpty || checkpoint.hasWork { return boot }
         // With a disk nearly full nobody is looked at until there is room.
-        if waiting.hasMarked, !isReadOnly { return boot }
+        if waiting.hasMarked || backfill.isBuilding, !isReadOnly { return boot }
         if !isReadOnly,
-            let time = [waiting.nextDeadline, waiting.nextRise].compactMap(\.self).min()
+            let time = [waiting.nextDeadline, waiting.nextRise, backfill.nextDating]
+                .compactMap(\.self).min(), time < .never
         {
             wake = min(wake, timeLine.bootNanoseconds(at: time))
         }

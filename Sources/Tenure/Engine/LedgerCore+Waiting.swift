@@ -17,69 +17,15 @@ struct WaitCounters {
     var timedOut: UInt64 = 0
     /// Decisions about those who wait, beside the first.
     var looks: UInt64 = 0
+    /// Grants to those who passed somebody that had come before them.
+    var passed: UInt64 = 0
+    /// How often a date was looked for.
+    var dated: UInt64 = 0
     /// The longest wait that ended in a grant, in milliseconds.
     var longestMilliseconds: UInt64 = 0
 }
 
 extension LedgerCore {
-    /// What becomes of a decision where others wait: nobody passes those who asked before.
-    ///
-    /// Only to be asked when somebody waits.
-    func behindOthers(
-        _ decision: Decision,
-        of submission: Submission,
-        now: LedgerTime
-    ) throws(LedgerFailure) -> Decision {
-        guard case .grant(let grant) = decision.answer, !grant.replayed,
-            let whole = try asked(by: submission.command)
-        else { return decision }
-        let request = grant.pool.map { whole.asked(of: $0) } ?? whole
-        let needs = request.possibleShortages
-        guard waiting.isAwaited(needs) else { return decision }
-        waiting.rise(at: now)
-        let order = WaitOrder(
-            rank: request.priority.rawValue,
-            payer: try payer(of: request.tenant),
-            age: .newest
-        )
-        guard
-            let shortage = waiting.obstacle(
-                to: order,
-                needing: needs,
-                selecting: request.selector
-            )
-        else { return decision }
-        if case .grow = submission.command {
-            return Decision(
-                refused: request.refusal(
-                    behindThoseWhoLack: shortage,
-                    remedy: "retry when they have been served"
-                )
-            )
-        }
-        guard let pool = grant.pool, !shortage.isQuota else {
-            return Decision(refused: request.refusal(behindThoseWhoLack: shortage))
-        }
-        // The next pool is asked; each time there is one less.
-        var rest = whole
-        rest.poolsWithWaiters.append(pool)
-        let again = Submission(
-            command: .acquire(rest),
-            caller: submission.caller,
-            ticket: submission.ticket,
-            sink: submission.sink
-        )
-        return try behindOthers(try decide(again, now: now), of: again, now: now)
-    }
-
-    private func asked(by command: Command) throws(LedgerFailure) -> AcquireRequest? {
-        do throws(RowFault) {
-            return try state.asked(by: command)
-        } catch {
-            throw LedgerFailure(error)
-        }
-    }
-
     /// Lets a request that was refused for want wait, if it asked for that; false when it did not.
     ///
     /// One with a request id waits under a ticket.
@@ -206,16 +152,13 @@ extension LedgerCore {
     ///
     /// At most `EngineLimits.groupLooks` of either: the rest is marked, or due, for the next group.
     func serveWaiting() throws(LedgerFailure) {
-        guard !waiting.isEmpty else { return }
+        guard !waiting.isEmpty else { return dropEnds() }
         // Tickets wait until there is room.
         if isReadOnly { return answerWaiting(with: Self.readOnlyRefusal) }
         waiting.rise(at: now)
         lookForVictimsInTime()
-        var looks = 0
-        while looks < EngineLimits.groupLooks, let waiter = waiting.takeMarked() {
-            looks += 1
-            _ = try look(at: waiter)
-        }
+        try keepDating()
+        try lookAtMarked()
         guard let deadline = waiting.nextDeadline, deadline <= now else { return }
         // What is due may be what they wait for: a late reclaimer can not be seen.
         guard try !isAnythingDue() else { return }
@@ -224,6 +167,20 @@ extension LedgerCore {
             if !isGivenUp(waiter), try look(at: waiter) { continue }
             try giveUp(waiter, party)
         }
+    }
+
+    /// Looks at those whose turn it may be, then at those who may pass; true when there was one.
+    @discardableResult
+    func lookAtMarked() throws(LedgerFailure) -> Bool {
+        var looks = 0
+        while looks < EngineLimits.groupLooks {
+            var next = waiting.takeMarked()
+            if next == nil { next = try nextFollower() }
+            guard let waiter = next else { break }
+            looks += 1
+            _ = try look(at: waiter)
+        }
+        return looks > 0
     }
 
     /// Whether its time was over before the ledger was opened, so that nobody counts on it.
@@ -264,7 +221,7 @@ extension LedgerCore {
         try noteStall()
         let time = now
         waits.looks += 1
-        let decision = try decide(waiter, now: time)
+        var decision = try decide(waiter, now: time)
         switch decision.answer {
         case .refused(let refusal) where refusal.isOfWant:
             let isHeldUp = try !giveNotice(decision, for: waiter, at: time)
@@ -272,13 +229,8 @@ extension LedgerCore {
             waiting.keep(waiter, refused: refusal, behind: isHeldUp, earmark: earmark)
             return false
         case .grant(let grant) where !grant.replayed:
-            waiting.rise(at: time)
-            guard let shortage = waiting.obstacle(to: waiter), try !passes(waiter, at: time) else {
-                break
-            }
-            let refusal = waiter.request.refusal(behindThoseWhoLack: shortage)
-            waiting.keep(waiter, refused: refusal, behind: true, earmark: waiter.earmark)
-            return false
+            guard let allowed = try pass(waiter, decision, at: time) else { return false }
+            decision = allowed
         default: break
         }
         if case .grant = decision.answer {
@@ -296,17 +248,6 @@ extension LedgerCore {
             tell(waiter, decision.answer)
         }
         return true
-    }
-
-    private func decide(_ waiter: Waiter, now: LedgerTime) throws(LedgerFailure) -> Decision {
-        guard let ticket = waiter.ticket else {
-            return try decide(waiter.parties[0].submission, now: now)
-        }
-        do throws(RowFault) {
-            return try state.serve(ticket, now: now)
-        } catch {
-            throw LedgerFailure(error)
-        }
     }
 
     /// Tells everybody who waits for a ticket, or was told of it, what became of it.

@@ -37,6 +37,7 @@ package final class LedgerCore {
     var deferred: [Submission] = []
     var waiting = WaitingRoom()
     var waits = WaitCounters()
+    var backfill = Backfill()
     /// When those who wait may be looked at again because leases have run for longer.
     var nextPreemption = LedgerTime.zero
     /// Whether the ledger closes, so that nobody is let wait.
@@ -128,7 +129,15 @@ package final class LedgerCore {
         var decision = try decide(submission, now: time)
         if !again { count(submission.command, answeredWith: decision.answer) }
         if !waiting.isEmpty {
-            decision = try behindOthers(decision, of: submission, now: time)
+            guard
+                let found = try behindOthers(
+                    decision,
+                    of: submission,
+                    lookingFirst: !again,
+                    now: time
+                )
+            else { return try admit(submission, again: true) }
+            decision = found
         }
         switch decision.answer {
         case .queued(let queued): return try rejoin(submission, queued, at: time)
@@ -143,17 +152,6 @@ package final class LedgerCore {
         }
         try conclude(submission, decision, at: time)
         if case .cancelTicket(let id) = submission.command { dismiss(id) }
-    }
-
-    /// Has the pool learn of what was asked for, once for each request.
-    private func count(_ command: Command, answeredWith answer: Answer) {
-        guard case .acquire(let request) = command else { return }
-        switch answer {
-        case .grant(let grant) where !grant.replayed:
-            state.note(request, grantedBy: grant.pool)
-        case .refused(let refusal) where refusal.isOfWant: state.note(request)
-        default: return
-        }
     }
 
     /// Takes a decision for good; its answer waits in the outbox.

@@ -51,6 +51,12 @@ final class WaitQueue {
         return nil
     }
 
+    /// The first of each line.
+    var heads: [Waiter] { lines.compactMap(\.head) }
+
+    /// Everybody.
+    var all: [Waiter] { lines.flatMap { $0.lists.values.flatMap(\.values) } }
+
     func insert(_ waiter: Waiter, selecting selector: [Label]) {
         let index =
             lines.firstIndex { $0.selector == selector }

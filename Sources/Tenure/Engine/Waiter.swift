@@ -131,6 +131,10 @@ final class Waiter {
     var isBehind = false
     /// Whether it waits no more.
     var isGone = false
+    /// What it is promised, if that was worked out: only for the first of a line.
+    var promise: Promise?
+    /// When that may be worked out anew.
+    var nextDating = LedgerTime.zero
 
     /// How many who queued it are told what becomes of it: the latest.
     static let listenersMax = 4
@@ -164,6 +168,22 @@ final class Waiter {
         self.ticket = ticket.id
         rank = ticket.request.priority.rawValue
         needs = ticket.request.possibleShortages
+    }
+
+    /// What is to be decided about it.
+    var command: Command {
+        ticket == nil ? parties[0].submission.command : .acquire(request)
+    }
+
+    /// Whether it is in the way of one who needs this and selects so, where that one comes later.
+    func contends(for needs: [Shortage], selecting selector: [Label]) -> Bool {
+        lacks.contains { !$0.isQuota && needs.contains($0) }
+            && !request.selector.excludes(selector)
+    }
+
+    /// How others call it.
+    var name: String {
+        ticket.map { "ticket \($0.rawValue)" } ?? "a request of tenant \(request.tenant)"
     }
 
     /// Its place among others, now.

@@ -30,11 +30,6 @@ extension WaitingRoom {
             || waiter.grows.map(relief.leases.contains) == true
     }
 
-    /// What somebody before `waiter` waits for and it needs as well (W2).
-    func obstacle(to waiter: Waiter) -> Shortage? {
-        obstacle(to: waiter.order, needing: waiter.needs, selecting: waiter.request.selector)
-    }
-
     /// Everybody who is first in a line where `waiter` would be served and comes before it.
     func obstacles(to waiter: Waiter) -> [Waiter] {
         let order = waiter.order

@@ -2,9 +2,11 @@
 //
 //   W1  A waiter is in the queue of everything that it was found to lack, and in no other.
 //   W2  Nobody is granted what somebody before him in this order waits for: class with aging, then
-//       who was promised what others leave, then weighted dominant share, then age.
+//       who was promised what others leave, then weighted dominant share, then age. Backfill is
+//       the exception (LedgerCore+Backfill.swift).
 //   W3  Whoever may be granted after a change is marked: who is freed by it, and the head of every
-//       line whose order it may have changed. A mark is taken off by a look only (no lost wake-up).
+//       line whose order it may have changed; then those behind it, who may pass. A mark is taken
+//       off by a look, or where none could end in a grant (no lost wake-up).
 //   W4  It is memory and nothing else: a waiter holds nothing. A restart forgets who waits without
 //       a ticket, and finds the others in the state, in the same order.
 //
@@ -22,6 +24,8 @@ internal import TenureModel
 struct WaitingRoom {
     private var all = SortedList<WaitAge, Waiter>()
     private(set) var queues: [Shortage: WaitQueue] = [:]
+    /// The queues for capacity, by pool; no entry is empty.
+    private(set) var awaited: [String: Set<Shortage>] = [:]
     /// Who is to be looked at wherever he stands.
     private var marked = SortedList<WaitAge, Waiter>()
     /// The queues whose heads are to be looked at.
@@ -32,6 +36,10 @@ struct WaitingRoom {
     private var turns: [Waiter] = []
     /// Those who hold something while they wait, and those who wait for more of a lease.
     var holding = SortedList<WaitAge, Waiter>()
+    /// Where those behind the first of a line may pass; capacity only.
+    var passable: Set<Shortage> = []
+    /// Those behind the first who are to be looked at when no one else is, the first last.
+    var followers: [Waiter] = []
     private var rises = SortedList<Rise, Waiter>()
     private var payers: [String: Payer] = [:]
     private var levels: [String: Level] = [:]
@@ -46,10 +54,14 @@ struct WaitingRoom {
     private(set) var isEmpty = true
     /// How many connections wait.
     var count: Int { byName.count }
-    /// Whether somebody is to be looked at again.
-    var hasMarked: Bool {
+    /// Whether somebody is to be looked at again, or may be.
+    var hasMarked: Bool { hasTurns || hasFollowers }
+    /// Whether it may be the turn of one who is first, or of one who was marked.
+    var hasTurns: Bool {
         !(marked.isEmpty && freed.isEmpty && reordered.isEmpty && turns.isEmpty)
     }
+    /// Whether some behind the first of a line may be looked at again.
+    var hasFollowers: Bool { !(passable.isEmpty && followers.isEmpty) }
     /// When the class of somebody rises; nothing when nobody's does.
     var nextRise: LedgerTime? { rises.first?.key.time }
     /// Whether the time of somebody is over at `now`.
@@ -224,6 +236,8 @@ struct WaitingRoom {
         freed = []
         reordered = []
         turns = []
+        passable = []
+        followers = []
     }
 
     // MARK: Shares and classes
@@ -298,17 +312,6 @@ struct WaitingRoom {
     /// Whether somebody waits for anything of this.
     func isAwaited(_ needs: [Shortage]) -> Bool { needs.contains { queues[$0] != nil } }
 
-    /// What somebody before `order` waits for and the request needs as well (W2).
-    func obstacle(
-        to order: WaitOrder,
-        needing needs: [Shortage],
-        selecting selector: [Label]
-    ) -> Shortage? {
-        needs.first { need in
-            queues[need]?.obstacle(to: order, selecting: need.isQuota ? [] : selector) != nil
-        }
-    }
-
     /// Keeps a waiter that was looked at and refused, in the queues of what it lacks (W1).
     ///
     /// With `behind` only those before it keep it from a grant, or leases from being told to leave.
@@ -332,6 +335,7 @@ struct WaitingRoom {
         for shortage in shortages where !waiter.lacks.contains(shortage) {
             let queue = queues[shortage] ?? WaitQueue()
             queues[shortage] = queue
+            if !shortage.isQuota { awaited[shortage.pool, default: []].insert(shortage) }
             queue.insert(waiter, selecting: shortage.selector(of: waiter))
             for level in waiter.payer.levels { level.queues[shortage, default: 0] += 1 }
         }
@@ -343,8 +347,14 @@ struct WaitingRoom {
                 let rest = level.queues[shortage, default: 1] - 1
                 level.queues[shortage] = rest > 0 ? rest : nil
             }
-            if queue.lines.isEmpty { queues[shortage] = nil } else { freed.insert(shortage) }
+            if queue.lines.isEmpty { removeQueue(of: shortage) } else { freed.insert(shortage) }
         }
+    }
+
+    private mutating func removeQueue(of shortage: Shortage) {
+        queues[shortage] = nil
+        awaited[shortage.pool]?.remove(shortage)
+        if awaited[shortage.pool]?.isEmpty == true { awaited[shortage.pool] = nil }
     }
 
     // MARK: Marks
@@ -373,7 +383,7 @@ struct WaitingRoom {
     mutating func takeMarked() -> Waiter? {
         while true {
             while let next = turns.popLast() { if !next.isGone { return next } }
-            guard hasMarked else { return nil }
+            guard hasTurns else { return nil }
             turns = gather()
         }
     }
@@ -383,15 +393,16 @@ struct WaitingRoom {
         var found = Array(marked.values)
         for shortage in freed {
             found += queues[shortage]?.heads(whereOrderChanged: false) ?? []
+            if !shortage.isQuota { passable.insert(shortage) }
         }
         for shortage in reordered.subtracting(freed) {
-            found += queues[shortage]?.heads(whereOrderChanged: true) ?? []
+            let heads = queues[shortage]?.heads(whereOrderChanged: true) ?? []
+            if !heads.isEmpty, !shortage.isQuota { passable.insert(shortage) }
+            found += heads
         }
         marked = SortedList()
         freed = []
         reordered = []
-        var taken: Set<WaitAge> = []
-        return found.filter { taken.insert($0.age).inserted }
-            .sorted { $1.order.isBefore($0.order) }
+        return Self.inOrder(found)
     }
 }

@@ -110,6 +110,8 @@ public struct AcquireRequest: Hashable, Sendable {
     public var fallbackPools: [String] = []
     /// Pools of these that grant nothing to this request because others wait there before it.
     package var poolsWithWaiters: [String] = []
+    /// What is free but not for this request: it is promised to others who wait before it.
+    package var withheld: [ResourceID: UInt64] = [:]
     /// What is asked for; all of it or nothing.
     public var claims: [Claim]
     /// Who pays: a path; quotas of every prefix bind.

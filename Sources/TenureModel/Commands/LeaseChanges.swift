@@ -16,6 +16,8 @@ public struct GrowRequest: Hashable, Sendable {
     ///
     /// Not with `node`. A wait that would never end is refused: `deadlock`.
     public var waitMilliseconds: UInt64?
+    /// What is free but not for this request: it is promised to others who wait before it.
+    package var withheld: [ResourceID: UInt64] = [:]
 
     /// A request for `claims`.
     public init(claims: [Claim]) {

@@ -21,7 +21,7 @@ struct BorrowerTree {
         /// What it and all below it use above its guarantee; all of it without one.
         var surplus: UInt64
         /// The levels right below it, the largest surplus first.
-        var children = OrderedKeys()
+        var children = OrderedKeys<SlotKey>()
         var childCount = 0
     }
 
@@ -71,8 +71,8 @@ struct BorrowerTree {
         unused.append(slot)
     }
 
-    private func key(of slot: Int) -> OrderedKeys.Key {
-        OrderedKeys.Key(value: ~nodes[slot].surplus, slot: Int32(slot))
+    private func key(of slot: Int) -> SlotKey {
+        SlotKey(value: ~nodes[slot].surplus, slot: Int32(slot))
     }
 
     /// Calls `body` with tenants that borrow from others than those below `covered`, a level of
@@ -111,7 +111,7 @@ struct BorrowerTree {
         let parent: Int
         /// The least surplus above them.
         let bound: UInt64
-        var next: OrderedKeys.Key?
+        var next: SlotKey?
         var hasBegun = false
 
         init(parent: Int, bound: UInt64) {
@@ -124,8 +124,8 @@ struct BorrowerTree {
     }
 
     private func advance(_ walk: inout Walk, around path: [String]) {
-        var from = OrderedKeys.Key(value: 0, slot: 0)
-        if let last = walk.next { from = OrderedKeys.Key(value: last.value, slot: last.slot + 1) }
+        var from = SlotKey(value: 0, slot: 0)
+        if let last = walk.next { from = SlotKey(value: last.value, slot: last.slot + 1) }
         walk.next = nil
         nodes[walk.parent].children.forEach(from: from) { key in
             if path.contains(nodes[Int(key.slot)].name) { return true }

@@ -248,7 +248,8 @@ extension LedgerState {
             resources: resources,
             selector: request.selector,
             nearby: nearby,
-            heldBack: pools.values[slot].index.heldBack
+            heldBack: pools.values[slot].index.heldBack,
+            withheld: request.withheld
         )
         let settings = pools.values[slot].pool.settings
         placer.turn =

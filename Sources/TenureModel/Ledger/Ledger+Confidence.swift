@@ -46,8 +46,8 @@ extension PoolSettings {
 }
 
 extension Answer {
-    /// Says which version a plan has.
-    mutating func set(version: Position) {
+    /// Says which version a plan has, or that it has none.
+    mutating func set(version: Position?) {
         guard case .grant(var grant) = self else { return }
         grant.version = version
         self = .grant(grant)

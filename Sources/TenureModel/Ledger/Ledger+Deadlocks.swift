@@ -231,7 +231,7 @@ extension LedgerState {
                 resources: resources,
                 selector: wait.request.selector,
                 view: .empty,
-                held: taken
+                withheld: taken
             )
             guard
                 placer.place(

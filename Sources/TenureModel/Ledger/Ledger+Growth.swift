@@ -227,6 +227,7 @@ extension GrowRequest {
         request.selector = selector
         request.strategy = strategy
         request.waitMilliseconds = waitMilliseconds
+        request.withheld = withheld
         return request
     }
 

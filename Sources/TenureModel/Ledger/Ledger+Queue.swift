@@ -75,10 +75,18 @@ extension LedgerState {
     }
 
     /// Decides a ticket anew: a grant, an end, or a refusal without events when it is to wait on.
-    package mutating func serve(_ id: TicketID, now: LedgerTime) throws(RowFault) -> Decision {
+    ///
+    /// What is `withheld` is promised to others before it.
+    package mutating func serve(
+        _ id: TicketID,
+        withheld: [ResourceID: UInt64] = [:],
+        now: LedgerTime
+    ) throws(RowFault) -> Decision {
         guard let ticket = tickets[id] else { violated("T1: only who waits is served") }
         let caller = Caller(uid: ticket.uid, isAdmin: false, generatedHolder: ticket.holder)
-        let decision = try acquire(ticket.request, serving: ticket.id, caller: caller, now: now)
+        var request = ticket.request
+        request.withheld = withheld
+        let decision = try acquire(request, serving: ticket.id, caller: caller, now: now)
         guard case .refused(let refusal) = decision.answer, !refusal.isOfWant else {
             return decision
         }
@@ -218,6 +226,8 @@ extension LedgerState {
             .init("priority", .string(request.priority.name)), .init("amounts", .map(amounts)),
             .init("waited", .count(now.milliseconds(since: ticket.since))),
             .init("wait", .count(ticket.until.milliseconds(since: now))),
+            // Who is in the way of whom is the engine's to know.
+            .init("startsBy", .null),
             .init("session", request.session.map { .id($0.rawValue) } ?? .null),
             .init("request", .optional(request.requestID)),
             .init("purpose", .optional(request.purpose)),

@@ -82,6 +82,7 @@ extension AcquireRequest {
     /// Why it is not granted although it would fit: others have waited for `shortage` before it.
     package func refusal(
         behindThoseWhoLack shortage: Shortage,
+        promised: String = "",
         remedy: String = "say WAIT to queue behind them, or ask with a higher PRIORITY"
     ) -> Refusal {
         if shortage.isQuota {
@@ -93,8 +94,8 @@ extension AcquireRequest {
         }
         return Refusal(
             .exhausted,
-            "others wait before this request for \(shortage.limit) of pool \(shortage.pool); "
-                + remedy,
+            "others wait before this request for \(shortage.limit) of pool \(shortage.pool)"
+                + "\(promised); \(remedy)",
             limit: shortage.limit
         )
     }
@@ -128,6 +129,8 @@ package struct Relief {
     package fileprivate(set) var changesCapacity = false
     /// Whoever waits for more of these leases may wait in vain.
     package fileprivate(set) var leases: Set<LeaseID> = []
+    /// Of these leases the end, or what they hold, is another now.
+    package fileprivate(set) var ends: [LeaseID] = []
     /// Whoever waits in these sessions waits in vain.
     package fileprivate(set) var sessions: [SessionID] = []
 }
@@ -155,8 +158,19 @@ extension LedgerState {
     /// To be asked before they are applied, because they may end what they are about.
     package func relief(of events: [Event]) throws(RowFault) -> Relief {
         var relief = Relief()
-        for event in events { try add(event, to: &relief) }
+        for event in events {
+            try add(event, to: &relief)
+            if !event.leavesEndsAlone { try add(event.leases, to: &relief) }
+        }
         return relief
+    }
+
+    private func add(_ leases: [LeaseID], to relief: inout Relief) throws(RowFault) {
+        for id in leases {
+            relief.ends.append(id)
+            // What a sub-lease gives back goes there.
+            if let parent = try lease(id)?.parent { relief.ends.append(parent) }
+        }
     }
 
     private func add(_ event: Event, to relief: inout Relief) throws(RowFault) {
@@ -242,6 +256,16 @@ extension LedgerState {
             if reservedKinds[kind] != nil { relief.borrowed.insert(kind) }
             relief.shortages.insert(Shortage(of: kind, in: lease.terms.pool))
             for level in levels { relief.shortages.insert(Shortage(quotaOf: level, kind)) }
+        }
+    }
+}
+
+extension Event {
+    /// Whether its leases hold what they held, and end when they did at the latest.
+    fileprivate var leavesEndsAlone: Bool {
+        switch self {
+        case .renewed, .handedOver, .budgetSettled, .leasesForgotten: true
+        default: false
         }
     }
 }

@@ -122,7 +122,8 @@ struct PreemptionSearch {
             resources: resources,
             selector: request.selector,
             freed: departures.amounts,
-            heldBack: index.heldBack
+            heldBack: index.heldBack,
+            withheld: request.withheld
         )
         return placer.place(request.claims, first: slots, in: index) ? placer : nil
     }

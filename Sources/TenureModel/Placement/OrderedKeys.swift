@@ -1,22 +1,23 @@
-// A sorted set of (value, slot) in chunks: the order in which best fit looks at places.
+// A sorted set in chunks: the order in which best fit looks at places, and in which leases end.
 //
 // Two levels: a chunk is found by binary search over the chunks' last keys, a key in it by binary
 // search again. Insertion and removal move at most one chunk's tail. With n keys and chunks of at
 // most 512, every operation is O(log n + 512) moves of 16 bytes, and in practice well under 1 µs.
 
-/// A sorted set of values with the slots that have them.
-struct OrderedKeys {
-    struct Key: Comparable {
-        let value: UInt64
-        let slot: Int32
+/// A value with the slot that has it.
+struct SlotKey: Comparable {
+    let value: UInt64
+    let slot: Int32
 
-        static func < (left: Key, right: Key) -> Bool {
-            left.value != right.value ? left.value < right.value : left.slot < right.slot
-        }
+    static func < (left: SlotKey, right: SlotKey) -> Bool {
+        left.value != right.value ? left.value < right.value : left.slot < right.slot
     }
+}
 
+/// A sorted set of keys.
+struct OrderedKeys<Key: Comparable> {
     private var chunks: [[Key]] = []
-    private static let chunkKeysMax = 512
+    private static var chunkKeysMax: Int { 512 }
 
     /// Adds a key that is not in the set.
     mutating func insert(_ key: Key) {

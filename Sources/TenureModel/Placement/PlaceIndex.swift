@@ -39,7 +39,7 @@ struct PlaceIndex {
         var free: PlaceSums
         var active: PlaceSums
         /// Free of the fullest device; kept from the first best-fit request on.
-        var ordered: OrderedKeys?
+        var ordered: OrderedKeys<SlotKey>?
     }
 
     /// What a place must be able to give of one kind.
@@ -302,8 +302,8 @@ struct PlaceIndex {
         return trees.count - 1
     }
 
-    private func makeOrder(of tree: Int) -> OrderedKeys {
-        var keys = OrderedKeys()
+    private func makeOrder(of tree: Int) -> OrderedKeys<SlotKey> {
+        var keys = OrderedKeys<SlotKey>()
         for slot in places.indices where trees[tree].single[slot] > 0 {
             keys.insert(.init(value: trees[tree].single[slot], slot: Int32(slot)))
         }

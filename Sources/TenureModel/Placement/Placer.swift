@@ -39,8 +39,8 @@ struct Placer {
     let freed: [ResourceID: UInt64]
     private let nearby: Nearby
     let heldBack: Set<ResourceID>
-    /// What is taken beside what the search takes.
-    private let held: [ResourceID: UInt64]
+    /// What is free but promised to others, and counts as taken.
+    private let withheld: [ResourceID: UInt64]
     private(set) var taken: [ResourceID: UInt64]
     /// Slots scored as if what was taken on trial were gone, or hidden.
     private var onTrial: [Int] = []
@@ -58,19 +58,19 @@ struct Placer {
 
     /// A search over `resources`, as they are or as if nothing were used, or less was.
     ///
-    /// What breakers hold back is not used, nor what is `held` beside what the view shows.
+    /// What breakers hold back is not used, nor what is `withheld`.
     init(
         resources: [Resource?],
         selector: [Label],
         view: PlaceIndex.View = .now,
         freed: [ResourceID: UInt64] = [:],
-        held: [ResourceID: UInt64] = [:],
         nearby: Nearby = Nearby(),
-        heldBack: Set<ResourceID> = []
+        heldBack: Set<ResourceID> = [],
+        withheld: [ResourceID: UInt64] = [:]
     ) {
+        self.withheld = withheld
+        taken = withheld
         self.freed = freed
-        self.held = held
-        taken = held
         self.resources = resources
         self.selector = selector
         self.view = view
@@ -89,14 +89,25 @@ struct Placer {
     ) -> Bool {
         hasSeveral = claims.count > 1 || claims.contains { $0.places > 1 }
         defer { putBack(&index) }
+        scoreWithheld(in: &index)
         if placeInOrder(claims, strategy: strategy, in: &index) { return true }
         let reordered = Self.largestFirst(claims)
         guard reordered != claims else { return false }
-        taken = held
+        taken = withheld
         placements = []
         candidates = []
         putBack(&index)
+        scoreWithheld(in: &index)
         return placeInOrder(reordered, strategy: strategy, in: &index)
+    }
+
+    /// Scores the places of what is withheld as if that were gone.
+    private mutating func scoreWithheld(in index: inout PlaceIndex) {
+        guard view == .now, !withheld.isEmpty else { return }
+        for slot in Set(withheld.keys.compactMap { index.slot(of: $0) }) {
+            onTrial.append(slot)
+            index.score(slot, in: resources, less: withheld)
+        }
     }
 
     /// Scores again by what is there.

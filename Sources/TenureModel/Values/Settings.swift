@@ -45,6 +45,9 @@ public enum PoolNumber: String, CaseIterable, Sendable {
     case agingStep
     /// The most classes that a request rises by waiting.
     case agingCap
+    /// How long others may pass one who waits and whose date is not known, in milliseconds; 0 for
+    /// not at all.
+    case starvationLimit
     /// What the price weighs in a balanced placement, 0 to 1,000.
     case weightCost
     /// What performance weighs in a balanced placement, 0 to 1,000.
@@ -77,6 +80,7 @@ public enum PoolNumber: String, CaseIterable, Sendable {
         case .breakerProbes: \.breakers.probes
         case .agingStep: \.agingStep
         case .agingCap: \.agingCap
+        case .starvationLimit: \.starvationLimit
         case .weightCost: \.weights.cost
         case .weightPerformance: \.weights.performance
         case .weightUtilisation: \.weights.utilisation
@@ -94,7 +98,7 @@ public enum PoolNumber: String, CaseIterable, Sendable {
             false
         case .ttlDefault, .ttlMin, .ttlMax, .maxLifetime, .lockDelay, .restartGrace,
             .preemptionMinRuntime, .preemptionGrace, .breakerWindow, .breakerOpen,
-            .agingStep:
+            .agingStep, .starvationLimit:
             true
         }
     }
@@ -187,6 +191,11 @@ public enum PoolSetting: Hashable, Sendable {
     public static func agingStep(_ value: UInt64) -> PoolSetting { .number(.agingStep, value) }
     /// The most classes that a request rises by waiting.
     public static func agingCap(_ value: UInt64) -> PoolSetting { .number(.agingCap, value) }
+    /// How long others may pass one who waits and whose date is not known, in milliseconds; 0 for
+    /// not at all.
+    public static func starvationLimit(_ value: UInt64) -> PoolSetting {
+        .number(.starvationLimit, value)
+    }
     /// What the price weighs in a balanced placement, 0 to 1,000.
     public static func weightCost(_ value: UInt64) -> PoolSetting { .number(.weightCost, value) }
     /// What performance weighs in a balanced placement, 0 to 1,000.
@@ -235,6 +244,8 @@ public struct PoolSettings: Hashable, Sendable {
     public var agingStep: UInt64 = 3_600_000
     /// The most classes that a request rises by waiting: past every class, where age alone decides.
     public var agingCap: UInt64 = 4
+    /// How long others may pass one who waits and whose date is not known: not at all.
+    public var starvationLimit: UInt64 = 0
     /// What the objectives of a balanced placement weigh: each the same.
     public var weights = ObjectiveWeights()
     /// The number of the last resource of the last grant in turn; 0 for none.

@@ -309,6 +309,7 @@ extension PoolNumber {
         case .breakerProbes: 44
         case .agingStep: 20
         case .agingCap: 21
+        case .starvationLimit: 70
         case .weightCost: 60
         case .weightPerformance: 61
         case .weightUtilisation: 62

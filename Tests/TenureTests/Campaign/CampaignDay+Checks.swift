@@ -290,15 +290,12 @@ extension CampaignDay {
         let core = try scene.core
         if let sentence = try core.invariantFault() { fault(sentence) }
         let now = core.now
-        let waiters = try Array(core.waiting.waiters).map {
-            try SeenWaiter($0, in: core.state, now: now)
-        }
-        for waiter in waiters where !waiters.contains(where: { $0.isInTheWay(of: waiter) }) {
+        let all = Array(core.waiting.waiters)
+        let waiters = try all.map { try SeenWaiter($0, in: core.state, now: now) }
+        for (one, waiter) in zip(all, waiters)
+        where !waiters.contains(where: { $0.isInTheWay(of: waiter) }) {
             tally.freshLooks += 1
-            var state = core.state
-            let decision =
-                try waiter.ticket.map { try state.serve($0, now: now) }
-                ?? state.decide(.acquire(waiter.request), caller: .embedder, now: now)
+            let decision = try core.freshLook(at: one, now: now)
             guard case .refused(let refusal) = decision.answer, refusal.isOfWant else {
                 fault("a wake-up was lost: \(waiter) is \(decision.answer)")
                 continue

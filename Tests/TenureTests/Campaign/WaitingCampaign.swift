@@ -13,6 +13,8 @@ import Testing
 struct WaitingCampaign {
     /// The days of every test run: they meet all that is to be tried.
     private static let ordinary: UInt64 = 6
+    /// The first of them.
+    private static let ordinaryFirst: UInt64 = 9
 
     private static func number(_ variable: String) -> UInt64? {
         // SAFETY: the value is copied before anything can change the environment.
@@ -27,8 +29,10 @@ struct WaitingCampaign {
             print(try Self.run([day]).summary)
             return
         }
-        let days = max(1, Self.number("TENURE_DAYS") ?? Self.ordinary)
-        let first = max(1, Self.number("TENURE_FIRST_DAY") ?? 1)
+        let asked = Self.number("TENURE_DAYS")
+        let days = max(1, asked ?? Self.ordinary)
+        let usual = asked == nil ? Self.ordinaryFirst : 1
+        let first = max(1, Self.number("TENURE_FIRST_DAY") ?? usual)
         let tally = try Self.run(first..<(first + days))
         if days != Self.ordinary { print(tally.summary) }
         guard days >= Self.ordinary else { return }

@@ -1,0 +1,376 @@
+// Backfill: passing those who wait without making them wait longer.
+//
+//   W5  The first of a line has a date, where the ends of leases that are in its way are known. It
+//       is granted by then, unless what was promised to it is lost: to somebody who comes before
+//       it, to one who waits while it holds what the first needs (D2), or because resources fail
+//       or shrink. Nobody else who passes it moves the date.
+//
+// The first in order is promised the earliest time at which its request fits, in the places where
+// it does; the first of the next line what is left beside that. Who comes later passes when its
+// longest life is over by that date, or beside what is promised; whoever contends with one without
+// a date passes it only as long as `starvationLimit` says.
+//
+// Dates follow from the leases, and who waits is known here alone, so they are kept here: a record
+// says what was granted, not who might have been before. Before anybody passes, those are looked at
+// whose turn it may be, so that nobody takes what the first of a line could have now.
+
+internal import TenureModel
+
+/// When leases end, as far as somebody waits for that.
+struct Backfill {
+    var ends: [String: LeaseEnds] = [:]
+    /// The position that they are of.
+    var position: Position = 0
+    /// When dates that may be too late are worked out anew.
+    var nextDating = LedgerTime.never
+
+    /// Whether some leases were not looked at yet.
+    var isBuilding: Bool { ends.values.contains { !$0.isComplete } }
+}
+
+/// One who may pass others.
+struct Passer {
+    let order: WaitOrder
+    let needs: [Shortage]
+    let pool: String
+    let selector: [Label]
+    /// When what it gets is free again at the latest.
+    let end: LedgerTime
+}
+
+/// Whether one is let pass.
+enum Passage {
+    /// Anywhere; whether somebody is passed at all.
+    case free(past: Bool)
+    /// Where what is promised to others is left alone; who the first of them is.
+    case beside([ResourceID: UInt64], first: Waiter)
+    /// Not at all, because of those who wait for this; of capacity, who.
+    case held(Shortage, by: Waiter?)
+
+    /// Whether one is not let pass.
+    var isHeld: Bool { if case .held = self { true } else { false } }
+}
+
+extension LedgerCore {
+    /// Whether `passer` may pass those who wait before it (W2, W5).
+    func passage(of passer: Passer) throws(LedgerFailure) -> Passage {
+        if let quota = waiting.quotaObstacle(to: passer.order, needing: passer.needs) {
+            return .held(quota, by: nil)
+        }
+        let now = now
+        var withheld: [ResourceID: UInt64] = [:]
+        var first: Waiter?
+        var isPassing = false
+        for (head, promise) in try promises(in: passer.pool)
+        where head.order.isBefore(passer.order) {
+            let contended = passer.needs.first { head.lacks.contains($0) && !$0.isQuota }
+            let isContending = head.contends(for: passer.needs, selecting: passer.selector)
+            isPassing = isPassing || isContending
+            switch promise?.outlook {
+            // It is its turn.
+            case .dated(let date, _) where date <= now && isContending: break
+            case .dated(let date, _) where passer.end <= date: continue
+            case .notBefore(let date) where passer.end <= date: continue
+            case .dated:
+                guard let promise, let ends = backfill.ends[passer.pool],
+                    let some = state.withheld(by: promise, ends)
+                else { break }
+                withheld.merge(some, uniquingKeysWith: max)
+                if !some.isEmpty, first == nil { first = head }
+                continue
+            case .notBefore, .unknown, nil: break
+            }
+            guard isContending, let contended else { continue }
+            let waited = now.milliseconds(since: head.since)
+            // As long as leases are looked at for the first time there may be a date.
+            guard promise?.outlook == .unknown, waited < state.starvationLimit(of: passer.pool)
+            else {
+                return .held(contended, by: head)
+            }
+        }
+        if let first { return .beside(withheld, first: first) }
+        return .free(past: isPassing)
+    }
+
+    /// How a waiter may pass.
+    func passer(_ waiter: Waiter, now: LedgerTime) throws(LedgerFailure) -> Passer {
+        Passer(
+            order: waiter.order,
+            needs: waiter.needs,
+            pool: waiter.request.pool,
+            selector: waiter.request.selector,
+            end: try latestEnd(of: waiter.command, asking: waiter.request, now: now)
+        )
+    }
+
+    func latestEnd(
+        of command: Command,
+        asking request: AcquireRequest,
+        now: LedgerTime
+    ) throws(LedgerFailure) -> LedgerTime {
+        do throws(RowFault) {
+            return try state.latestEnd(of: command, asking: request, now: now)
+        } catch {
+            throw LedgerFailure(error)
+        }
+    }
+
+    // MARK: Promises
+
+    /// The first of every line for capacity of a pool with what each is promised, in order.
+    ///
+    /// Nothing is promised to those behind the first few, to who contends with one before it that
+    /// has no date, and to anybody as long as not all leases were looked at. With `refreshing` an
+    /// earlier date is looked for.
+    func promises(
+        in pool: String,
+        refreshing: Bool = false
+    ) throws(LedgerFailure) -> [(head: Waiter, promise: Promise?)] {
+        let heads = waiting.heads(in: pool)
+        guard !heads.isEmpty, let ends = try ends(of: pool) else { return heads.map { ($0, nil) } }
+        var besides: [ResourceID: UInt64] = [:]
+        var found: [(head: Waiter, promise: Promise?)] = []
+        for head in heads {
+            let isBehindOneWithoutDate = found.contains { before in
+                before.promise?.date == nil
+                    && before.head.contends(for: head.needs, selecting: head.request.selector)
+            }
+            guard found.count < EngineLimits.datedHeads, !isBehindOneWithoutDate else {
+                head.promise = nil
+                found.append((head, nil))
+                continue
+            }
+            let promise = promise(to: head, besides: besides, ends, refreshing: refreshing)
+            // When there is one again, others may pass.
+            if promise == nil { head.promise = nil }
+            besides = besides.adding(promise?.own ?? [:])
+            found.append((head, promise))
+        }
+        return found
+    }
+
+    /// What is promised to the first of a line: what was, as long as that can be kept.
+    ///
+    /// A date that took long to find is not worked out anew at once; until then there is none.
+    private func promise(
+        to head: Waiter,
+        besides: [ResourceID: UInt64],
+        _ ends: LeaseEnds,
+        refreshing: Bool
+    ) -> Promise? {
+        let now = now
+        let version = state.lastChange(of: head.request.pool)
+        if let known = head.promise, known.besides == besides {
+            let isKept =
+                known.date.map { now < $0 && state.withheld(by: known, ends) != nil }
+                ?? (known.version == version)
+            if isKept, !refreshing || known.version == version { return known }
+            if now < head.nextDating {
+                backfill.nextDating = min(backfill.nextDating, head.nextDating)
+                return isKept ? known : nil
+            }
+            let made = date(head, besides: besides, ends, now: now)
+            guard isKept, let date = known.date, made.date.map({ $0 >= date }) ?? true else {
+                return keep(made, for: head)
+            }
+            head.promise = known.confirmed(at: version)
+            return head.promise
+        }
+        return keep(date(head, besides: besides, ends, now: now), for: head)
+    }
+
+    private func keep(_ promise: Promise, for head: Waiter) -> Promise {
+        if promise.outlook != head.promise?.outlook { waiting.letPass(in: head.request.pool) }
+        head.promise = promise
+        return promise
+    }
+
+    private func date(
+        _ head: Waiter,
+        besides: [ResourceID: UInt64],
+        _ ends: LeaseEnds,
+        now: LedgerTime
+    ) -> Promise {
+        let made = state.promise(to: head.request, besides: besides, by: ends, now: now)
+        waits.dated += 1
+        let pause =
+            made.steps > EngineLimits.freeDatingSteps
+            ? UInt64(made.steps) * EngineLimits.datingNanosecondsPerStep : 0
+        head.nextDating = now.advanced(byNanoseconds: pause)
+        return made
+    }
+
+    // MARK: Ends of leases
+
+    /// When the leases of a pool end; nothing as long as not all were looked at.
+    private func ends(of pool: String) throws(LedgerFailure) -> LeaseEnds? {
+        if backfill.position != state.position { dropEnds() }
+        backfill.position = state.position
+        if backfill.ends[pool] == nil {
+            try scan(state.newLeaseEnds(of: pool))
+        }
+        guard let ends = backfill.ends[pool], ends.isComplete else { return nil }
+        return ends
+    }
+
+    /// Forgets all ends: nobody waits for them, or there were changes without them.
+    func dropEnds() { backfill.ends = [:] }
+
+    private func scan(_ ends: LeaseEnds) throws(LedgerFailure) {
+        var ends = ends
+        backfill.ends[ends.pool] = nil
+        do throws(RowFault) {
+            try state.scan(&ends, atMost: EngineLimits.scannedLeases)
+        } catch {
+            throw LedgerFailure(error)
+        }
+        backfill.ends[ends.pool] = ends
+    }
+
+    /// Takes in what a frame that was just applied did to leases.
+    func noteEnds(after relief: Relief) throws(LedgerFailure) {
+        guard !backfill.ends.isEmpty else { return }
+        guard backfill.position + 1 == state.position else { return dropEnds() }
+        backfill.position = state.position
+        for name in Array(backfill.ends.keys) {
+            guard var ends = backfill.ends.removeValue(forKey: name) else { continue }
+            guard state.isCurrent(ends) else { continue }
+            do throws(RowFault) {
+                try state.note(relief.ends, in: &ends)
+            } catch {
+                throw LedgerFailure(error)
+            }
+            backfill.ends[name] = ends
+            if state.lastChange(of: name) == state.position { waiting.letPass(in: name) }
+        }
+    }
+
+    /// Looks at leases that were not looked at yet, and has dates worked out anew that may be.
+    func keepDating() throws(LedgerFailure) {
+        for ends in backfill.ends.values where !ends.isComplete {
+            try scan(ends)
+            if backfill.ends[ends.pool]?.isComplete == true { waiting.letPass(in: ends.pool) }
+        }
+        guard backfill.nextDating <= now else { return }
+        backfill.nextDating = .never
+        for pool in backfill.ends.keys { waiting.letPass(in: pool) }
+    }
+
+    // MARK: Those behind the first
+
+    /// The next of those behind the first of a line who may pass; nothing when nobody may.
+    func nextFollower() throws(LedgerFailure) -> Waiter? {
+        try gatherFollowers()
+        return waiting.takeFollower()
+    }
+
+    /// Whether somebody is to be looked at before anybody else passes.
+    func isAnybodyMarked() throws(LedgerFailure) -> Bool {
+        try gatherFollowers()
+        return waiting.hasTurns || !waiting.followers.isEmpty
+    }
+
+    private func gatherFollowers() throws(LedgerFailure) {
+        guard waiting.mustGather else { return }
+        var open: Set<String> = []
+        for pool in waiting.passablePools where try mayPass(in: pool) { open.insert(pool) }
+        waiting.gatherFollowers(where: open.contains) { waiter in
+            state.preempts(in: waiter.request.pool) || state.mightFit(waiter.request)
+        }
+    }
+
+    /// Whether anybody may pass the first of a line in a pool.
+    private func mayPass(in pool: String) throws(LedgerFailure) -> Bool {
+        let now = now
+        let limit = state.starvationLimit(of: pool)
+        return try promises(in: pool, refreshing: true).contains { head, promise in
+            switch promise?.outlook {
+            case .dated, .notBefore: true
+            case .unknown: now.milliseconds(since: head.since) < limit
+            case nil: false
+            }
+        }
+    }
+
+    // MARK: What is told
+
+    /// Adds by when they start to what is told of tickets.
+    func dated(_ decision: Decision, of query: Query) throws(LedgerFailure) -> Decision {
+        switch query {
+        case .ticket, .tickets: break
+        default: return decision
+        }
+        guard case .document(let document) = decision.answer else { return decision }
+        var decision = decision
+        let now = now
+        var dates: [UInt64: UInt64] = [:]
+        for pool in waiting.awaited.keys {
+            for (head, promise) in try promises(in: pool) {
+                guard let ticket = head.ticket, let date = promise?.date else { continue }
+                dates[ticket.rawValue] = date.milliseconds(after: now)
+            }
+        }
+        decision.answer = .document(document.withStarts(dates))
+        return decision
+    }
+
+    /// The refusal of one who may not pass `head`, or only where nothing is free.
+    func refusal(
+        of request: AcquireRequest,
+        lacking shortage: Shortage,
+        behind head: Waiter?,
+        growing: Bool = false
+    ) -> Refusal {
+        let date = head.flatMap { $0.promise?.date }
+        if growing {
+            return request.refusal(
+                behindThoseWhoLack: shortage,
+                promised: promised(head, date),
+                remedy: "retry when they have been served"
+            )
+        }
+        guard date != nil else { return request.refusal(behindThoseWhoLack: shortage) }
+        return request.refusal(
+            behindThoseWhoLack: shortage,
+            promised: promised(head, date),
+            remedy: "say WAIT to queue behind them, ask with a MAXLIFETIME that ends before, or "
+                + "with a higher PRIORITY"
+        )
+    }
+
+    private func promised(_ head: Waiter?, _ date: LedgerTime?) -> String {
+        guard let head, let date else { return "" }
+        return ": \(head.name) is promised what it needs within \(date.milliseconds(after: now)) ms"
+    }
+}
+
+extension LedgerTime {
+    /// Milliseconds from `now` to this time, rounded up.
+    fileprivate func milliseconds(after now: LedgerTime) -> UInt64 {
+        let whole = milliseconds(since: now)
+        return now.advanced(byMilliseconds: whole) < self ? whole + 1 : whole
+    }
+}
+
+extension Document {
+    /// The same with `startsBy` of the tickets that have a date, in milliseconds.
+    fileprivate func withStarts(_ dates: [UInt64: UInt64]) -> Document {
+        switch self {
+        case .list(let items): return .list(items.map { $0.withStarts(dates) })
+        case .map(let fields):
+            var date: UInt64?
+            for case .id(let ticket) in fields.filter({ $0.name == "ticket" }).map(\.value) {
+                date = dates[ticket]
+            }
+            return .map(
+                fields.map { field in
+                    guard field.name == "startsBy" else {
+                        return Field(field.name, field.value.withStarts(dates))
+                    }
+                    return Field(field.name, date.map { .count($0) } ?? .null)
+                }
+            )
+        default: return self
+        }
+    }
+}

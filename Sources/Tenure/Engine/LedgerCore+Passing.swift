@@ -1,0 +1,257 @@
+// What becomes of a grant where others wait: it stands, is made elsewhere, or is held back.
+
+internal import TenureModel
+
+extension LedgerCore {
+    /// What becomes of a decision where others wait: nobody passes those who asked before, but
+    /// where that does not make them wait longer.
+    ///
+    /// Only to be asked when somebody waits. Nothing when somebody was looked at before it, if that
+    /// is allowed: then it is to be decided anew.
+    func behindOthers(
+        _ decision: Decision,
+        of submission: Submission,
+        lookingFirst: Bool,
+        now: LedgerTime
+    ) throws(LedgerFailure) -> Decision? {
+        if case .query(let query) = submission.command { return try dated(decision, of: query) }
+        guard let asked = try asked(by: submission.command) else { return decision }
+        guard let found = try pass(decision, submission, lookingFirst: lookingFirst, now: now)
+        else { return nil }
+        guard asked.planOnly || asked.plan != nil, case .grant(let grant) = found.answer,
+            case .grant(let alone) = decision.answer, grant.placements != alone.placements
+        else { return found }
+        // Which of the two a plan was, its version does not say (V1).
+        if asked.planOnly { return found.withoutVersion() }
+        return Decision(
+            refused: .conflict,
+            "what is planned depends on those who wait; acquire without PLAN"
+        )
+    }
+
+    private func pass(
+        _ decision: Decision,
+        _ submission: Submission,
+        lookingFirst: Bool,
+        now: LedgerTime
+    ) throws(LedgerFailure) -> Decision? {
+        guard case .grant(let grant) = decision.answer, !grant.replayed,
+            let whole = try asked(by: submission.command)
+        else { return decision }
+        let request = grant.pool.map { whole.asked(of: $0) } ?? whole
+        let needs = request.possibleShortages
+        guard waiting.isAwaited(needs, in: request.pool) else { return decision }
+        waiting.rise(at: now)
+        let passer = try passer(submission.command, asking: request, needs, now: now)
+        var passage = try passage(of: passer)
+        if case .free(past: false) = passage { return decision }
+        if !passage.isHeld, try isAnybodyMarked(),
+            let (shortage, head) = waiting.firstPassed(
+                by: passer.order,
+                needing: needs,
+                in: passer.pool,
+                selecting: passer.selector
+            )
+        {
+            // They may be granted what this one would get.
+            if lookingFirst, try lookAtMarked() { return nil }
+            passage = .held(shortage, by: head)
+        }
+        switch passage {
+        case .free:
+            waits.passed += 1
+            return decision
+        case .beside(let withheld, let head):
+            if withheld.allSatisfy({ whole.withheld[$0, default: 0] >= $1 }) {
+                waits.passed += 1
+                return decision
+            }
+            let again = submission.withholding(withheld)
+            let found = try decide(again, now: now)
+            if case .refused(let refusal) = found.answer, refusal.code == .exhausted,
+                !whole.asksSeveralPools
+            {
+                return hold(submission, request, refusal.shortage(of: needs), head)
+            }
+            return try pass(found, again, lookingFirst: false, now: now)
+        case .held(let shortage, let head):
+            guard let pool = grant.pool, !shortage.isQuota else {
+                return hold(submission, request, shortage, head)
+            }
+            // The next pool is asked; each time there is one less.
+            let again = submission.leavingOut(pool)
+            return try pass(try decide(again, now: now), again, lookingFirst: false, now: now)
+        }
+    }
+
+    /// How a newcomer may pass.
+    private func passer(
+        _ command: Command,
+        asking request: AcquireRequest,
+        _ needs: [Shortage],
+        now: LedgerTime
+    ) throws(LedgerFailure) -> Passer {
+        Passer(
+            order: WaitOrder(
+                rank: request.priority.rawValue,
+                payer: try payer(of: request.tenant),
+                age: .newest
+            ),
+            needs: needs,
+            pool: request.pool,
+            selector: request.selector,
+            end: try latestEnd(of: command, asking: request, now: now)
+        )
+    }
+
+    private func hold(
+        _ submission: Submission,
+        _ request: AcquireRequest,
+        _ shortage: Shortage,
+        _ head: Waiter?
+    ) -> Decision {
+        var isGrowing = false
+        if case .grow = submission.command { isGrowing = true }
+        return Decision(
+            refused: refusal(of: request, lacking: shortage, behind: head, growing: isGrowing)
+        )
+    }
+
+    func asked(by command: Command) throws(LedgerFailure) -> AcquireRequest? {
+        do throws(RowFault) {
+            return try state.asked(by: command)
+        } catch {
+            throw LedgerFailure(error)
+        }
+    }
+
+    /// What becomes of a grant to one who waits; nothing when it waits on.
+    func pass(
+        _ waiter: Waiter,
+        _ decision: Decision,
+        at time: LedgerTime
+    ) throws(LedgerFailure) -> Decision? {
+        waiting.rise(at: time)
+        let passage = try passage(of: passer(waiter, now: time))
+        switch passage {
+        case .free(past: false): return decision
+        case .held(let shortage, let head):
+            if try passes(waiter, at: time) { return decision }
+            let refusal = refusal(of: waiter.request, lacking: shortage, behind: head)
+            waiting.keep(waiter, refused: refusal, behind: true, earmark: waiter.earmark)
+            return nil
+        case .free, .beside: break
+        }
+        if waiting.hasTurns, let (shortage, head) = waiting.firstPassed(by: waiter) {
+            // Those whose turn it may be come first.
+            waiting.letPass(in: waiter.request.pool)
+            let refusal = refusal(of: waiter.request, lacking: shortage, behind: head)
+            waiting.keep(waiter, refused: refusal, behind: true, earmark: waiter.earmark)
+            return nil
+        }
+        guard case .beside(let withheld, let head) = passage else {
+            waits.passed += 1
+            return decision
+        }
+        let found = try decide(waiter, withheld: withheld, now: time)
+        guard case .refused(let refusal) = found.answer, refusal.isOfWant else {
+            waits.passed += 1
+            return found
+        }
+        if try passes(waiter, at: time) { return decision }
+        keepBehind(waiter, head, refusal)
+        return nil
+    }
+
+    /// Keeps one for whom nothing is free beside what is promised to `head`.
+    private func keepBehind(_ waiter: Waiter, _ head: Waiter, _ refusal: Refusal) {
+        guard refusal.code == .exhausted else {
+            return waiting.keep(waiter, refused: refusal, behind: true, earmark: waiter.earmark)
+        }
+        let shortage = refusal.shortage(of: waiter.needs)
+        waiting.keep(
+            waiter,
+            refused: self.refusal(of: waiter.request, lacking: shortage, behind: head),
+            behind: true,
+            earmark: waiter.earmark
+        )
+    }
+
+    /// Decides about one who waits, with this left to others.
+    func decide(
+        _ waiter: Waiter,
+        withheld: [ResourceID: UInt64] = [:],
+        now: LedgerTime
+    ) throws(LedgerFailure) -> Decision {
+        guard let ticket = waiter.ticket else {
+            return try decide(waiter.parties[0].submission.withholding(withheld), now: now)
+        }
+        do throws(RowFault) {
+            return try state.serve(ticket, withheld: withheld, now: now)
+        } catch {
+            throw LedgerFailure(error)
+        }
+    }
+}
+
+extension WaitingRoom {
+    /// The first whom one at `order` would pass, and for want of what.
+    fileprivate func firstPassed(
+        by order: WaitOrder,
+        needing needs: [Shortage],
+        in pool: String,
+        selecting selector: [Label]
+    ) -> (Shortage, Waiter)? {
+        for head in heads(in: pool) where head.order.isBefore(order) {
+            guard head.contends(for: needs, selecting: selector),
+                let shortage = head.lacks.first(where: { needs.contains($0) && !$0.isQuota })
+            else { continue }
+            return (shortage, head)
+        }
+        return nil
+    }
+
+    fileprivate func firstPassed(by waiter: Waiter) -> (Shortage, Waiter)? {
+        firstPassed(
+            by: waiter.order,
+            needing: waiter.needs,
+            in: waiter.request.pool,
+            selecting: waiter.request.selector
+        )
+    }
+}
+
+extension Submission {
+    /// The same with more that is left to others.
+    fileprivate func withholding(_ withheld: [ResourceID: UInt64]) -> Submission {
+        switch command {
+        case _ where withheld.isEmpty: return self
+        case .acquire(var request):
+            request.withheld.merge(withheld, uniquingKeysWith: max)
+            return asking(.acquire(request))
+        case .grow(let reference, var request):
+            request.withheld.merge(withheld, uniquingKeysWith: max)
+            return asking(.grow(reference, request))
+        default: return self
+        }
+    }
+
+    /// The same, not of `pool`.
+    fileprivate func leavingOut(_ pool: String) -> Submission {
+        guard case .acquire(var request) = command else { return self }
+        request.poolsWithWaiters.append(pool)
+        return asking(.acquire(request))
+    }
+
+    private func asking(_ command: Command) -> Submission {
+        Submission(command: command, caller: caller, ticket: ticket, sink: sink)
+    }
+}
+
+extension Refusal {
+    /// Which capacity of `needs` it names, or the first of them.
+    fileprivate func shortage(of needs: [Shortage]) -> Shortage {
+        let capacity = needs.filter { !$0.isQuota }
+        return capacity.first { $0.limit == limit } ?? capacity[0]
+    }
+}

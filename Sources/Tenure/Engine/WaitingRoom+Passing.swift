@@ -1,0 +1,76 @@
+// Who may pass, and whom: the first of every line, and those behind it.
+
+internal import TenureModel
+
+extension WaitingRoom {
+    /// Whether somebody waits for any of this, or for any capacity of `pool`.
+    func isAwaited(_ needs: [Shortage], in pool: String) -> Bool {
+        awaited[pool] != nil || isAwaited(needs)
+    }
+
+    /// The quota that somebody before `order` waits for and that is needed as well (W2).
+    func quotaObstacle(to order: WaitOrder, needing needs: [Shortage]) -> Shortage? {
+        obstacle(to: order, needing: needs.filter(\.isQuota), selecting: [])
+    }
+
+    /// What somebody before `order` waits for and the request needs as well (W2).
+    func obstacle(
+        to order: WaitOrder,
+        needing needs: [Shortage],
+        selecting selector: [Label]
+    ) -> Shortage? {
+        needs.first { need in
+            queues[need]?.obstacle(to: order, selecting: need.isQuota ? [] : selector) != nil
+        }
+    }
+
+    /// What somebody before `waiter` waits for and it needs as well (W2).
+    func obstacle(to waiter: Waiter) -> Shortage? {
+        obstacle(to: waiter.order, needing: waiter.needs, selecting: waiter.request.selector)
+    }
+
+    /// The first of every line for capacity of `pool`, in order.
+    func heads(in pool: String) -> [Waiter] {
+        let found = awaited[pool]?.flatMap { queues[$0]?.heads ?? [] } ?? []
+        return Self.inOrder(found).reversed()
+    }
+
+    /// Has everybody but the first looked at again who waits in `pool`.
+    mutating func letPass(in pool: String) { passable.formUnion(awaited[pool] ?? []) }
+
+    /// The pools in which those behind the first may be let pass.
+    var passablePools: Set<String> { Set(passable.lazy.map(\.pool)) }
+
+    /// Has everybody but the first of a pool looked at who is `admitted`, wherever one `mayPass`.
+    ///
+    /// Not before those who were gathered before have been looked at.
+    mutating func gatherFollowers(
+        where mayPass: (String) -> Bool,
+        _ admitted: (Waiter) -> Bool
+    ) {
+        var found: [Waiter] = []
+        for (pool, queues) in Dictionary(grouping: passable, by: \.pool) where mayPass(pool) {
+            let first = heads(in: pool).first
+            let all = queues.flatMap { self.queues[$0]?.all ?? [] }
+            found += all.filter { $0 !== first && admitted($0) }
+        }
+        passable = []
+        followers = Self.inOrder(found)
+    }
+
+    /// Each once, the first last.
+    static func inOrder(_ waiters: [Waiter]) -> [Waiter] {
+        var taken: Set<WaitAge> = []
+        return waiters.filter { taken.insert($0.age).inserted }
+            .sorted { $1.order.isBefore($0.order) }
+    }
+
+    /// Whether those behind the first are to be gathered before one of them is looked at.
+    var mustGather: Bool { followers.isEmpty && !passable.isEmpty }
+
+    /// Takes the first of those behind the first, and its mark; nothing when there is none.
+    mutating func takeFollower() -> Waiter? {
+        while let next = followers.popLast() { if !next.isGone { return next } }
+        return nil
+    }
+}

@@ -1,0 +1,194 @@
+// A date for one who waits: when its request fits at the latest, and where.
+
+/// What is promised to a request that waits.
+package struct Promise: Sendable {
+    /// What is known of when it fits.
+    package enum Outlook: Equatable, Sendable {
+        /// At this time, in these places.
+        case dated(LedgerTime, [ResourceID: UInt64])
+        /// Not before this time: more leases than are looked at must end first.
+        case notBefore(LedgerTime)
+        /// Something that is in its way has no known end.
+        case unknown
+    }
+
+    package let outlook: Outlook
+    /// What was promised to others before it, and is not to be had for it.
+    package let besides: [ResourceID: UInt64]
+    /// The position at which the pool had changed last when it was made.
+    package let version: Position
+    /// How many places were looked at for it.
+    package let steps: Int
+
+    /// By when it fits; nothing when that is not known.
+    package var date: LedgerTime? {
+        if case .dated(let time, _) = outlook { time } else { nil }
+    }
+
+    /// The places that are promised to it.
+    package var own: [ResourceID: UInt64] {
+        if case .dated(_, let places) = outlook { places } else { [:] }
+    }
+
+    /// The same, found to be the best that can be promised after a later change of the pool.
+    package func confirmed(at version: Position) -> Promise {
+        Promise(outlook: outlook, besides: besides, version: version, steps: steps)
+    }
+}
+
+/// Looks for the earliest end of leases behind which a request fits.
+struct DateSearch {
+    private let request: AcquireRequest
+    private let index: PlaceIndex
+    private let resources: [Resource?]
+    private let besides: [ResourceID: UInt64]
+    private let isAffordable: ([Placement]) -> Bool
+    private let kinds: Set<Kind>
+    private(set) var steps = 0
+
+    init(
+        _ request: AcquireRequest,
+        in index: PlaceIndex,
+        _ resources: [Resource?],
+        besides: [ResourceID: UInt64],
+        isAffordable: @escaping ([Placement]) -> Bool
+    ) {
+        self.request = request
+        self.index = index
+        self.resources = resources
+        self.besides = besides
+        self.isAffordable = isAffordable
+        kinds = Set(request.totals.map(\.kind))
+    }
+
+    /// When it fits, and where.
+    ///
+    /// For a request in one place each end is looked at once, for others O(k log k) places where
+    /// the k-th end is enough.
+    mutating func outlook(by ends: LeaseEnds, now: LedgerTime) -> Promise.Outlook {
+        if let places = places(freed: [:], slots: []) { return .dated(now, places) }
+        let isOnePlace = request.claims.count == 1 && request.claims[0].places == 1
+        let limit = isOnePlace ? Limits.datingLeases : Limits.datingLeasesOfGangs
+        var entries: [LeaseEnds.Entry] = []
+        ends.visit { entry in
+            entries.append(entry)
+            return entries.count <= limit
+        }
+        let isCut = entries.count > limit
+        if isCut { entries.removeLast() }
+        let found = isOnePlace ? searchOnePlace(entries) : searchGang(entries)
+        if let found { return .dated(max(found.end, now), found.places) }
+        return isCut ? .notBefore(entries.last?.end ?? now) : .unknown
+    }
+
+    private typealias Found = (end: LedgerTime, places: [ResourceID: UInt64])
+
+    /// One entry after the other; only the places that it frees can be the one.
+    private mutating func searchOnePlace(_ entries: [LeaseEnds.Entry]) -> Found? {
+        let amounts = request.claims[0].amounts
+        var freed: [ResourceID: UInt64] = [:]
+        for entry in entries {
+            add(entry, to: &freed)
+            for slot in slots(of: entry) {
+                steps += 1
+                var placer = placer(freed: freed)
+                let place = index.places[slot]
+                guard placer.fill(place, with: amounts, atMost: 1, taking: .tightest) == 1,
+                    isAffordable(placer.placements)
+                else { continue }
+                return (entry.end, placer.placements.byResource)
+            }
+        }
+        return nil
+    }
+
+    /// Twice as many entries each time until it fits, then halves.
+    private mutating func searchGang(_ entries: [LeaseEnds.Entry]) -> Found? {
+        var low = 0
+        var high = min(1, entries.count)
+        var found: [ResourceID: UInt64]?
+        while high > 0 {
+            found = places(behind: entries[..<high])
+            if found != nil || high == entries.count { break }
+            (low, high) = (high, min(2 * high, entries.count))
+        }
+        guard var places = found else { return nil }
+        // With `high` it fits, with `low` it does not.
+        while low + 1 < high {
+            let middle = (low + high) / 2
+            if let fewer = self.places(behind: entries[..<middle]) {
+                (places, high) = (fewer, middle)
+            } else {
+                low = middle
+            }
+        }
+        return (entries[high - 1].end, places)
+    }
+
+    private mutating func places(
+        behind entries: ArraySlice<LeaseEnds.Entry>
+    ) -> [ResourceID: UInt64]? {
+        var freed: [ResourceID: UInt64] = [:]
+        var slots: [Int] = []
+        var seen: Set<Int> = []
+        for entry in entries {
+            add(entry, to: &freed)
+            for slot in self.slots(of: entry) where seen.insert(slot).inserted {
+                slots.append(slot)
+            }
+        }
+        return places(freed: freed, slots: slots)
+    }
+
+    private mutating func places(
+        freed: [ResourceID: UInt64],
+        slots: [Int]
+    ) -> [ResourceID: UInt64]? {
+        var placer = placer(freed: freed)
+        let fits = placer.place(request.claims, first: slots, in: index)
+        steps += Int(placer.considered)
+        return fits && isAffordable(placer.placements) ? placer.placements.byResource : nil
+    }
+
+    private func placer(freed: [ResourceID: UInt64]) -> Placer {
+        Placer(
+            resources: resources,
+            selector: request.selector,
+            freed: freed,
+            heldBack: index.heldBack,
+            withheld: besides
+        )
+    }
+
+    private func add(_ entry: LeaseEnds.Entry, to freed: inout [ResourceID: UInt64]) {
+        for placement in entry.placements {
+            freed[placement.resource, default: 0] += placement.amount
+        }
+    }
+
+    /// The places in which an entry frees something that is asked for, in order.
+    private func slots(of entry: LeaseEnds.Entry) -> [Int] {
+        var slots: Set<Int> = []
+        for placement in entry.placements {
+            guard let resource = resources[Int(placement.resource.rawValue)],
+                kinds.contains(resource.kind), let slot = index.slot(of: placement.resource)
+            else { continue }
+            slots.insert(slot)
+        }
+        return slots.sorted()
+    }
+}
+
+extension [Placement] {
+    /// The amounts in all, by resource.
+    var byResource: [ResourceID: UInt64] {
+        reduce(into: [:]) { $0[$1.resource, default: 0] += $1.amount }
+    }
+}
+
+extension [ResourceID: UInt64] {
+    /// The amounts of both.
+    package func adding(_ other: [ResourceID: UInt64]) -> [ResourceID: UInt64] {
+        merging(other) { $0.addingSaturating($1) }
+    }
+}
