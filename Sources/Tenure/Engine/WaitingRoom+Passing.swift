@@ -73,4 +73,33 @@ extension WaitingRoom {
         while let next = followers.popLast() { if !next.isGone { return next } }
         return nil
     }
+
+    // MARK: Marks
+
+    /// Takes the first of those who are to be looked at, and its mark; nothing when there is none.
+    mutating func takeMarked() -> Waiter? {
+        while true {
+            while let next = turns.popLast() { if !next.isGone { return next } }
+            guard hasTurns else { return nil }
+            turns = gather()
+        }
+    }
+
+    /// Everybody who is to be looked at, the first last.
+    private mutating func gather() -> [Waiter] {
+        var found = Array(marked.values)
+        for shortage in freed {
+            found += queues[shortage]?.heads(whereOrderChanged: false) ?? []
+            if !shortage.isQuota { passable.insert(shortage) }
+        }
+        for shortage in reordered.subtracting(freed) {
+            let heads = queues[shortage]?.heads(whereOrderChanged: true) ?? []
+            if !heads.isEmpty, !shortage.isQuota { passable.insert(shortage) }
+            found += heads
+        }
+        marked = SortedList()
+        freed = []
+        reordered = []
+        return Self.inOrder(found)
+    }
 }

@@ -27,13 +27,13 @@ struct WaitingRoom {
     /// The queues for capacity, by pool; no entry is empty.
     private(set) var awaited: [String: Set<Shortage>] = [:]
     /// Who is to be looked at wherever he stands.
-    private var marked = SortedList<WaitAge, Waiter>()
+    var marked = SortedList<WaitAge, Waiter>()
     /// The queues whose heads are to be looked at.
-    private var freed: Set<Shortage> = []
+    var freed: Set<Shortage> = []
     /// The queues whose order may have changed.
     var reordered: Set<Shortage> = []
     /// Those who are to be looked at next, the first last.
-    private var turns: [Waiter] = []
+    var turns: [Waiter] = []
     /// Those who hold something while they wait, and those who wait for more of a lease.
     var holding = SortedList<WaitAge, Waiter>()
     /// Where those behind the first of a line may pass; capacity only.
@@ -368,6 +368,9 @@ struct WaitingRoom {
                 freed.insert(shortage)
             }
         }
+        if relief.bringsCapacity {
+            for shortage in queues.keys where relief.mayServe(shortage) { freed.insert(shortage) }
+        }
         if !relief.pools.isEmpty {
             for waiter in all.values where relief.pools.contains(waiter.request.pool) {
                 marked.insert(waiter, at: waiter.age)
@@ -377,32 +380,5 @@ struct WaitingRoom {
             for waiter in bySession[session] ?? [] { marked.insert(waiter, at: waiter.age) }
         }
         for waiter in holding.values where mayPass(waiter, after: relief) { mark(waiter) }
-    }
-
-    /// Takes the first of those who are to be looked at, and its mark; nothing when there is none.
-    mutating func takeMarked() -> Waiter? {
-        while true {
-            while let next = turns.popLast() { if !next.isGone { return next } }
-            guard hasTurns else { return nil }
-            turns = gather()
-        }
-    }
-
-    /// Everybody who is to be looked at, the first last.
-    private mutating func gather() -> [Waiter] {
-        var found = Array(marked.values)
-        for shortage in freed {
-            found += queues[shortage]?.heads(whereOrderChanged: false) ?? []
-            if !shortage.isQuota { passable.insert(shortage) }
-        }
-        for shortage in reordered.subtracting(freed) {
-            let heads = queues[shortage]?.heads(whereOrderChanged: true) ?? []
-            if !heads.isEmpty, !shortage.isQuota { passable.insert(shortage) }
-            found += heads
-        }
-        marked = SortedList()
-        freed = []
-        reordered = []
-        return Self.inOrder(found)
     }
 }

@@ -47,6 +47,9 @@ package struct Shortage: Hashable, Sendable {
         isQuota && limit.hasSuffix(" \(kind.name) borrowed")
     }
 
+    /// Whether it is money that there is too little of: how much is needed depends on the place.
+    fileprivate var isBudget: Bool { isQuota && limit.hasPrefix("budget of ") }
+
     fileprivate init(pool: String, limit: String) {
         self.pool = pool
         self.limit = limit
@@ -133,6 +136,17 @@ package struct Relief {
     package fileprivate(set) var ends: [LeaseID] = []
     /// Whoever waits in these sessions waits in vain.
     package fileprivate(set) var sessions: [SessionID] = []
+    /// Pools of `shortages` in which leases give way: for that, all that a request needs counts,
+    /// not only what it was found to lack.
+    fileprivate var preempting: Set<String> = []
+    /// Whether there may be more of something in a pool.
+    package fileprivate(set) var bringsCapacity = false
+
+    /// Whether those who lack `shortage` may be served although there is no more of that: in the
+    /// place of others, or in a place that costs less.
+    package func mayServe(_ shortage: Shortage) -> Bool {
+        shortage.isBudget ? bringsCapacity : preempting.contains(shortage.pool)
+    }
 }
 
 extension LedgerState {
@@ -161,6 +175,10 @@ extension LedgerState {
         for event in events {
             try add(event, to: &relief)
             if !event.leavesEndsAlone { try add(event.leases, to: &relief) }
+        }
+        for shortage in relief.shortages where !shortage.isQuota {
+            relief.bringsCapacity = true
+            if preempts(in: shortage.pool) { relief.preempting.insert(shortage.pool) }
         }
         return relief
     }

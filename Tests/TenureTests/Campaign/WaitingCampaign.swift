@@ -40,6 +40,13 @@ struct WaitingCampaign {
         #expect(tally.longest >= 0.25)
     }
 
+    /// A wake-up was lost when capacity came in a place that costs less than the budget leaves, and
+    /// one when something came that is needed beside what others can be told to give.
+    @Test(arguments: [415, 501] as [UInt64])
+    func `days that found something stay as they should be`(day: UInt64) throws {
+        #expect(try Self.run([day]).days == 1)
+    }
+
     private static func run(_ days: some Sequence<UInt64>) throws -> CampaignTally {
         var tally = CampaignTally()
         for seed in days {
