@@ -24,6 +24,7 @@ extension CommandParser {
         if let text = try words.text(.select) {
             request.selector = try Grammar.labels(text, "SELECT")
         }
+        request.within = try words.name(.within)
         if let text = try words.text(.tag) { request.tags = try Grammar.labels(text, "TAG") }
         if let text = try words.text(.purpose) {
             request.purpose = try Grammar.freeText(text, "PURPOSE")

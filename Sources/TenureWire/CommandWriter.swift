@@ -80,6 +80,7 @@ package enum CommandWriter {
         words += option(.request, request.requestID)
         words += option(.strategy, request.strategy?.rawValue)
         words += option(.select, request.selector.isEmpty ? nil : text(request.selector))
+        words += option(.within, request.within)
         words += option(.tag, request.tags.isEmpty ? nil : text(request.tags))
         words += option(.purpose, request.purpose)
         words += option(.maxCost, request.maxCost.map { Quantity.text($0, kind: .cpu) })

@@ -57,6 +57,7 @@ struct RequestCase: Sendable, CustomTestStringConvertible {
             "RESERVE p gpu=1 HOLD 10000 WAIT 60000"
         ),
         .init("plan --pool p --claim gpu=1", "PLAN p gpu=1"),
+        .init("plan --pool p --claim gpu=1 --within rack", "PLAN p gpu=1 WITHIN rack"),
         .init("commit 5 6", "COMMIT 5 6"),
         .init("commit 5 6 --part g=1 --part m=2Gi", "COMMIT 5 6 g=1,m=2Gi"),
         .init("cancel 5 6", "CANCEL 5 6"),

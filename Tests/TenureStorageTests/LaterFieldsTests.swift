@@ -18,6 +18,27 @@ struct LaterFieldsTests {
         #expect(try EventCodec.decode(bytes).events == [event])
     }
 
+    @Test
+    func `the level of a queued request is appended behind its bounds, as a rule`() throws {
+        let sample = SampleEvents.ticket
+        let before = EventCodec.encode([.queued(sample)])
+        var request = sample.request
+        request.within = "rack"
+        let ticket = Ticket(
+            id: sample.id,
+            request: request,
+            holder: sample.holder,
+            uid: sample.uid,
+            since: sample.since,
+            until: sample.until
+        )
+        let bytes = EventCodec.encode([.queued(ticket)])
+        // No price, no most of two amounts, and one rule.
+        let tail: [UInt8] = [0, 0, 0, 1, 0, 4, 0x72, 0x61, 0x63, 0x6b]
+        #expect(Array(bytes[6...]) == Array(before[6...]) + tail)
+        #expect(try EventCodec.decode(bytes).events == [.queued(ticket)])
+    }
+
     @Test(arguments: [0, 9] as [UInt32])
     func `candidates are appended behind the learnt version and the ticket`(version: UInt32) throws
     {

@@ -21,7 +21,7 @@ struct CommandTableTests {
                 "REQUEST", "STRATEGY", "SELECT", "TAG", "PURPOSE", "HOLD", "PROCESS", "POOL",
                 "LIMIT", "AFTER", "KIND", "CAPACITY", "NODE", "LABEL", "COST", "FORCE",
                 "GUARANTEE", "BORROW", "LEND", "WEIGHT", "LEASES", "RATE", "BURST", "BY",
-                "RESOURCE", "REASON", "WINDOW", "MAXCOST", "PLAN",
+                "RESOURCE", "REASON", "WINDOW", "MAXCOST", "PLAN", "WITHIN",
             ]
         )
     }

@@ -50,6 +50,7 @@ struct RoundTripTests {
         )
         request.fallbackPools = ["q", "a/b"]
         request.maxCost = 12_345
+        request.within = "rack"
         request.plan = 17
         return request
     }

@@ -63,9 +63,11 @@ struct DateSearch {
 
     /// When it fits, and where.
     ///
-    /// For a request in one place each end is looked at once, for others O(k log k) places where
+    /// Unknown where it matters which places a request gets beside each other. For a request in one
+    /// place each end is looked at once, for others O(k log k) places where
     /// the k-th end is enough.
     mutating func outlook(by ends: LeaseEnds, now: LedgerTime) -> Promise.Outlook {
+        guard request.isIndifferent else { return .unknown }
         if let places = places(freed: [:], slots: []) { return .dated(now, places) }
         let isOnePlace = request.claims.count == 1 && request.claims[0].places == 1
         let limit = isOnePlace ? Limits.datingLeases : Limits.datingLeasesOfGangs
@@ -191,4 +193,9 @@ extension [ResourceID: UInt64] {
     package func adding(_ other: [ResourceID: UInt64]) -> [ResourceID: UInt64] {
         merging(other) { $0.addingSaturating($1) }
     }
+}
+
+extension AcquireRequest {
+    /// Whether any places will do that have room and its labels.
+    fileprivate var isIndifferent: Bool { within == nil }
 }

@@ -54,6 +54,9 @@ public enum Strategy: String, CaseIterable, Sendable {
     /// The place with the least sum of cost, lack of performance and free share, as weighted by
     /// the pool.
     case balanced = "balanced"
+    /// The closest of one `numa`, one node, one `rack`, one `zone` and the pool that holds all
+    /// parts, and there the place on which the scarcest kind is left the least.
+    case locality = "locality"
 }
 
 /// What the objectives of `Strategy.balanced` weigh against each other.
@@ -147,6 +150,10 @@ public struct AcquireRequest: Hashable, Sendable {
     public var strategy: Strategy?
     /// Labels that every place must have.
     public var selector: [Label] = []
+    /// What all parts must be in one of: `numa`, `node`, or the name of a label of resources.
+    ///
+    /// Places are then those of `Strategy.locality`, and no other strategy can be asked for.
+    public var within: String?
     /// Labels of the lease.
     public var tags: [Label] = []
     /// What it is for, in the holder's words.

@@ -11,26 +11,13 @@ extension AcquireRequest {
         if let id = requestID, id.isEmpty || id.utf8.count > Limits.requestIDBytes {
             return "REQUEST must have 1 to \(Limits.requestIDBytes) bytes"
         }
-        return claimsFault ?? durationFault ?? labelFault
+        return claimsFault ?? durationFault ?? labelFault ?? withinFault
     }
 
     /// Amounts in all, by kind, in the order of first mention.
     ///
     /// Only after `fault` said nothing.
-    var totals: [ClaimAmount] {
-        var totals: [ClaimAmount] = []
-        for claim in claims {
-            for amount in claim.amounts {
-                let sum = amount.amount &* UInt64(claim.places)
-                if let index = totals.firstIndex(where: { $0.kind == amount.kind }) {
-                    totals[index].amount &+= sum
-                } else {
-                    totals.append(ClaimAmount(kind: amount.kind, amount: sum))
-                }
-            }
-        }
-        return totals
-    }
+    var totals: [ClaimAmount] { claims.totals }
 
     private var poolsFault: String? {
         let isAll = pool == Self.allPools && fallbackPools.isEmpty
@@ -126,12 +113,41 @@ extension AcquireRequest {
         return "\(option) must be 1 to \(Limits.millisecondsMax) ms"
     }
 
+    private var withinFault: String? {
+        guard let within else { return nil }
+        if !Names.isValid(within) { return "WITHIN '\(within.printable)' is no name of a label" }
+        if let strategy, strategy != .locality {
+            return "WITHIN places parts by locality; leave STRATEGY \(strategy.rawValue) out"
+        }
+        return nil
+    }
+
     private var labelFault: String? {
         if let fault = selector.fault(of: "SELECT") ?? tags.fault(of: "TAG") { return fault }
         if let purpose, !purpose.isPlainText {
             return "PURPOSE must be at most \(Limits.textBytes) bytes without control characters"
         }
         return nil
+    }
+}
+
+extension [Claim] {
+    /// Amounts in all, by kind, in the order of first mention.
+    ///
+    /// Only of claims that are well formed, so that no sum is too large.
+    var totals: [ClaimAmount] {
+        var totals: [ClaimAmount] = []
+        for claim in self {
+            for amount in claim.amounts {
+                let sum = amount.amount &* UInt64(claim.places)
+                if let index = totals.firstIndex(where: { $0.kind == amount.kind }) {
+                    totals[index].amount &+= sum
+                } else {
+                    totals.append(ClaimAmount(kind: amount.kind, amount: sum))
+                }
+            }
+        }
+        return totals
     }
 }
 

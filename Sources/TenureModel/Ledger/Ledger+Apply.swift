@@ -375,10 +375,14 @@ extension LedgerState {
     private mutating func applyResource(_ declaration: ResourceDeclaration) {
         let request = declaration.request
         if var resource = resource(declaration.id) {
+            let labels = resource.labels
             resource.capacity = request.capacity
             resource.labels = request.labels ?? resource.labels
             resource.cost = request.cost ?? resource.cost
             place(resource)
+            if labels != resource.labels {
+                pools.update(resource.pool) { $0.index.topology.forget() }
+            }
         } else {
             facts.nextResource = max(facts.nextResource, declaration.id.rawValue + 1)
             place(Resource(id: declaration.id, request: request))

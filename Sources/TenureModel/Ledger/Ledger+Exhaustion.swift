@@ -13,9 +13,10 @@ extension LedgerState {
             view: .empty,
             nearby: nearby
         )
+        placer.locality = request.locality
         let fits = placer.place(
             request.claims,
-            strategy: .firstFit,
+            strategy: request.within == nil ? .firstFit : .locality,
             in: &pools.values[slot].index
         )
         if fits { return nil }
@@ -57,6 +58,13 @@ extension LedgerState {
                 limit: wanted.kind.name
             )
         }
+        if let within = request.within {
+            return Refusal(
+                .unsatisfiable,
+                "no \(within) of pool \(request.pool) holds the claims together even when it is "
+                    + "empty; ask for less, or leave WITHIN out"
+            )
+        }
         return Refusal(
             .unsatisfiable,
             "the claims do not fit pool \(request.pool) even when it is empty; ask for less, "
@@ -77,6 +85,14 @@ extension LedgerState {
                     + "free; the most is \(wanted.kind.name)=\(text(most))"
                     + "\(leftOutSentence(request)); retry when leases end",
                 limit: wanted.kind.name
+            )
+        }
+        if let within = request.within {
+            return Refusal(
+                .exhausted,
+                "no \(within) of pool \(request.pool) has enough free for all that was asked"
+                    + (request.maxCost == nil ? "" : ", at a price up to MAXCOST")
+                    + "\(leftOutSentence(request)); retry when leases end"
             )
         }
         return Refusal(

@@ -15,13 +15,14 @@ extension LedgerState {
         of request: AcquireRequest,
         poolAt slot: Int
     ) -> Strategy {
+        if request.within != nil { return .locality }
         if request.strategy == nil, request.maxCost != nil { return .cost }
         let asked = request.strategy ?? pools.values[slot].pool.settings.strategy
         let shares = pools.values[slot].index.sharesDevices
         switch asked {
         case .automatic: return shares ? .fairPrice : .firstFit
         case .fairPrice, .fragmentation: return shares ? asked : .bestFit
-        case .firstFit, .bestFit, .spread, .roundRobin, .cost, .performance, .balanced:
+        case .firstFit, .bestFit, .spread, .roundRobin, .cost, .performance, .balanced, .locality:
             return asked
         }
     }

@@ -198,6 +198,10 @@ extension AcquireRequest {
             writer.write(UInt8(3))
             writer.writeVarint(maxCost)
         }
+        if let within {
+            writer.write(UInt8(30))
+            writer.write(within)
+        }
     }
 }
 

@@ -10,7 +10,8 @@
 //       which knows nothing of resources that were deleted.
 //
 // For strategies that rank places by price it also keeps their scores (PlaceIndex+Scores.swift),
-// for those that rank them by load, cost or speed their ranks (PlaceIndex+Ranks.swift).
+// for those that rank them by load, cost or speed their ranks (PlaceIndex+Ranks.swift), and for
+// requests whose parts belong together the domains that these are in (PlaceIndex+Topology.swift).
 
 internal import TenureBase
 
@@ -55,6 +56,8 @@ struct PlaceIndex {
     var scores: DeviceScores?
     /// What ranks places by one measure or several; made when a strategy asks.
     var ranks: PlaceRanks?
+    /// The places by how close together they are; made when a request asks.
+    var topology = TopologyIndex()
     private var slots: [String: Int] = [:]
     private var slotsOfResources: [ResourceID: Int] = [:]
     private(set) var trees: [KindTrees] = []
@@ -80,6 +83,7 @@ struct PlaceIndex {
         if slotsOfResources.updateValue(slot, forKey: resource.id) == nil {
             places[slot].resources.append(resource.id)
             places[slot].resources.sort()
+            topology.forget()
         }
         refresh(slot, kind: resource.kind, in: resources)
         score(slot, in: resources)
@@ -126,6 +130,7 @@ struct PlaceIndex {
         let isFirst = places[slot].resources.first == resource.id
         places[slot].resources.removeAll { $0 == resource.id }
         slotsOfResources[resource.id] = nil
+        topology.forget()
         if ranks != nil { rankPerformance(slot, in: resources) }
         guard let first = places[slot].resources.first else {
             slots[resource.place] = nil
@@ -278,6 +283,7 @@ struct PlaceIndex {
         trees[tree].free.set(slot, free)
         trees[tree].active.set(slot, active)
         if ranks != nil { rank(slot, kind: kind, in: resources) }
+        refreshDomains(slot, kind: kind, in: resources)
     }
 
     func saturatingSum(_ left: UInt64, _ right: UInt64) -> UInt64 {

@@ -111,7 +111,7 @@ extension Placer {
     func eligible(_ id: ResourceID, kind: Kind) -> Resource? {
         guard let resource = resources[Int(id.rawValue)], resource.kind == kind,
             view == .empty || resource.state == .active,
-            heldBack.isEmpty || !heldBack.contains(id)
+            heldBack.isEmpty || !heldBack.contains(id), resource.isUsable(in: numa)
         else { return nil }
         // A label of the right name with another value rules this one out; a label that only a
         // neighbour carries is the place's.

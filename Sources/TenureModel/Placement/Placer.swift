@@ -32,12 +32,18 @@ struct Placer {
         case fastest
     }
 
+    /// How far a search was.
+    struct Mark {
+        fileprivate let taken: [ResourceID: UInt64]
+        fileprivate let parts: Int
+    }
+
     let resources: [Resource?]
     let selector: [Label]
     let view: PlaceIndex.View
     /// What is held and counts as free.
     let freed: [ResourceID: UInt64]
-    private let nearby: Nearby
+    let nearby: Nearby
     let heldBack: Set<ResourceID>
     /// What is free but promised to others, and counts as taken.
     private let withheld: [ResourceID: UInt64]
@@ -50,6 +56,10 @@ struct Placer {
     var turn: ResourceID?
     /// What the objectives of a balanced placement weigh.
     var weights = ObjectiveWeights()
+    /// How close together parts are to be, where that is what decides.
+    var locality = Locality()
+    /// The `numa` that resources must not contradict, while one is tried.
+    var numa: String?
     private(set) var placements: [Placement] = []
     /// The place of the first amounts, and up to two that came next.
     var candidates: [Candidate] = []
@@ -90,6 +100,7 @@ struct Placer {
         hasSeveral = claims.count > 1 || claims.contains { $0.places > 1 }
         defer { putBack(&index) }
         scoreWithheld(in: &index)
+        if strategy == .locality { return placeTogether(claims, in: &index) }
         if placeInOrder(claims, strategy: strategy, in: &index) { return true }
         let reordered = Self.largestFirst(claims)
         guard reordered != claims else { return false }
@@ -130,6 +141,7 @@ struct Placer {
                 switch strategy {
                 case .firstFit, .automatic: placeFirst(claim, in: index)
                 case .bestFit: placeBest(claim, in: &index)
+                case .locality: placeTogether([claim], in: &index)
                 case .fairPrice, .fragmentation: placePriced(claim, strategy, in: &index)
                 case .spread: placeRanked(claim, .spread, taking: .tightest, in: &index)
                 case .roundRobin: placeInTurn(claim, in: index)
@@ -145,7 +157,7 @@ struct Placer {
     }
 
     /// Places as much of the claim as fits into the places nearby; returns how often it did.
-    private mutating func placeNearby(_ claim: Claim, in index: inout PlaceIndex) -> Int {
+    mutating func placeNearby(_ claim: Claim, in index: inout PlaceIndex) -> Int {
         var count = 0
         for name in nearby.places where count < claim.places {
             guard let slot = index.slot(ofPlace: name) else { continue }
@@ -262,7 +274,7 @@ struct Placer {
     }
 
     /// Claims by what they want of the scarcest kind, the most first.
-    private static func largestFirst(_ claims: [Claim]) -> [Claim] {
+    static func largestFirst(_ claims: [Claim]) -> [Claim] {
         guard claims.count > 1 else { return claims }
         let wanted = scarcestFirst(claims.flatMap(\.amounts)).map(\.kind)
         let kinds = wanted.indices.filter { $0 == 0 || wanted[$0] != wanted[$0 - 1] }
@@ -338,6 +350,16 @@ struct Placer {
     mutating func take(_ parts: [Placement]) {
         for part in parts { taken[part.resource, default: 0] += part.amount }
         placements.append(contentsOf: parts)
+    }
+
+    /// What was taken up to here.
+    var mark: Mark { Mark(taken: taken, parts: placements.count) }
+
+    /// Forgets what was taken since then.
+    mutating func goBack(to mark: Mark) {
+        guard placements.count > mark.parts else { return }
+        taken = mark.taken
+        placements.removeSubrange(mark.parts...)
     }
 
     /// Looks at a place as a whole: the parts that it would give, or why it can not be used.

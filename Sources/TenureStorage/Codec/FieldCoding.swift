@@ -268,6 +268,7 @@ extension Strategy {
         case .cost: 7
         case .performance: 8
         case .balanced: 9
+        case .locality: 10
         }
     }
 

@@ -5,8 +5,8 @@
 //            · amount u64; tenant text · holder optional text · TTL ms optional u64
 //            · session optional u64 · longest life ms optional u64 · hold ms optional u64
 //            · priority u8 · request id optional text · strategy optional u8 · selector · tags
-//            · purpose optional text; if one of them is given: most cost optional u64 · of each
-//            amount: most optional u64
+//            · purpose optional text; if one of them or a rule is given: most cost optional u64
+//            · of each amount: most optional u64; rules (PlacementRuleCoding.swift) if there are
 //
 // The request is last, so that a later version can append to it.
 
@@ -67,9 +67,13 @@ extension FieldWriter {
         labels(request.tags)
         optionalText(request.purpose)
         let mosts = request.claims.flatMap(\.amounts).map(\.most)
-        guard request.maxCost != nil || mosts.contains(where: { $0 != nil }) else { return }
+        guard
+            request.maxCost != nil || mosts.contains(where: { $0 != nil })
+                || request.hasPlacementRules
+        else { return }
         optionalU64(request.maxCost)
         for most in mosts { optionalU64(most) }
+        if request.hasPlacementRules { placementRules(of: request) }
     }
 }
 
@@ -139,6 +143,7 @@ extension ByteReader {
         request.tags = try labels()
         request.purpose = try optionalText()
         if remaining > 0 { try bounds(of: &request) }
+        if remaining > 0 { try placementRules(of: &request) }
         return request
     }
 
@@ -154,7 +159,7 @@ extension ByteReader {
                 isGiven = isGiven || most != nil
             }
         }
-        guard isGiven else { throw .trailing(offset: start) }
+        guard isGiven || remaining > 0 else { throw .trailing(offset: start) }
     }
 
     private mutating func claim() throws(DecodeError) -> Claim {

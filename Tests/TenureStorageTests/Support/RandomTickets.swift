@@ -35,6 +35,7 @@ extension RandomValues {
         request.selector = labels()
         request.tags = labels()
         request.purpose = maybe { $0.text() }
+        request.within = maybe { $0.name() }
         request.maxCost = maxCost ?? maybe { $0.u64() }
         return Ticket(
             id: TicketID(rawValue: u64()),

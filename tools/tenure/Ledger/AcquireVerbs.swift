@@ -68,6 +68,11 @@ struct AcquireOptions: ParsableArguments {
     )
     var select: [String] = []
 
+    @Option(
+        help: ArgumentHelp("All in one numa, node, rack, zone or label.", valueName: "level")
+    )
+    var within: String?
+
     @Option(help: ArgumentHelp("Label of the lease.", valueName: "name=value"))
     var tag: [String] = []
 
@@ -105,6 +110,7 @@ struct AcquireOptions: ParsableArguments {
         words.add("REQUEST", request)
         words.add("STRATEGY", strategy?.rawValue)
         words.add("SELECT", joined: select)
+        words.add("WITHIN", within)
         words.add("TAG", joined: tag)
         words.add("PURPOSE", purpose)
         words.add("MAXCOST", maxCost)
@@ -178,6 +184,7 @@ struct Acquire: LedgerVerb {
               tenure acquire --pool gpus --claim 4*gpu=2,cpu=8 --claim cpu=2 --json
               tenure acquire --pool gpus --claim gpu=1 --tenant research --request 7f3a
               tenure acquire --pool gpus --claim gpu=500m --select 'model=A100|H100'
+              tenure acquire --pool gpus --claim '4*gpu=8' --within rack
               tenure acquire --pool gpus --claim gpu=8 --wait 30s --priority high
               tenure acquire --pool gpus --claim gpu=8 --queue 10m --request job-42
               tenure acquire --pool spot --pool gpus --claim gpu=1..4 --max-cost 9.50

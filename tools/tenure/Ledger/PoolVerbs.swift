@@ -21,7 +21,8 @@ struct PoolSet: LedgerVerb {
 
             KEYS
               strategy      which places are preferred: auto, first-fit, best-fit, \
-            fair-price, fragmentation, spread, round-robin, cost, performance or balanced; auto
+            fair-price, fragmentation, spread, round-robin, cost, performance, balanced or \
+            locality; auto
               ttlDefault    TTL of a request that states none; 1m
               ttlMin        the shortest TTL; 1ms
               ttlMax        the longest TTL; 30d

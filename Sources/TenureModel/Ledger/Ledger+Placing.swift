@@ -1,0 +1,55 @@
+// Looking for the places of a request, by the strategy that it gets.
+
+extension LedgerState {
+    /// The search that placed all claims, and why there; nothing when they do not fit now.
+    ///
+    /// Places of `nearby` come before those that the strategy prefers. Where that is dearer than it
+    /// may be, once more at the lowest price.
+    mutating func place(
+        _ request: AcquireRequest,
+        nearby: Nearby = Nearby()
+    ) -> (placer: Placer, why: GrantReason)? {
+        guard let slot = pools.index(forKey: request.pool) else { return nil }
+        let strategy = strategy(of: request, poolAt: slot)
+        guard let found = place(request, strategy, nearby, poolAt: slot) else { return nil }
+        guard strategy != .cost, request.within == nil,
+            tooDear(request, found.placer.placements) != nil
+        else {
+            return found
+        }
+        return place(request, .cost, nearby, poolAt: slot) ?? found
+    }
+
+    private mutating func place(
+        _ request: AcquireRequest,
+        _ strategy: Strategy,
+        _ nearby: Nearby,
+        poolAt slot: Int
+    ) -> (placer: Placer, why: GrantReason)? {
+        if strategy.learns { prepareScores(slot) }
+        var placer = Placer(
+            resources: resources,
+            selector: request.selector,
+            nearby: nearby,
+            heldBack: pools.values[slot].index.heldBack,
+            withheld: request.withheld
+        )
+        let settings = pools.values[slot].pool.settings
+        placer.turn =
+            settings.turn == 0 ? nil : ResourceID(rawValue: UInt32(clamping: settings.turn))
+        placer.weights = settings.weights
+        placer.locality = request.locality
+        guard placer.place(request.claims, strategy: strategy, in: &pools.values[slot].index) else {
+            return nil
+        }
+        let why = GrantReason(
+            policyVersion: Placer.policyVersion,
+            strategy: strategy,
+            considered: placer.considered,
+            passedOver: placer.passedOver,
+            learntVersion: strategy.learns ? pools.values[slot].pool.policy?.version ?? 0 : 0,
+            candidates: placer.candidates
+        )
+        return (placer, why)
+    }
+}
