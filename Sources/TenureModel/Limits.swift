@@ -30,6 +30,8 @@ public enum Limits {
     public static let subleasesPerLease = 64
     /// The most labels of a resource, of a selector, or tags of a lease.
     public static let labels = 32
+    /// The most tags of leases that a request is to be near, and the most to be away from.
+    public static let affinities = 4
     /// The longest value of a label or tag, in bytes.
     public static let labelValueBytes = 256
     /// The longest purpose, reason or other free text, in bytes.

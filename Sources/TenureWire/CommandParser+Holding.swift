@@ -25,6 +25,8 @@ extension CommandParser {
             request.selector = try Grammar.labels(text, "SELECT")
         }
         request.within = try words.name(.within)
+        if let text = try words.text(.near) { request.near = try Grammar.affinities(text, "NEAR") }
+        if let text = try words.text(.away) { request.away = try Grammar.affinities(text, "AWAY") }
         if let text = try words.text(.tag) { request.tags = try Grammar.labels(text, "TAG") }
         if let text = try words.text(.purpose) {
             request.purpose = try Grammar.freeText(text, "PURPOSE")

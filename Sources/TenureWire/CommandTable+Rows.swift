@@ -30,7 +30,7 @@ extension CommandTable {
 
     private static let asking: [OptionWord] = [
         .tenant, .holder, .ttl, .session, .maxLifetime, .priority, .request, .strategy, .select,
-        .within, .tag, .purpose, .maxCost,
+        .within, .near, .away, .tag, .purpose, .maxCost,
     ]
     private static let waiting: [OptionWord] = [.wait, .queue]
 

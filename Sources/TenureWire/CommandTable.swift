@@ -87,7 +87,7 @@ package enum OptionWord: UInt8, CaseIterable, Sendable {
     case tenant, holder, ttl, session, maxLifetime, priority, wait, queue, request, strategy
     case select, tag, purpose, hold, process, pool, limit, after, kind, capacity, node, label
     case cost, force, guarantee, borrow, lend, weight, leases, rate, burst, by
-    case resource, reason, window, maxCost, plan, within
+    case resource, reason, window, maxCost, plan, within, near, away
 
     /// The words by raw value.
     private static let words = allCases.map { String(describing: $0).uppercased() }
@@ -118,6 +118,7 @@ package enum OptionWord: UInt8, CaseIterable, Sendable {
         case .purpose, .reason: "text"
         case .after: "cursor"
         case .within: "numa|node|label"
+        case .near, .away: "k=v[@label],…"
         default: word.lowercased()
         }
     }

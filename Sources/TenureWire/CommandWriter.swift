@@ -81,6 +81,10 @@ package enum CommandWriter {
         words += option(.strategy, request.strategy?.rawValue)
         words += option(.select, request.selector.isEmpty ? nil : text(request.selector))
         words += option(.within, request.within)
+        for (word, rules) in [(OptionWord.near, request.near), (.away, request.away)]
+        where !rules.isEmpty {
+            words += option(word, rules.map(\.text).joined(separator: ","))
+        }
         words += option(.tag, request.tags.isEmpty ? nil : text(request.tags))
         words += option(.purpose, request.purpose)
         words += option(.maxCost, request.maxCost.map { Quantity.text($0, kind: .cpu) })

@@ -58,6 +58,10 @@ struct RequestCase: Sendable, CustomTestStringConvertible {
         ),
         .init("plan --pool p --claim gpu=1", "PLAN p gpu=1"),
         .init("plan --pool p --claim gpu=1 --within rack", "PLAN p gpu=1 WITHIN rack"),
+        .init(
+            "acquire --pool p --claim gpu=1 --near a=b --near c=d@rack --away e=f",
+            "ACQUIRE p gpu=1 NEAR a=b,c=d@rack AWAY e=f"
+        ),
         .init("commit 5 6", "COMMIT 5 6"),
         .init("commit 5 6 --part g=1 --part m=2Gi", "COMMIT 5 6 g=1,m=2Gi"),
         .init("cancel 5 6", "CANCEL 5 6"),

@@ -19,11 +19,13 @@ struct LaterFieldsTests {
     }
 
     @Test
-    func `the level of a queued request is appended behind its bounds, as a rule`() throws {
+    func `what a queued request asks of its places is appended behind its bounds, as rules`() throws
+    {
         let sample = SampleEvents.ticket
         let before = EventCodec.encode([.queued(sample)])
         var request = sample.request
         request.within = "rack"
+        request.away = [Affinity(Label(name: "a", value: "b"), level: "node")]
         let ticket = Ticket(
             id: sample.id,
             request: request,
@@ -33,10 +35,35 @@ struct LaterFieldsTests {
             until: sample.until
         )
         let bytes = EventCodec.encode([.queued(ticket)])
-        // No price, no most of two amounts, and one rule.
-        let tail: [UInt8] = [0, 0, 0, 1, 0, 4, 0x72, 0x61, 0x63, 0x6b]
+        // No price, no most of two amounts, and two rules.
+        let tail: [UInt8] =
+            [0, 0, 0, 2, 0, 4, 0x72, 0x61, 0x63, 0x6b]
+            + [2, 1, 0x61, 1, 0x62, 4, 0x6e, 0x6f, 0x64, 0x65]
         #expect(Array(bytes[6...]) == Array(before[6...]) + tail)
         #expect(try EventCodec.decode(bytes).events == [.queued(ticket)])
+    }
+
+    @Test
+    func `what other leases had to do with a grant is appended behind its candidates`() throws {
+        func grant(_ rules: [String], _ ruledOut: UInt32) -> Event {
+            var passedOver = PassedOver()
+            passedOver.affinity = ruledOut
+            let why = GrantReason(
+                policyVersion: 1,
+                strategy: .spread,
+                considered: 2,
+                passedOver: passedOver,
+                affinities: rules
+            )
+            return .granted(GrantRecord(lease: SampleEvents.lease, stored: nil, why: why))
+        }
+        let before = EventCodec.encode([grant([], 0)])
+        let event = grant(["NEAR a=b"], 3)
+        let bytes = EventCodec.encode([event])
+        // Nothing learnt, no ticket, no candidates.
+        let tail = Array(repeating: 0, count: 4 + 8 + 1) + [1, 8] + Array("NEAR a=b".utf8) + [3]
+        #expect(Array(bytes[6...]) == Array(before[6...]) + tail)
+        #expect(try EventCodec.decode(bytes).events == [event])
     }
 
     @Test(arguments: [0, 9] as [UInt32])

@@ -68,6 +68,19 @@ struct BackfillTests {
     }
 
     @Test
+    func `who wants places beside each other has no date, and is passed by nobody`() throws {
+        let scene = try Self.scene([4])
+        _ = try Self.take(3, life: 10_000, scene)
+        var wanted = Self.request(4, life: 1_000, wait: 60_000, id: "a")
+        wanted.within = "node"
+        try scene.ask(wanted)
+        try scene.settle()
+        #expect(try Self.ticket(try Self.queued(scene), scene)["startsBy"] == .null)
+        let short = try scene.ask(Self.request(1, life: 1_000))
+        #expect(scene.grant(short) == nil)
+    }
+
+    @Test
     func `who ends before the date passes, and who may live longer does not`() throws {
         let scene = try Self.scene([4])
         _ = try Self.take(3, life: 10_000, scene)

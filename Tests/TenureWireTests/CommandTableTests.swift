@@ -22,6 +22,7 @@ struct CommandTableTests {
                 "LIMIT", "AFTER", "KIND", "CAPACITY", "NODE", "LABEL", "COST", "FORCE",
                 "GUARANTEE", "BORROW", "LEND", "WEIGHT", "LEASES", "RATE", "BURST", "BY",
                 "RESOURCE", "REASON", "WINDOW", "MAXCOST", "PLAN", "WITHIN",
+                "NEAR", "AWAY",
             ]
         )
     }

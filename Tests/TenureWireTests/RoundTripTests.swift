@@ -51,6 +51,11 @@ struct RoundTripTests {
         request.fallbackPools = ["q", "a/b"]
         request.maxCost = 12_345
         request.within = "rack"
+        request.near = [
+            Affinity(Label(name: "app", value: "db")),
+            Affinity(Label(name: "app", value: "me@home"), level: "zone"),
+        ]
+        request.away = [Affinity(Label(name: "app", value: "you@home"))]
         request.plan = 17
         return request
     }

@@ -228,6 +228,9 @@ extension LedgerCore {
             let earmark = self.earmark(of: decision, for: waiter)
             waiting.keep(waiter, refused: refusal, behind: isHeldUp, earmark: earmark)
             return false
+        case .grant where try mayRestOnThePast(.acquire(waiter.request)):
+            waiting.mark(waiter)
+            return false
         case .grant(let grant) where !grant.replayed:
             guard let allowed = try pass(waiter, decision, at: time) else { return false }
             decision = allowed
@@ -248,6 +251,20 @@ extension LedgerCore {
             tell(waiter, decision.answer)
         }
         return true
+    }
+
+    /// Whether a request is near leases of which one may have ended, and not been taken back yet.
+    func mayRestOnThePast(_ command: Command) throws(LedgerFailure) -> Bool {
+        guard case .acquire(let request) = command, !request.near.isEmpty else { return false }
+        return try isAnythingDue()
+    }
+
+    func isAnythingDue() throws(LedgerFailure) -> Bool {
+        do throws(RowFault) {
+            return try state.nextDue() <= now
+        } catch {
+            throw LedgerFailure(error)
+        }
     }
 
     /// Tells everybody who waits for a ticket, or was told of it, what became of it.

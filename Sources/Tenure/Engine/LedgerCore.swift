@@ -148,6 +148,8 @@ package final class LedgerCore {
                 return
             }
             if try letQueue(submission, refused: refusal, at: time) { return }
+        case .grant where try mayRestOnThePast(submission.command):
+            return deferred.append(submission)
         default: break
         }
         try conclude(submission, decision, at: time)
@@ -303,14 +305,6 @@ package final class LedgerCore {
     }
 
     // MARK: Taking back
-
-    func isAnythingDue() throws(LedgerFailure) -> Bool {
-        do throws(RowFault) {
-            return try state.nextDue() <= now
-        } catch {
-            throw LedgerFailure(error)
-        }
-    }
 
     /// Small steps as long as commands come: those that wait for an answer come right after it.
     private var reclaimsPerGroup: Int {

@@ -9,7 +9,7 @@ extension WaitingRoom {
     func shortages(of waiter: Waiter, refused refusal: Refusal, isFirst: Bool) -> [Shortage] {
         var found = waiter.request.shortages(by: refusal) ?? []
         found += (waiter.earmark?.lacks ?? []).filter { !found.contains($0) }
-        guard !isFirst, waiter.earmark != nil || !found.contains(where: \.isQuota) else {
+        guard !isFirst, waiter.earmark != nil || !found.contains(where: \.isBesideRoom) else {
             return found
         }
         return waiter.lacks.filter { !$0.isQuota && !found.contains($0) } + found

@@ -13,7 +13,8 @@
 // Within a line the order is strict; lines hold each other back unless their selectors exclude each
 // other, so that one who waits for one model of a GPU does not hold up those who want another. Who
 // has been short of two things keeps the place in both queues, so that newcomers can not take turns
-// with him. Who lacks quota stands in the quota's queue alone, and holds up nobody else's capacity.
+// with him. Who lacks quota stands in the quota's queue alone, and holds up nobody else's capacity;
+// so does who is kept back by leases that are there, or missing, in the queue of that rule.
 //
 // The order changes while they wait, by grants and by time. So queues are marked, not waiters: who
 // their heads are is worked out when they are looked at.
@@ -362,13 +363,7 @@ struct WaitingRoom {
     /// Marks whom a change may concern (W3).
     mutating func mark(_ relief: Relief) {
         for shortage in relief.shortages where queues[shortage] != nil { freed.insert(shortage) }
-        if !relief.borrowed.isEmpty {
-            for shortage in queues.keys
-            where relief.borrowed.contains(where: { shortage.isBorrowing(of: $0) }) {
-                freed.insert(shortage)
-            }
-        }
-        if relief.bringsCapacity {
+        if relief.isBroad {
             for shortage in queues.keys where relief.mayServe(shortage) { freed.insert(shortage) }
         }
         if !relief.pools.isEmpty {

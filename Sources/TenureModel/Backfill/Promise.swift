@@ -197,5 +197,5 @@ extension [ResourceID: UInt64] {
 
 extension AcquireRequest {
     /// Whether any places will do that have room and its labels.
-    fileprivate var isIndifferent: Bool { within == nil }
+    fileprivate var isIndifferent: Bool { within == nil && near.isEmpty && away.isEmpty }
 }

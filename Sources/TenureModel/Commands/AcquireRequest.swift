@@ -154,6 +154,10 @@ public struct AcquireRequest: Hashable, Sendable {
     ///
     /// Places are then those of `Strategy.locality`, and no other strategy can be asked for.
     public var within: String?
+    /// Leases near which every part must be: of the tenant and all below it, in the same pool.
+    public var near: [Affinity] = []
+    /// Leases of which no part may be near; other parts as well, where the request has their tag.
+    public var away: [Affinity] = []
     /// Labels of the lease.
     public var tags: [Label] = []
     /// What it is for, in the holder's words.

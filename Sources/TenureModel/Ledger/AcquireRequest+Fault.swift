@@ -11,7 +11,7 @@ extension AcquireRequest {
         if let id = requestID, id.isEmpty || id.utf8.count > Limits.requestIDBytes {
             return "REQUEST must have 1 to \(Limits.requestIDBytes) bytes"
         }
-        return claimsFault ?? durationFault ?? labelFault ?? withinFault
+        return claimsFault ?? durationFault ?? labelFault ?? withinFault ?? affinityFault
     }
 
     /// Amounts in all, by kind, in the order of first mention.

@@ -37,6 +37,7 @@ extension LedgerState {
         now: LedgerTime
     ) throws(RowFault) -> Decision {
         if let fault = request.fault { return Decision(refused: .malformed, fault) }
+        if request.hasAffinities { try prepareTags() }
         var identity = Identity(ticket: ticket)
         if let id = request.requestID, !request.planOnly {
             identity.body = request.canonicalBytes
@@ -120,7 +121,8 @@ extension LedgerState {
                     now: now
                 )
             else {
-                return Decision(.refused(overLimit ?? exhaustion(of: request)))
+                let refusal = overLimit ?? affinityRefusal(of: request)
+                return Decision(.refused(refusal ?? exhaustion(of: request)))
             }
             return try grant(request, terms, preemption, identity, caller: caller, now: now)
         }

@@ -120,19 +120,6 @@ extension LedgerState {
         try giveBack(parts, of: lease, isOver: false)
     }
 
-    private mutating func applyGrowth(_ record: GrowthRecord) throws(RowFault) {
-        var lease = try known(record.lease)
-        invariant(
-            record.token.position == facts.position,
-            "I4: the token of a growth is its own position"
-        )
-        try count(record.added, of: lease, as: lease.state, by: .adding)
-        lease.placements = lease.placements.adding(record.added)
-        lease.token = record.token
-        leases.update(lease.id, lease, at: facts.position)
-        if let stored = record.stored { store(stored) }
-    }
-
     private mutating func applyHandOver(_ record: HandOverRecord) throws(RowFault) {
         var lease = try known(record.lease)
         invariant(

@@ -14,6 +14,7 @@ extension LedgerState {
             nearby: nearby
         )
         placer.locality = request.locality
+        placer.rules = placeRules(of: request, .empty, poolAt: slot)
         let fits = placer.place(
             request.claims,
             strategy: request.within == nil ? .firstFit : .locality,
@@ -56,6 +57,14 @@ extension LedgerState {
                     + "no sum of whole ones; ask for gpu=\(wanted.amount / 1000) and, as a claim "
                     + "of its own, gpu=\(wanted.amount % 1000)m",
                 limit: wanted.kind.name
+            )
+        }
+        if request.hasAffinities {
+            return Refusal(
+                .unsatisfiable,
+                "pool \(request.pool) has no places for the claims that keep "
+                    + request.affinityTexts.joined(separator: " and ")
+                    + ", even when it is empty; ask for fewer parts, or another label"
             )
         }
         if let within = request.within {

@@ -187,6 +187,21 @@ extension LedgerState {
         }
         return Nearby(places: places)
     }
+
+    // MARK: Applying
+
+    mutating func applyGrowth(_ record: GrowthRecord) throws(RowFault) {
+        var lease = try known(record.lease)
+        invariant(
+            record.token.position == facts.position,
+            "I4: the token of a growth is its own position"
+        )
+        try count(record.added, of: lease, as: lease.state, by: .adding)
+        lease.placements = lease.placements.adding(record.added)
+        lease.token = record.token
+        leases.update(lease.id, lease, at: facts.position)
+        if let stored = record.stored { store(stored) }
+    }
 }
 
 extension StoredAnswer.Outcome {

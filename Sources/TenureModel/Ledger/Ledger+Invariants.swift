@@ -65,6 +65,7 @@ extension LedgerState {
         }
         if let remembered { return remembered }
         if let fault = try subleasesFault() { return fault }
+        if let fault = try tagFault() { return fault }
         if count != facts.leases {
             return "I6: \(facts.leases) leases are counted, \(count) are there"
         }

@@ -39,6 +39,7 @@ extension LedgerState {
             settings.turn == 0 ? nil : ResourceID(rawValue: UInt32(clamping: settings.turn))
         placer.weights = settings.weights
         placer.locality = request.locality
+        placer.rules = placeRules(of: request, .now, poolAt: slot)
         guard placer.place(request.claims, strategy: strategy, in: &pools.values[slot].index) else {
             return nil
         }
@@ -48,7 +49,8 @@ extension LedgerState {
             considered: placer.considered,
             passedOver: placer.passedOver,
             learntVersion: strategy.learns ? pools.values[slot].pool.policy?.version ?? 0 : 0,
-            candidates: placer.candidates
+            candidates: placer.candidates,
+            affinities: request.affinityTexts
         )
         return (placer, why)
     }

@@ -202,6 +202,16 @@ extension AcquireRequest {
             writer.write(UInt8(30))
             writer.write(within)
         }
+        for rule in near { rule.write(as: 31, to: &writer) }
+        for rule in away { rule.write(as: 32, to: &writer) }
+    }
+}
+
+extension Affinity {
+    fileprivate func write(as number: UInt8, to writer: inout ByteWriter) {
+        writer.write(number)
+        writer.write([tag])
+        writer.write(level)
     }
 }
 

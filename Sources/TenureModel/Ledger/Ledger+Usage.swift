@@ -37,6 +37,7 @@ extension LedgerState {
                 totals.append(ClaimAmount(kind: kind, amount: placement.amount))
             }
         }
+        countTags(placements, of: lease, as: state, by: direction)
         reindex(placements, in: lease.terms.pool)
         usageChanged = facts.position
         for level in Self.levels(of: lease.terms.tenant) {

@@ -12,6 +12,14 @@ package struct Shortage: Hashable, Sendable {
     /// Whether a quota is in the way, so that capacity is not what is waited for.
     package var isQuota: Bool { pool.isEmpty }
 
+    /// Whether other leases are in the way, or missing, so that room is not what is waited for.
+    package var isAffinity: Bool {
+        !isQuota && (limit.hasPrefix("NEAR ") || limit.hasPrefix("AWAY "))
+    }
+
+    /// Whether who lacks it holds up nobody who needs room.
+    package var isBesideRoom: Bool { isQuota || isAffinity }
+
     /// Too little of `kind` in `pool`.
     package init(of kind: Kind, in pool: String) {
         self.pool = pool
@@ -67,6 +75,7 @@ extension AcquireRequest {
             + levels.flatMap { level in kinds.map { Shortage(quotaOf: level, $0) } }
             + kinds.map { Shortage(borrowingBy: tenant, $0) }
             + levels.flatMap { [Shortage(leasesOf: $0), Shortage(budgetOf: $0)] }
+            + othersNeeded.map { Shortage(pool: pool, limit: $0) }
     }
 
     /// What it lacks by `refusal`; nothing when waiting can not help.
@@ -124,6 +133,8 @@ package struct Relief {
     package fileprivate(set) var shortages: Set<Shortage> = []
     /// More of these may be borrowed now.
     package fileprivate(set) var borrowed: Set<Kind> = []
+    /// Leases of these pools are others now, or have other places, where that is asked for.
+    package fileprivate(set) var touched: Set<String> = []
     /// Whoever waits in these pools may fit now, or never.
     package fileprivate(set) var pools: Set<String> = []
     /// These tenants' shares may be others now.
@@ -142,10 +153,15 @@ package struct Relief {
     /// Whether there may be more of something in a pool.
     package fileprivate(set) var bringsCapacity = false
 
-    /// Whether those who lack `shortage` may be served although there is no more of that: in the
-    /// place of others, or in a place that costs less.
+    /// Whether it frees more than what it names.
+    package var isBroad: Bool { !borrowed.isEmpty || !touched.isEmpty || bringsCapacity }
+
+    /// Whether it may serve those who lack something that it does not name: who borrows, who goes
+    /// by other leases, who takes the place of others, or who pays less elsewhere.
     package func mayServe(_ shortage: Shortage) -> Bool {
-        shortage.isBudget ? bringsCapacity : preempting.contains(shortage.pool)
+        if shortage.isAffinity, touched.contains(shortage.pool) { return true }
+        if borrowed.contains(where: { shortage.isBorrowing(of: $0) }) { return true }
+        return shortage.isBudget ? bringsCapacity : preempting.contains(shortage.pool)
     }
 }
 
@@ -204,9 +220,11 @@ extension LedgerState {
             for id in event.leases {
                 if let lease = try lease(id) { add(lease, to: &relief) }
             }
+        case .subleased(let record): touch(record.lease.terms.pool, &relief)
         case .sessionEnded(let id, _, _): relief.sessions.append(id)
         case .resourceStateSet(let id, _), .resourceDrained(let id, _):
             guard let resource = resource(id) else { return }
+            touch(resource.pool, &relief)
             relief.shortages.insert(Shortage(of: resource.kind, in: resource.pool))
             relief.borrowed.insert(resource.kind)
         case .resourceSet(let declaration):
@@ -238,7 +256,7 @@ extension LedgerState {
         case .budgetDeleted(let tenant):
             relief.shortages.insert(Shortage(budgetOf: tenant))
         case .budgetHeld, .budgetSettled, .opened, .grace, .epochRaised, .renewed, .preempted,
-            .handedOver, .subleased,
+            .handedOver,
             .sessionOpened,
             .sessionKept,
             .sessionForgotten, .answered, .answersForgotten, .refused, .refusalsCounted,
@@ -252,11 +270,20 @@ extension LedgerState {
         case .pool(let name): relief.pools.insert(name)
         case .resource(let id):
             guard let resource = resource(id) else { return }
+            touch(resource.pool, &relief)
             relief.shortages.insert(Shortage(of: resource.kind, in: resource.pool))
         }
     }
 
+    /// Who waits to be near leases, or away from them, is looked at whatever changes in the pool.
+    ///
+    /// Nobody does before the index of tags is there.
+    private func touch(_ pool: String, _ relief: inout Relief) {
+        if tags != nil { relief.touched.insert(pool) }
+    }
+
     private func add(_ lease: Lease, to relief: inout Relief) {
+        touch(lease.terms.pool, &relief)
         let levels = Self.levels(of: lease.terms.tenant)
         for level in levels where budgets[level] != nil {
             relief.shortages.insert(Shortage(budgetOf: level))

@@ -35,6 +35,8 @@ package struct LedgerState {
     /// Who uses more than was guaranteed, as far as it was asked for.
     var borrowers: [BorrowerTree.Key: BorrowerTree] = [:]
     var breakers = BreakerTable()
+    /// What leases hold by their tags; made when a request asks.
+    var tags: TagIndex?
     /// What the resources of each kind have in all; derived from them.
     var capacities: [Kind: UInt128] = [:]
 

@@ -30,6 +30,16 @@ extension PlaceIndex {
         topology.set(domains)
     }
 
+    /// The domains of `level`, made where they are not there yet.
+    mutating func preparedDomains(
+        of level: TopologyLevel,
+        in resources: [Resource?]
+    ) -> DomainIndex {
+        if topology[level] == nil { prepareDomains(of: level, [], in: resources) }
+        guard let domains = topology[level] else { violated("D1: what was prepared is there") }
+        return domains
+    }
+
     /// Takes in what became of one kind in one place.
     mutating func refreshDomains(_ slot: Int, kind: Kind, in resources: [Resource?]) {
         guard !topology.levels.isEmpty else { return }

@@ -20,6 +20,8 @@ struct PlaceIndex {
     /// Resources that share a place.
     struct Place {
         let name: String
+        /// Its number among the places.
+        let slot: Int
         /// In the order of declaration.
         var resources: [ResourceID] = []
     }
@@ -233,7 +235,7 @@ struct PlaceIndex {
 
     private mutating func addPlace(_ name: String) -> Int {
         let slot = places.count
-        places.append(Place(name: name))
+        places.append(Place(name: name, slot: slot))
         slots[name] = slot
         scores?.places.append(.nothing)
         if slot == capacity {

@@ -124,6 +124,17 @@ extension Placer {
         return resource
     }
 
+    /// Why nothing of a place may be used, whatever is free there.
+    func obstacle(to place: PlaceIndex.Place) -> PassedOver.Reason? {
+        if !selector.isEmpty, !carriesSelector(place) { return .labels }
+        return allows(place) ? nil : .affinity
+    }
+
+    /// Whether other leases, and other parts of the request, allow one more part in a place.
+    func allows(_ place: PlaceIndex.Place) -> Bool {
+        rules.isEmpty || rules.allows(place.slot)
+    }
+
     /// Whether every label asked for is on some resource of the place.
     func carriesSelector(_ place: PlaceIndex.Place) -> Bool {
         selector.allSatisfy { wanted in

@@ -180,5 +180,5 @@ extension AcquireRequest {
     }
 
     /// Whether others may have to give way to it: not where more than room decides.
-    var isPreemptive: Bool { maxCost == nil && within == nil }
+    var isPreemptive: Bool { maxCost == nil && within == nil && !hasAffinities }
 }

@@ -32,7 +32,9 @@ extension Placer {
                     search.found(slot, rank: rank)
                 }
             case .best(let slot, let bestRank):
-                guard let parts = found.removeValue(forKey: slot) else { continue }
+                guard let parts = found.removeValue(forKey: slot),
+                    allows(index.places[slot])
+                else { continue }
                 if candidates.isEmpty {
                     note(slot, bestRank, in: index)
                     let next = search.peek(Candidate.countMax - 1, in: index) { slot in
@@ -40,9 +42,9 @@ extension Placer {
                     }
                     for (slot, rank) in next { note(slot, rank, in: index) }
                 }
-                take(parts)
+                take(parts, in: index.places[slot])
                 left -= 1
-                guard left > 0,
+                guard left > 0, allows(index.places[slot]),
                     let more = fit(claim.amounts, in: index.places[slot], taking: choice)
                 else { continue }
                 found[slot] = more
@@ -115,7 +117,7 @@ extension Placer {
             guard let parts = look(at: index.places[slot], for: claim.amounts, taking: .first)
             else { continue }
             if candidates.isEmpty { noteOrder(from: slot, for: claim.amounts, in: index) }
-            take(parts)
+            take(parts, in: index.places[slot])
             left -= 1
             (begin, hasWrapped) = (start, false)
         }

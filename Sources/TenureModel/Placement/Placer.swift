@@ -36,6 +36,7 @@ struct Placer {
     struct Mark {
         fileprivate let taken: [ResourceID: UInt64]
         fileprivate let parts: Int
+        fileprivate let rules: PlaceRules
     }
 
     let resources: [Resource?]
@@ -58,6 +59,8 @@ struct Placer {
     var weights = ObjectiveWeights()
     /// How close together parts are to be, where that is what decides.
     var locality = Locality()
+    /// What places must keep because of other leases.
+    var rules = PlaceRules()
     /// The `numa` that resources must not contradict, while one is tried.
     var numa: String?
     private(set) var placements: [Placement] = []
@@ -101,11 +104,11 @@ struct Placer {
         defer { putBack(&index) }
         scoreWithheld(in: &index)
         if strategy == .locality { return placeTogether(claims, in: &index) }
+        let mark = mark
         if placeInOrder(claims, strategy: strategy, in: &index) { return true }
         let reordered = Self.largestFirst(claims)
         guard reordered != claims else { return false }
-        taken = withheld
-        placements = []
+        goBack(to: mark)
         candidates = []
         putBack(&index)
         scoreWithheld(in: &index)
@@ -230,16 +233,18 @@ struct Placer {
         {
             let place = index.places[found.place]
             considered &+= 1
-            let carries = selector.isEmpty || carriesSelector(place)
-            guard carries, let parts = fit(claim.amounts, in: place, device: found.device) else {
+            let obstacle = obstacle(to: place)
+            guard obstacle == nil,
+                let parts = fit(claim.amounts, in: place, device: found.device)
+            else {
                 misses += 1
-                passedOver.add(place.name, carries ? .room : .labels)
+                passedOver.add(place.name, obstacle ?? .room)
                 onTrial.append(found.place)
                 index.hide(found.place)
                 continue
             }
             if candidates.isEmpty { noteBids(for: demand, strategy, in: index) }
-            take(parts)
+            take(parts, in: place)
             left -= 1
             guard hasSeveral else { break }
             onTrial.append(found.place)
@@ -330,35 +335,37 @@ struct Placer {
         taking choice: Choice
     ) -> Int {
         considered &+= 1
-        guard selector.isEmpty || carriesSelector(place) else {
-            passedOver.add(place.name, .labels)
+        if let obstacle = obstacle(to: place) {
+            passedOver.add(place.name, obstacle)
             return 0
         }
         var count = 0
-        while count < limit {
+        while count < limit, allows(place) {
             guard let parts = fit(amounts, in: place, taking: choice) else {
                 if count == 0 { passedOver.add(place.name, .room) }
                 return count
             }
-            take(parts)
+            take(parts, in: place)
             count += 1
         }
         return count
     }
 
     /// Takes parts for good, as far as this search goes.
-    mutating func take(_ parts: [Placement]) {
+    mutating func take(_ parts: [Placement], in place: PlaceIndex.Place) {
+        if !rules.isEmpty { rules.take(place.slot) }
         for part in parts { taken[part.resource, default: 0] += part.amount }
         placements.append(contentsOf: parts)
     }
 
     /// What was taken up to here.
-    var mark: Mark { Mark(taken: taken, parts: placements.count) }
+    var mark: Mark { Mark(taken: taken, parts: placements.count, rules: rules) }
 
     /// Forgets what was taken since then.
     mutating func goBack(to mark: Mark) {
         guard placements.count > mark.parts else { return }
         taken = mark.taken
+        rules = mark.rules
         placements.removeSubrange(mark.parts...)
     }
 
@@ -369,8 +376,8 @@ struct Placer {
         taking choice: Choice
     ) -> [Placement]? {
         considered &+= 1
-        guard selector.isEmpty || carriesSelector(place) else {
-            passedOver.add(place.name, .labels)
+        if let obstacle = obstacle(to: place) {
+            passedOver.add(place.name, obstacle)
             return nil
         }
         let parts = fit(amounts, in: place, taking: choice)

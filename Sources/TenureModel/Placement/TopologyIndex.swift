@@ -126,6 +126,9 @@ struct DomainIndex {
         members[Int(starts[domain])..<Int(starts[domain + 1])]
     }
 
+    /// The domain of a slot, not of `numa`; nothing without the label.
+    func domain(of slot: Int) -> Int? { domains[slot].first.map { Int($0) } }
+
     /// The value of a domain of `numa`; nothing of another level.
     func numa(of domain: Int) -> String? { level == .numa ? values[domain] : nil }
 

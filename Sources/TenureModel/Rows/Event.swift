@@ -199,6 +199,8 @@ package struct GrantReason: Hashable, Sendable {
     /// The place of the first amounts that were looked for, and those that came next; none where
     /// the first is nearby.
     package var candidates: [Candidate]
+    /// What it had to be near, or away from, as it was asked.
+    package var affinities: [String]
 
     package init(
         policyVersion: UInt16,
@@ -206,7 +208,8 @@ package struct GrantReason: Hashable, Sendable {
         considered: UInt32,
         passedOver: PassedOver,
         learntVersion: UInt32 = 0,
-        candidates: [Candidate] = []
+        candidates: [Candidate] = [],
+        affinities: [String] = []
     ) {
         self.policyVersion = policyVersion
         self.strategy = strategy
@@ -214,6 +217,7 @@ package struct GrantReason: Hashable, Sendable {
         self.passedOver = passedOver
         self.learntVersion = learntVersion
         self.candidates = candidates
+        self.affinities = affinities
     }
 }
 
@@ -241,12 +245,15 @@ package struct PassedOver: Hashable, Sendable {
         case room = 0
         /// It does not carry the labels.
         case labels = 1
+        /// It is near leases that it must be away from, or not near those that it must.
+        case affinity = 2
 
         /// The name in answers.
         package var name: String {
             switch self {
             case .room: "room"
             case .labels: "labels"
+            case .affinity: "affinity"
             }
         }
     }
@@ -268,7 +275,9 @@ package struct PassedOver: Hashable, Sendable {
     package var room: UInt32 = 0
     /// How many did not carry the labels.
     package var labels: UInt32 = 0
-    /// The first of both: those that the strategy preferred to all others.
+    /// How many were near what they must not be near, or not near what they must.
+    package var affinity: UInt32 = 0
+    /// The first of them all: those that the strategy preferred to all others.
     package var first: [Place] = []
 
     package init() {}
@@ -278,6 +287,7 @@ package struct PassedOver: Hashable, Sendable {
         switch reason {
         case .room: room &+= 1
         case .labels: labels &+= 1
+        case .affinity: affinity &+= 1
         }
         if first.count < Self.namesMax { first.append(Place(name: name, reason: reason)) }
     }

@@ -283,18 +283,6 @@ extension Grace.PoolBound {
     }
 }
 
-extension PassedOver.Place {
-    fileprivate var document: Document {
-        .map([.init("node", .string(name)), .init("reason", .string(reason.name))])
-    }
-}
-
-extension Candidate {
-    fileprivate var document: Document {
-        .map([.init("node", .string(place)), .init("score", .integer(score))])
-    }
-}
-
 extension Reclaimed {
     fileprivate var document: Document {
         .map([
@@ -380,21 +368,6 @@ extension HandOverRecord {
             .init("deadline", deadline.document),
             .init("session", session.map { .id($0.rawValue) } ?? .null),
             .init("request", .optional(stored?.key.id)),
-        ]
-    }
-}
-
-extension GrantReason {
-    fileprivate var fields: [Document.Field] {
-        [
-            .init("strategy", .string(strategy.rawValue)),
-            .init("policyVersion", .count(UInt64(policyVersion))),
-            .init("learntVersion", .count(UInt64(learntVersion))),
-            .init("considered", .count(UInt64(considered))),
-            .init("withoutRoom", .count(UInt64(passedOver.room))),
-            .init("withoutLabels", .count(UInt64(passedOver.labels))),
-            .init("passedOver", .list(passedOver.first.map(\.document))),
-            .init("candidates", .list(candidates.map(\.document))),
         ]
     }
 }

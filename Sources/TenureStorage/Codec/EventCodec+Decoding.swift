@@ -153,9 +153,29 @@ extension ByteReader {
         let served = remaining > 0 ? try optionalServedTicket() : nil
         if remaining > 0 {
             why.candidates = try candidates()
-            guard !why.candidates.isEmpty else { throw .trailing(offset: tail) }
+            guard !why.candidates.isEmpty || remaining > 0 else { throw .trailing(offset: tail) }
         }
+        if remaining > 0 { why = try affinities(of: why) }
         return GrantRecord(lease: lease, stored: stored, why: why, served: served)
+    }
+
+    /// The reason with what other leases had to do with it.
+    private mutating func affinities(of why: GrantReason) throws(DecodeError) -> GrantReason {
+        let start = offset
+        var rules: [String] = []
+        for _ in 0..<(try readCount()) { rules.append(try readString()) }
+        guard !rules.isEmpty else { throw .trailing(offset: start) }
+        var passedOver = why.passedOver
+        passedOver.affinity = try number32()
+        return GrantReason(
+            policyVersion: why.policyVersion,
+            strategy: why.strategy,
+            considered: why.considered,
+            passedOver: passedOver,
+            learntVersion: why.learntVersion,
+            candidates: why.candidates,
+            affinities: rules
+        )
     }
 
     private mutating func growthRecord() throws(DecodeError) -> GrowthRecord {

@@ -157,7 +157,7 @@ extension FieldWriter {
         reason(record.why, record.stored)
         // Each field is there when it, or one behind it, says something.
         let why = record.why
-        let isLast = why.candidates.isEmpty
+        let isLast = why.candidates.isEmpty && why.affinities.isEmpty
         guard why.learntVersion > 0 || record.served != nil || !isLast else { return }
         u32(why.learntVersion)
         if let served = record.served {
@@ -166,12 +166,22 @@ extension FieldWriter {
         } else if !isLast {
             u64(0)
         }
-        candidates(why.candidates)
+        if isLast { return }
+        candidates(why.candidates, always: true)
+        affinities(of: why)
+    }
+
+    /// Appends what other leases had to do with it; nothing when they had not.
+    private mutating func affinities(of why: GrantReason) {
+        guard !why.affinities.isEmpty else { return }
+        count(why.affinities.count)
+        for rule in why.affinities { text(rule) }
+        count(Int(why.passedOver.affinity))
     }
 
     /// Appends the best places at the end of a record; nothing when none were noted.
-    private mutating func candidates(_ candidates: [Candidate]) {
-        guard !candidates.isEmpty else { return }
+    private mutating func candidates(_ candidates: [Candidate], always: Bool = false) {
+        guard always || !candidates.isEmpty else { return }
         count(candidates.count)
         for candidate in candidates {
             text(candidate.place)

@@ -27,7 +27,9 @@
 //                          · learnt version u32, if not 0 or if more follows
 //                          · ticket u64, 0 for none, if it served one or if more follows
 //                          · kept until u64, if it served one
-//                          · count · each: place text · score i64, if there are any
+//                          · count · each: place text · score i64, if there are any or more
+//                          follows
+//                          · count · each: rule text · places they rule out count, if any
 //    11  committed         id u64 · deadline u64 · kept placements
 //    12  renewed           id u64 · deadline u64
 //    13  reduced           id u64 · placements

@@ -8,7 +8,7 @@ extension RandomValues {
         GrantRecord(
             lease: lease(),
             stored: maybe { $0.storedAnswer() },
-            why: reason(),
+            why: affineReason(),
             served: maybe { values in
                 ServedTicket(ticket: TicketID(rawValue: values.u64()), keptUntil: values.time())
             }
@@ -50,6 +50,23 @@ extension RandomValues {
         lease.parent = maybe { $0.leaseID() }
         lease.subleases = list { $0.leaseID() }
         return lease
+    }
+
+    /// A reason of a grant, which other leases may have had to do with.
+    mutating func affineReason() -> GrantReason {
+        let why = reason()
+        var passedOver = why.passedOver
+        let rules = list(2) { $0.text(30) }
+        if !rules.isEmpty { passedOver.affinity = u32() }
+        return GrantReason(
+            policyVersion: why.policyVersion,
+            strategy: why.strategy,
+            considered: why.considered,
+            passedOver: passedOver,
+            learntVersion: why.learntVersion,
+            candidates: why.candidates,
+            affinities: rules
+        )
     }
 
     private mutating func reason() -> GrantReason {

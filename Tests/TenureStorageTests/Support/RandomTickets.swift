@@ -36,6 +36,8 @@ extension RandomValues {
         request.tags = labels()
         request.purpose = maybe { $0.text() }
         request.within = maybe { $0.name() }
+        request.near = list { $0.affinity() }
+        request.away = list { $0.affinity() }
         request.maxCost = maxCost ?? maybe { $0.u64() }
         return Ticket(
             id: TicketID(rawValue: u64()),
@@ -45,6 +47,10 @@ extension RandomValues {
             since: time(),
             until: time()
         )
+    }
+
+    private mutating func affinity() -> Affinity {
+        Affinity(Label(name: name(), value: text(30)), level: name())
     }
 
     mutating func ticketEnd() -> TicketEnd {

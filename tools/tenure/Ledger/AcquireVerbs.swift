@@ -73,6 +73,12 @@ struct AcquireOptions: ParsableArguments {
     )
     var within: String?
 
+    @Option(help: ArgumentHelp("Near leases with this tag.", valueName: "name=value[@level]"))
+    var near: [String] = []
+
+    @Option(help: ArgumentHelp("Away from leases with it.", valueName: "name=value[@level]"))
+    var away: [String] = []
+
     @Option(help: ArgumentHelp("Label of the lease.", valueName: "name=value"))
     var tag: [String] = []
 
@@ -86,7 +92,7 @@ struct AcquireOptions: ParsableArguments {
         if ttl != nil, session != nil {
             throw ValidationError("--ttl and --session exclude each other")
         }
-        for label in select + tag where !label.contains("=") || label.contains(",") {
+        for label in select + tag + near + away where !label.contains("=") || label.contains(",") {
             throw ValidationError("'\(label)' is no label; say name=value, once per option")
         }
     }
@@ -111,6 +117,8 @@ struct AcquireOptions: ParsableArguments {
         words.add("STRATEGY", strategy?.rawValue)
         words.add("SELECT", joined: select)
         words.add("WITHIN", within)
+        words.add("NEAR", joined: near)
+        words.add("AWAY", joined: away)
         words.add("TAG", joined: tag)
         words.add("PURPOSE", purpose)
         words.add("MAXCOST", maxCost)
@@ -185,6 +193,7 @@ struct Acquire: LedgerVerb {
               tenure acquire --pool gpus --claim gpu=1 --tenant research --request 7f3a
               tenure acquire --pool gpus --claim gpu=500m --select 'model=A100|H100'
               tenure acquire --pool gpus --claim '4*gpu=8' --within rack
+              tenure acquire --pool gpus --claim cpu=2 --tag app=web --away app=web@rack
               tenure acquire --pool gpus --claim gpu=8 --wait 30s --priority high
               tenure acquire --pool gpus --claim gpu=8 --queue 10m --request job-42
               tenure acquire --pool spot --pool gpus --claim gpu=1..4 --max-cost 9.50
