@@ -195,6 +195,7 @@ extension LedgerState {
             let key = MemberKey(session: session, lease: lease.id)
             members.insert(key, key, at: facts.position)
         }
+        guard mayGiveWay(in: lease.terms.pool) else { return }
         if isPreemptible(lease) {
             let key = PreemptibleKey(lease)
             preemptible.insert(key, key, at: facts.position)
@@ -206,6 +207,7 @@ extension LedgerState {
         if let session = lease.terms.session {
             members.remove(MemberKey(session: session, lease: lease.id), at: facts.position)
         }
+        guard mayGiveWay(in: lease.terms.pool) else { return }
         if isPreemptible(lease) { preemptible.remove(PreemptibleKey(lease), at: facts.position) }
         if isReclaimable(lease) { reclaimable.remove(ReclaimableKey(lease), at: facts.position) }
     }

@@ -141,10 +141,10 @@ extension LedgerState {
     func breakerNotice(
         of placements: [Placement],
         in pool: String,
-        kinds: [Kind]
+        kinds: @autoclosure () -> [Kind]
     ) -> BreakerNotice? {
         guard !breakers.rows.isEmpty else { return nil }
-        let leftOut = leftOut(of: pool, kinds: kinds)
+        let leftOut = leftOut(of: pool, kinds: kinds())
         let onTrial = onTrial(placements).compactMap { resource($0)?.name }
         if leftOut.isEmpty, onTrial.isEmpty { return nil }
         return BreakerNotice(

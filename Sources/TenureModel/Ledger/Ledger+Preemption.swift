@@ -20,6 +20,13 @@
 internal import TenureBase
 
 extension LedgerState {
+    /// Whether any lease of a pool may have to give way.
+    func mayGiveWay(in pool: String) -> Bool {
+        guard let slot = pools.index(forKey: pool) else { return false }
+        let settings = pools.values[slot].pool.settings
+        return settings.preemptionSince > 0 || settings.reclaimSince > 0
+    }
+
     /// Whether a lease may be preempted at all: its pool allowed it when it was granted (P1).
     ///
     /// Not a sub-lease: what it holds would go back to its parent, which is preempted instead.
