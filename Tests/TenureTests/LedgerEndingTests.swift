@@ -208,32 +208,16 @@ private final class Gate: Sendable {
 }
 
 /// A log whose syncs pass a gate.
-private final class GatedLog: Log {
-    private let log: any Log
+private final class GatedLog: ForwardingLog {
     private let gate: Gate
 
     init(_ log: any Log, _ gate: Gate) {
-        self.log = log
         self.gate = gate
+        super.init(log)
     }
 
-    var nextPosition: UInt64 { log.nextPosition }
-    var durablePosition: UInt64 { log.durablePosition }
-    var gatheredBytes: Int { log.gatheredBytes }
-    var seal: Seal { log.seal }
-    var writtenExtentBytes: UInt64 { log.writtenExtentBytes }
-    var writtenContentBytes: UInt64 { log.writtenContentBytes }
-    var writtenFrames: UInt64 { log.writtenFrames }
-    var reserveBytes: UInt64 { log.reserveBytes }
-    var payloadLimit: Int { log.payloadLimit }
-    func hasRoom(forPayload bytes: Int) -> Bool { log.hasRoom(forPayload: bytes) }
-    func append(time: UInt64, payload: borrowing [UInt8]) -> UInt64 {
-        log.append(time: time, payload: payload)
-    }
-    func commit() throws(LogError) {
+    override func commit() throws(LogError) {
         try gate.pass()
-        try log.commit()
+        try super.commit()
     }
-    func retire(through position: UInt64) throws(LogError) { try log.retire(through: position) }
-    func prepareReserve() { log.prepareReserve() }
 }

@@ -319,34 +319,18 @@ private final class Stall: Sendable {
 }
 
 /// A log whose syncs take time on a clock that stands still otherwise.
-private final class StallingLog: Log {
-    private let log: any Log
+private final class StallingLog: ForwardingLog {
     private let clock: VirtualClock
     private let stall: Stall
 
     init(_ log: any Log, _ clock: VirtualClock, _ stall: Stall) {
-        self.log = log
         self.clock = clock
         self.stall = stall
+        super.init(log)
     }
 
-    var nextPosition: UInt64 { log.nextPosition }
-    var durablePosition: UInt64 { log.durablePosition }
-    var gatheredBytes: Int { log.gatheredBytes }
-    var seal: Seal { log.seal }
-    var writtenExtentBytes: UInt64 { log.writtenExtentBytes }
-    var writtenContentBytes: UInt64 { log.writtenContentBytes }
-    var writtenFrames: UInt64 { log.writtenFrames }
-    var reserveBytes: UInt64 { log.reserveBytes }
-    var payloadLimit: Int { log.payloadLimit }
-    func hasRoom(forPayload bytes: Int) -> Bool { log.hasRoom(forPayload: bytes) }
-    func append(time: UInt64, payload: borrowing [UInt8]) -> UInt64 {
-        log.append(time: time, payload: payload)
-    }
-    func commit() throws(LogError) {
+    override func commit() throws(LogError) {
         clock.advance(byNanoseconds: stall.nanoseconds)
-        try log.commit()
+        try super.commit()
     }
-    func retire(through position: UInt64) throws(LogError) { try log.retire(through: position) }
-    func prepareReserve() { log.prepareReserve() }
 }

@@ -28,42 +28,26 @@ final class LogTap: Sendable {
 }
 
 /// A log that does what the one behind it does, and hands every durable record to a tap.
-final class TappedLog: Log {
-    private let log: any Log
+final class TappedLog: ForwardingLog {
     private let tap: LogTap
     private var gathered: [DurableRecord] = []
 
     init(_ log: any Log, _ tap: LogTap) {
-        self.log = log
         self.tap = tap
+        super.init(log)
     }
 
-    var nextPosition: UInt64 { log.nextPosition }
-    var durablePosition: UInt64 { log.durablePosition }
-    var gatheredBytes: Int { log.gatheredBytes }
-    var seal: Seal { log.seal }
-    var writtenExtentBytes: UInt64 { log.writtenExtentBytes }
-    var writtenContentBytes: UInt64 { log.writtenContentBytes }
-    var writtenFrames: UInt64 { log.writtenFrames }
-    var reserveBytes: UInt64 { log.reserveBytes }
-    var payloadLimit: Int { log.payloadLimit }
-
-    func hasRoom(forPayload bytes: Int) -> Bool { log.hasRoom(forPayload: bytes) }
-
-    func append(time: UInt64, payload: borrowing [UInt8]) -> UInt64 {
+    override func append(time: UInt64, payload: borrowing [UInt8]) -> UInt64 {
         // What the engine has encoded can be decoded: nothing is left out.
         if let events = try? EventCodec.decode(copy payload).events {
             gathered.append(DurableRecord(time: LedgerTime(nanoseconds: time), events: events))
         }
-        return log.append(time: time, payload: payload)
+        return super.append(time: time, payload: payload)
     }
 
-    func commit() throws(LogError) {
-        try log.commit()
+    override func commit() throws(LogError) {
+        try super.commit()
         tap.add(gathered)
         gathered = []
     }
-
-    func retire(through position: UInt64) throws(LogError) { try log.retire(through: position) }
-    func prepareReserve() { log.prepareReserve() }
 }
