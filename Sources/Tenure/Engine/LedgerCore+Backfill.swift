@@ -207,7 +207,8 @@ extension LedgerCore {
         if backfill.position != state.position { dropEnds() }
         backfill.position = state.position
         if backfill.ends[pool] == nil {
-            try scan(state.newLeaseEnds(of: pool))
+            backfill.ends[pool] = state.newLeaseEnds(of: pool)
+            try scan(pool)
         }
         guard let ends = backfill.ends[pool], ends.isComplete else { return nil }
         return ends
@@ -216,15 +217,16 @@ extension LedgerCore {
     /// Forgets all ends: nobody waits for them, or there were changes without them.
     func dropEnds() { backfill.ends = [:] }
 
-    private func scan(_ ends: LeaseEnds) throws(LedgerFailure) {
-        var ends = ends
-        backfill.ends[ends.pool] = nil
+    /// Looks at some leases of a pool for the first time.
+    private func scan(_ pool: String) throws(LedgerFailure) {
+        // Taken out, so that it is changed and not copied.
+        guard var ends = backfill.ends.removeValue(forKey: pool) else { return }
         do throws(RowFault) {
             try state.scan(&ends, atMost: EngineLimits.scannedLeases)
         } catch {
             throw LedgerFailure(error)
         }
-        backfill.ends[ends.pool] = ends
+        backfill.ends[pool] = ends
     }
 
     /// Takes in what a frame that was just applied did to leases.
@@ -247,9 +249,10 @@ extension LedgerCore {
 
     /// Looks at leases that were not looked at yet, and has dates worked out anew that may be.
     func keepDating() throws(LedgerFailure) {
-        for ends in backfill.ends.values where !ends.isComplete {
-            try scan(ends)
-            if backfill.ends[ends.pool]?.isComplete == true { waiting.letPass(in: ends.pool) }
+        let begun = backfill.ends.compactMap { pool, ends in ends.isComplete ? nil : pool }
+        for pool in begun {
+            try scan(pool)
+            if backfill.ends[pool]?.isComplete == true { waiting.letPass(in: pool) }
         }
         guard backfill.nextDating <= now else { return }
         backfill.nextDating = .never

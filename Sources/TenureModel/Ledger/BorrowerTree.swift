@@ -214,14 +214,12 @@ extension LedgerState {
     mutating func enterReclaimable(_ lease: Lease) throws(RowFault) {
         let key = ReclaimableKey(lease)
         reclaimable.insert(key, key, at: facts.position)
-        for tree in borrowers.keys where tree.pool == key.pool {
-            guard var changed = borrowers[tree], !changed.contains(key.tenant) else { continue }
+        for tree in keys(where: { $0.pool == key.pool }) {
+            guard borrowers[tree]?.contains(key.tenant) == false,
+                var changed = borrowers.removeValue(forKey: tree)
+            else { continue }
             // One that has mostly met tenants that are gone is made anew when it is needed.
-            if changed.count >= Limits.borrowersKept {
-                borrowers[tree] = nil
-                continue
-            }
-            borrowers[tree] = nil
+            if changed.count >= Limits.borrowersKept { continue }
             try insert(key.tenant, of: tree.kind, into: &changed)
             borrowers[tree] = changed
         }
@@ -231,9 +229,13 @@ extension LedgerState {
     mutating func noteUse(_ used: UInt64, by tenant: String, of kind: Kind) {
         guard !borrowers.isEmpty else { return }
         let surplus = surplus(of: tenant, kind, used: used)
-        for key in borrowers.keys where key.kind == kind {
-            borrowers[key]?.set(surplus, of: tenant)
-        }
+        for key in keys(where: { $0.kind == kind }) { borrowers[key]?.set(surplus, of: tenant) }
+    }
+
+    /// The keys of some trees, apart from these: who changes a tree while the dictionary is being
+    /// walked copies it.
+    private func keys(where isWanted: (BorrowerTree.Key) -> Bool) -> [BorrowerTree.Key] {
+        borrowers.keys.filter(isWanted)
     }
 
     mutating func forgetBorrowers(of kind: Kind) {
