@@ -177,7 +177,8 @@ struct PlaceIndex {
         view: View = .now
     ) -> Int? {
         guard start < capacity, let needs = needs(of: amounts) else { return nil }
-        return descend(needs, from: start, view: view)
+        var unbounded = Int.max
+        return descend(needs, from: start, view: view, atMost: &unbounded)
     }
 
     /// What of `kind` is free in active resources of the pool, and what these have in all.
@@ -186,11 +187,20 @@ struct PlaceIndex {
         return (tree.free.total, tree.active.total)
     }
 
-    /// Calls `body` with slots from `start` on that might fit, until it returns false.
-    func forEachSlot(from start: Int, for amounts: [ClaimAmount], _ body: (Int) -> Bool) {
+    /// Calls `body` with slots from `start` on that might fit, until it returns false or so many
+    /// nodes of the trees were looked at.
+    func forEachSlot(
+        from start: Int,
+        for amounts: [ClaimAmount],
+        atMost nodes: Int,
+        _ body: (Int) -> Bool
+    ) {
         guard let needs = needs(of: amounts) else { return }
         var start = start
-        while start < capacity, let slot = descend(needs, from: start, view: .now), body(slot) {
+        var left = nodes
+        while start < capacity,
+            let slot = descend(needs, from: start, view: .now, atMost: &left), body(slot)
+        {
             start = slot + 1
         }
     }
@@ -345,9 +355,17 @@ struct PlaceIndex {
     }
 
     /// Leftmost leaf not before `start` that might fit: climbs from the leaf, then goes down.
-    private func descend(_ needs: [Need], from start: Int, view: View) -> Int? {
+    ///
+    /// Nothing as well when `left` nodes were looked at.
+    private func descend(
+        _ needs: [Need],
+        from start: Int,
+        view: View,
+        atMost left: inout Int
+    ) -> Int? {
         var node = capacity + start
-        while true {
+        while left > 0 {
+            left -= 1
             if mightFit(needs, node: node, view: view) {
                 if node >= capacity { return node - capacity }
                 node *= 2
@@ -358,5 +376,6 @@ struct PlaceIndex {
             if node == 0 { return nil }
             node += 1
         }
+        return nil
     }
 }

@@ -6,6 +6,9 @@
 extension Placer {
     /// Places without the labels that are skipped at most.
     private static let skippedMax = 8
+    /// Nodes of the trees that are looked at, at most, for the places that come next in order:
+    /// where nearly all is full they are far away, and to find them costs more than the search.
+    private static let orderNodesMax = 256
 
     /// Notes one more candidate.
     mutating func note(_ slot: Int, _ score: UInt64, in index: PlaceIndex) {
@@ -16,7 +19,7 @@ extension Placer {
     mutating func noteOrder(from slot: Int, for amounts: [ClaimAmount], in index: PlaceIndex) {
         guard view == .now else { return }
         var skipped = 0
-        index.forEachSlot(from: slot, for: amounts) { slot in
+        index.forEachSlot(from: slot, for: amounts, atMost: Self.orderNodesMax) { slot in
             let place = index.places[slot]
             if !selector.isEmpty, !carriesSelector(place) {
                 skipped += 1
