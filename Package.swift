@@ -37,7 +37,7 @@ let tests: [Target] = [
         ]
     ),
     suite("TenureTidyTests", []),
-    suite("TenureModelTests", ["TenureBase", "TenureModel"]),
+    suite("TenureModelTests", ["TenureBase", "TenureModel", "TenureTesting"]),
     suite(
         "TenureTests",
         [

@@ -6,7 +6,7 @@ import TenureLog
 import TenureTesting
 import Testing
 
-@Suite("Log simulation")
+@Suite("Log simulation", .computing)
 struct LogSimulation {
     /// The seeds of a run: those of every build, the first `TENURE_SEEDS` for a long one, or
     /// `TENURE_SEED` alone to look at one.

@@ -8,7 +8,7 @@ import TenureLog
 import TenureTesting
 import Testing
 
-@Suite("Every prefix of the disk's operations")
+@Suite("Every prefix of the disk's operations", .computing)
 struct PrefixTests {
     /// A way for the power to fail, with the number that chooses what survives.
     struct Crash: CustomStringConvertible, Sendable {

@@ -1,9 +1,10 @@
 // Near other leases and away from them, against a look at every place.
 
 import TenureModel
+import TenureTesting
 import Testing
 
-@Suite("Affinity")
+@Suite("Affinity", .computing)
 struct AffinityTests {
     private static let web = Label(name: "app", value: "web")
     private static let db = Label(name: "app", value: "db")

@@ -2,9 +2,10 @@
 // at once: against the rules, word by word, and the sums that show that there is no loop.
 
 import TenureModel
+import TenureTesting
 import Testing
 
-@Suite("BorrowedReclaimSimulation")
+@Suite("BorrowedReclaimSimulation", .computing)
 struct BorrowedReclaimSimulationTests {
     @Test(arguments: 1...100 as ClosedRange<UInt64>)
     func `P1 P4 P5 P6 P7: who gives way is who owes, and there is no loop`(seed: UInt64) throws {

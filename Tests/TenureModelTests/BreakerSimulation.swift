@@ -1,9 +1,10 @@
 // Random reports, ends and restarts against a breaker that is written down as plainly as can be.
 
 import TenureModel
+import TenureTesting
 import Testing
 
-@Suite("Breaker simulation")
+@Suite("Breaker simulation", .computing)
 struct BreakerSimulation {
     /// What a breaker is, written down as plainly as can be.
     private struct Obvious {

@@ -1,9 +1,10 @@
 // Random leases under budgets against a slow account made from nothing but what became of leases.
 
 import TenureModel
+import TenureTesting
 import Testing
 
-@Suite("BudgetSimulation")
+@Suite("BudgetSimulation", .computing)
 struct BudgetSimulationTests {
     @Test(arguments: 1...60 as ClosedRange<UInt64>)
     func `B1 B2 B3: budgets count what leases hold and have used, and refuse what is above`(

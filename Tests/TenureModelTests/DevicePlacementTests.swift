@@ -1,9 +1,10 @@
 // Placement of shared devices in the ledger: what decides is in the log, and nothing else.
 
 import TenureModel
+import TenureTesting
 import Testing
 
-@Suite("Placement of devices")
+@Suite("Placement of devices", .computing)
 struct DevicePlacementTests {
     private static let models = ["A100", "H100", "T4"]
 

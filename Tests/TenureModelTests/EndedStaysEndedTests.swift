@@ -1,6 +1,7 @@
 // What has ended never becomes valid again, whatever pools, gaps, restarts and the clock do.
 
 import TenureModel
+import TenureTesting
 import Testing
 
 /// Leases and sessions that are looked at after every step of a random history.
@@ -95,7 +96,7 @@ private struct Watch {
     }
 }
 
-@Suite("Ended stays ended")
+@Suite("Ended stays ended", .computing)
 struct EndedStaysEndedTests {
     @Test(arguments: 1...150 as ClosedRange<UInt64>)
     func `I5: no pool, gap, clock or restart revives what has ended`(seed: UInt64) throws {

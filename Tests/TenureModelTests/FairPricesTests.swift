@@ -1,9 +1,10 @@
 // Fair prices: what a mix teaches, and where requests go by it.
 
 import TenureModel
+import TenureTesting
 import Testing
 
-@Suite("Fair prices")
+@Suite("Fair prices", .computing)
 struct FairPricesTests {
     private func place(
         _ devices: [UInt16],

@@ -1,9 +1,10 @@
 // Random quotas, requests and ends against what the definition of a guarantee says, word by word.
 
 import TenureModel
+import TenureTesting
 import Testing
 
-@Suite("GuaranteeSimulation")
+@Suite("GuaranteeSimulation", .computing)
 struct GuaranteeSimulationTests {
     @Test(arguments: 1...60 as ClosedRange<UInt64>)
     func `I2 I3: a request is let through exactly when its quotas and those of others allow it`(

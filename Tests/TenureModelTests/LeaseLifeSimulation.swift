@@ -8,6 +8,7 @@
 // recomputed by the ledger itself after every step.
 
 import TenureModel
+import TenureTesting
 import Testing
 
 /// What the model knows of one lease.
@@ -180,7 +181,7 @@ struct LeaseLifeSimulation {
     }
 }
 
-@Suite("The life of leases")
+@Suite("The life of leases", .computing)
 struct LeaseLifeTests {
     @Test(arguments: LedgerSimulationTests.seeds)
     func `I2 I3 I4 N1: a slow model and the ledger agree after every step`(seed: UInt64) throws {

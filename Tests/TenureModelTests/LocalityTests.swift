@@ -1,9 +1,10 @@
 // Parts that belong together: in the closest domain that holds them, against the slow way.
 
 import TenureModel
+import TenureTesting
 import Testing
 
-@Suite("Locality")
+@Suite("Locality", .computing)
 struct LocalityTests {
     /// A ledger and the same pool as lists.
     private struct Pair {

@@ -1,9 +1,10 @@
 // Where a request is placed, and that a gang is placed whole or not at all.
 
 import TenureModel
+import TenureTesting
 import Testing
 
-@Suite("Placement")
+@Suite("Placement", .computing)
 struct PlacementTests {
     /// What is asked of two hosts with two devices, 8 CPUs and 64 GiB each, and what is given.
     struct Row: Sendable {

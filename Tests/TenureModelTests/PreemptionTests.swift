@@ -1,9 +1,10 @@
 // Who gives way to whom, and what is left when they have.
 
 import TenureModel
+import TenureTesting
 import Testing
 
-@Suite("Preemption")
+@Suite("Preemption", .computing)
 struct PreemptionTests {
     private func request(
         _ amount: UInt64,

@@ -1,9 +1,10 @@
 // Strategies that rank places or take them in turn, each against the slow and obvious way.
 
 import TenureModel
+import TenureTesting
 import Testing
 
-@Suite("Ranked placement")
+@Suite("Ranked placement", .computing)
 struct RankedPlacementTests {
     private static let strategies: [Strategy] = [
         .spread, .roundRobin, .cost, .performance, .balanced,

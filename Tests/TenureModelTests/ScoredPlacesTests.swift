@@ -1,9 +1,10 @@
 // P1: what is remembered of bids changes no decision.
 
 import TenureModel
+import TenureTesting
 import Testing
 
-@Suite("Scored places")
+@Suite("Scored places", .computing)
 struct ScoredPlacesTests {
     /// The same demands with room for all rows, for one row, and asking every place every time.
     @Test(arguments: 0..<20)

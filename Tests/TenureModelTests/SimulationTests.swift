@@ -2,9 +2,10 @@
 
 import Foundation
 import TenureModel
+import TenureTesting
 import Testing
 
-@Suite("LedgerSimulation")
+@Suite("LedgerSimulation", .computing)
 struct LedgerSimulationTests {
     private static func number(_ name: String) -> UInt64? {
         ProcessInfo.processInfo.environment[name].flatMap(UInt64.init)

@@ -6,7 +6,7 @@ import TenureStorage
 import TenureTesting
 import Testing
 
-@Suite("Front cache")
+@Suite("Front cache", .computing)
 struct FrontCacheTests {
     static let budgets = [
         FrontCacheBudget(bytes: 0, rows: 0), FrontCacheBudget(rows: 1),

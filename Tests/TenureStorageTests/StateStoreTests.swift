@@ -13,7 +13,7 @@ enum StoreChoice: String, CaseIterable {
     case lmdb
 }
 
-@Suite("State store")
+@Suite("State store", .computing)
 struct StateStoreTests {
     private let scratch: Scratch
 

@@ -4,6 +4,7 @@ import Glibc
 import TenureLog
 import TenureModel
 import TenureStorage
+import TenureTesting
 import Testing
 
 /// A state of pools only, made from records.
@@ -23,7 +24,7 @@ private final class PoolState: ReplayedState {
     func rows() throws(RowFault) -> FrozenChanges { changes }
 }
 
-@Suite("Verify")
+@Suite("Verify", .computing)
 struct VerifyTests {
     private let scratch: Scratch
     private let segment = "log/00000000000000000001.seg"
@@ -235,7 +236,7 @@ struct VerifyTests {
     }
 }
 
-@Suite("State scan in a child")
+@Suite("State scan in a child", .computing)
 struct StateScanTests {
     private func run(_ script: String) throws(StorageError) -> StateScanResult {
         // The directory and the ledger's id come behind the script and are its $0 and $1.

@@ -4,6 +4,7 @@ import Synchronization
 import Tenure
 import TenureModel
 import TenureStorage
+import TenureTesting
 import Testing
 
 /// Writes a checkpoint only when it is waited for, as a disk that is far too slow would.
@@ -61,7 +62,7 @@ private final class LateRunner: CheckpointRunner {
     }
 }
 
-@Suite("Back-pressure")
+@Suite("Back-pressure", .computing)
 struct BackPressureTests {
     /// Pages at which a checkpoint is due.
     private static let pages = 100

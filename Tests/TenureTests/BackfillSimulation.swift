@@ -15,7 +15,7 @@ import Testing
 @testable import Tenure
 @testable import TenureModel
 
-@Suite("Backfill by seed")
+@Suite("Backfill by seed", .computing)
 struct BackfillSimulation {
     private static let nodes = 4
 

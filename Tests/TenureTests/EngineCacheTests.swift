@@ -6,7 +6,7 @@ import TenureStorage
 import TenureTesting
 import Testing
 
-@Suite("Engine and front cache")
+@Suite("Engine and front cache", .computing)
 struct EngineCacheTests {
     private static let budgets = [
         FrontCacheBudget(rows: 0), FrontCacheBudget(rows: 1), FrontCacheBudget(),

@@ -9,7 +9,7 @@ import Tenure
 import TenureTesting
 import Testing
 
-@Suite("Every prefix of the engine's operations")
+@Suite("Every prefix of the engine's operations", .computing)
 struct EnginePrefixTests {
     private static let policies: [CrashPolicy] = [.nothing, .everything, .torn, .mixed]
 

@@ -13,7 +13,7 @@ import TenureStorage
 import TenureTesting
 import Testing
 
-@Suite("Engine simulation")
+@Suite("Engine simulation", .computing)
 struct EngineSimulation {
     /// The seeds of a run: those of every build, the first `TENURE_SEEDS` for a long one, or
     /// `TENURE_SEED` alone to look at one.

@@ -8,7 +8,7 @@ import TenureStorage
 import TenureTesting
 import Testing
 
-@Suite("Time")
+@Suite("Time", .computing)
 struct LedgerTimeTests {
     private static let second: UInt64 = 1_000_000_000
 

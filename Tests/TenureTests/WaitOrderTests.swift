@@ -7,7 +7,7 @@ import Testing
 
 @testable import Tenure
 
-@Suite("Order of waiting")
+@Suite("Order of waiting", .computing)
 struct WaitOrderTests {
     private typealias Scene = WaitingScene
 

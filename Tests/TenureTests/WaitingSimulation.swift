@@ -12,7 +12,7 @@ import Testing
 
 @testable import Tenure
 
-@Suite("Waiting by seed")
+@Suite("Waiting by seed", .computing)
 struct WaitingSimulation {
     private static let tenants = ["a", "a/b", "a/c", "d"]
     private static let pools = ["main", "side"]

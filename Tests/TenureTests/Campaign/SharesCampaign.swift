@@ -11,7 +11,7 @@ import Testing
 @testable import Tenure
 @testable import TenureModel
 
-@Suite("Shares campaign")
+@Suite("Shares campaign", .computing)
 struct SharesCampaign {
     /// CPUs and slots of the one place there is; a task takes at most a thousandth of either.
     private static let cpus: UInt64 = 3_000

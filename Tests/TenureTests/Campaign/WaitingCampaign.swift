@@ -9,7 +9,7 @@ import Glibc
 import TenureTesting
 import Testing
 
-@Suite("Waiting campaign")
+@Suite("Waiting campaign", .computing)
 struct WaitingCampaign {
     /// The days of every test run: they meet all that is to be tried.
     private static let ordinary: UInt64 = 6

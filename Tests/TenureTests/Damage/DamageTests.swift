@@ -10,7 +10,7 @@ import Synchronization
 import TenureTesting
 import Testing
 
-@Suite("Damage")
+@Suite("Damage", .computing)
 struct DamageTests {
     /// How often a sort of byte was flipped, and what the audit said.
     fileprivate struct Count {
