@@ -157,6 +157,28 @@ struct PreemptionWaitingTests {
     /// The one before it can preempt nobody, is in another line of the queue, and comes behind by a
     /// change of shares alone.
     @Test
+    func `room that comes wakes who may take the place of a lease of its own tenant`() throws {
+        let scene = try WaitingScene(cpus: 3)
+        _ = try scene.core.ask(.setPool(name: "main", settings: [.preemptionGap(1)]))
+        var limits = TenantRequest(tenant: "a")
+        limits.leases = .amount(1)
+        _ = try scene.core.ask(.setTenant(limits))
+        let own = try scene.ask(
+            WaitingScene.request(wait: nil) { ($0.tenant, $0.priority) = ("a", .low) }
+        )
+        let other = try scene.ask(WaitingScene.request(2, wait: nil) { $0.priority = .critical })
+        // Its own lease is not enough: it is refused for the limit, and waits.
+        let waiter = try scene.ask(
+            WaitingScene.request(2) { ($0.tenant, $0.priority) = ("a", .high) }
+        )
+        try scene.settle()
+        #expect(scene.grant(own) != nil && scene.waits(waiter))
+        try scene.release(try #require(scene.grant(other)))
+        try scene.settle()
+        #expect(scene.grant(waiter) != nil)
+    }
+
+    @Test
     func `who comes first by a change of the order alone has leases told to leave`() throws {
         let scene = try scene(
             .preemptionGap(1),

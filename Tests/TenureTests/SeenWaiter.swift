@@ -84,9 +84,17 @@ extension LedgerCore {
             if let ticket = waiter.ticket {
                 return try state.serve(ticket, withheld: withheld, now: now)
             }
-            var request = waiter.request
-            request.withheld = withheld
-            return try state.decide(.acquire(request), caller: .embedder, now: now)
+            var command = waiter.command
+            switch command {
+            case .acquire(var request):
+                request.withheld = withheld
+                command = .acquire(request)
+            case .grow(let reference, var request):
+                request.withheld = withheld
+                command = .grow(reference, request)
+            default: break
+            }
+            return try state.decide(command, caller: .embedder, now: now)
         }
         let decision = try decide(withholding: [:])
         guard case .grant = decision.answer,

@@ -161,7 +161,9 @@ package struct Relief {
     package func mayServe(_ shortage: Shortage) -> Bool {
         if shortage.isAffinity, touched.contains(shortage.pool) { return true }
         if borrowed.contains(where: { shortage.isBorrowing(of: $0) }) { return true }
-        return shortage.isBudget ? bringsCapacity : preempting.contains(shortage.pool)
+        if shortage.isBudget { return bringsCapacity }
+        // Leases that use up a quota give way only to what then has room.
+        return shortage.isQuota ? !preempting.isEmpty : preempting.contains(shortage.pool)
     }
 }
 

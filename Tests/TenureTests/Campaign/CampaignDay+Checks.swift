@@ -20,6 +20,13 @@ extension CampaignDay {
             live[number] = nil
             noteOutcome(answer, of: request)
         }
+        for number in growing.keys.sorted() {
+            guard let answer = scene.answers[number], let lease = growing[number] else { continue }
+            growing[number] = nil
+            guard case .grant(let grant) = answer else { continue }
+            held[lease]?.grant = grant
+            tally.hit(.grownAfterWait)
+        }
         for delivery in scene.sink.takeLate() {
             if case .grant(let grant) = delivery.answer {
                 held[grant.lease] = Held(grant: grant, request: Self.anyRequest(grant))
@@ -144,11 +151,12 @@ extension CampaignDay {
     /// Whoever takes is at least so many classes above everybody who gives (P3), who asks again.
     private mutating func checkPreemption(of victims: [LeaseID], _ evidence: String) {
         preemptions += 1
-        guard let name = evidence.split(separator: " ").last,
-            let taker = Priority(name: String(name))
+        let isAskedBack = evidence.contains("borrowed")
+        if isAskedBack { tally.hit(.gaveBackBorrowed) }
+        guard let taker = Self.taker(evidence)
         else { return fault("P3: nobody took the place of \(victims): \(evidence)") }
         for victim in victims {
-            if let given = classes[victim],
+            if !isAskedBack, let given = classes[victim],
                 UInt64(taker.rawValue) < UInt64(given.rawValue) + terms.preemptionGap
             {
                 fault("P3: \(given.name) gave way to \(taker.name)")
@@ -165,6 +173,12 @@ extension CampaignDay {
         }
     }
 
+    /// The class for whose request somebody left.
+    private static func taker(_ evidence: String) -> Priority? {
+        guard let range = evidence.firstRange(of: ", class ") else { return nil }
+        return Priority(name: String(evidence[range.upperBound...].prefix { $0.isLetter }))
+    }
+
     // MARK: Waiters
 
     private mutating func observeWaiters(_ served: Set<TicketID>) throws {
@@ -175,7 +189,7 @@ extension CampaignDay {
             seen.insert(waiter.age)
             var wait = waits[waiter.age] ?? wait(of: waiter, behind: before)
             wait.lacks = waiter.lacks
-            if waiter.lacks.contains(where: \.isQuota) { wait.lackedQuota = true }
+            if waiter.lacks.contains(where: \.isBesideRoom) { wait.lackedMore = true }
             if waiter.rank == Aging.overdue { wait.wasOverdue = true }
             if !waiter.parties.isEmpty {
                 wait.numbers = waiter.parties.map { Int($0.submission.ticket) }
@@ -217,14 +231,16 @@ extension CampaignDay {
     /// The most that it waits for capacity, in milliseconds; nothing where there is no bound.
     ///
     /// The formula is that of the page on semantics; time in which something of the pool was out of
-    /// service, or in which the ledger was closed, is not counted.
+    /// service, or in which the ledger was closed, is not counted. Where somebody may be passed
+    /// who has no date, that is done to each before it for the limit of the pool.
     private func bound(of wait: Wait) -> UInt64? {
         let request = wait.request
-        guard !wait.lackedQuota, terms.becomesOverdue(request.priority) else { return nil }
+        guard !wait.lackedMore, terms.becomesOverdue(request.priority) else { return nil }
         let classes = UInt64(Aging.overdue - request.priority.rawValue)
         let kinds = UInt64(Set(request.totals.map(\.kind)).count)
         return classes * terms.agingStep
             + UInt64(wait.ahead + 1) * kinds * (terms.life + terms.lockDelay)
+            + UInt64(wait.ahead + 1) * terms.starvationLimit
             + wait.outage / 1_000_000 + Self.slack
     }
 
@@ -244,6 +260,7 @@ extension CampaignDay {
     }
 
     private static func probe(of lack: Shortage) -> CampaignTally.Probe {
+        if lack.isAffinity { return .wokenByAffinity }
         if !lack.isQuota { return .wokenByCapacity }
         if lack.limit.hasPrefix("leases of ") { return .wokenByLeaseCount }
         if lack.limit.hasPrefix("budget of ") { return .wokenByBudget }

@@ -15,6 +15,7 @@ extension CampaignDay {
         let isAtWork = generator.chance(50)
         if isAtWork { try dieAtWork() }
         let tickets = try scene.core.state.queued
+        tally.hit(.passedOneBefore, Int(try scene.core.waits.passed))
         let disk =
             isAtWork
             ? scene.world.disk.crash(using: &generator, .mixed) : scene.world.disk.processCrash()
@@ -29,7 +30,7 @@ extension CampaignDay {
             fault("tickets are not what they were before the restart")
         }
         // Nobody answers who waited for the process that died.
-        live = [:]
+        (live, growing) = ([:], [:])
         again = []
         _ = tap.take()
         waits = waits.filter { $0.value.ticket != nil }

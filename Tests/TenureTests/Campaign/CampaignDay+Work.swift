@@ -22,7 +22,7 @@ extension CampaignDay {
         guard let one = held.keys.sorted().randomElement(using: &generator),
             let lease = held[one]
         else { return .acquire(request()) }
-        return change(of: lease.grant, draw)
+        return change(of: lease.grant, terms.hasBreakers && generator.chance(20) ? 84 : draw)
     }
 
     private mutating func number(_ range: ClosedRange<UInt64>) -> UInt64 {
@@ -54,6 +54,7 @@ extension CampaignDay {
             let (whole, part) = (terms.life, number(10_000...terms.life))
             request.ttlMilliseconds = generator.chance(60) ? whole : part
         }
+        if terms.hasAffinity { addAffinity(to: &request) }
         if generator.chance(10) { request.holdMilliseconds = number(10_000...120_000) }
         if generator.chance(10) { request.maxLifetimeMilliseconds = number(60_000...terms.life) }
         addPatience(to: &request)
@@ -73,12 +74,22 @@ extension CampaignDay {
         return amounts
     }
 
+    private mutating func addAffinity(to request: inout AcquireRequest) {
+        let app = Label(name: "app", value: generator.chance(50) ? "a" : "b")
+        if generator.chance(50) { request.tags = [app] }
+        let others = Label(name: "app", value: generator.chance(50) ? "a" : "b")
+        if generator.chance(30) { request.away = [Affinity(others)] }
+        if generator.chance(15) { request.near = [Affinity(others)] }
+    }
+
     private mutating func addPatience(to request: inout AcquireRequest) {
         // Who does not wait is refused, and that may open the breaker of a pool.
         guard generator.chance(terms.hasBreakers ? 65 : 85) else { return }
         request.waitMilliseconds =
-            generator.chance(25) ? number(1_000...900_000) : number(Self.hour...(24 * Self.hour))
-        if generator.chance(40) {
+            generator.chance(25) || !request.near.isEmpty
+            ? number(1_000...900_000) : number(Self.hour...(24 * Self.hour))
+        // Who waits for somebody beside him may wait for ever.
+        if request.near.isEmpty, generator.chance(40) {
             request.requestID = "r\(asked)"
             // Asked again now and then, with the same body or another.
             if generator.chance(10) { request.requestID = "r\(number(0...UInt64(asked)))" }
@@ -104,7 +115,9 @@ extension CampaignDay {
         case 75..<76: return .cancel(lease.reference)
         case 76..<79:
             let claim = Claim(amounts: [ClaimAmount(kind: .cpu, amount: 1_000)])
-            return .grow(lease.reference, GrowRequest(claims: [claim]))
+            var request = GrowRequest(claims: [claim])
+            if generator.chance(60) { request.waitMilliseconds = number(1_000...terms.life) }
+            return .grow(lease.reference, request)
         case 79..<81:
             asked += 1
             return .handOver(lease.reference, HandOverRequest(holder: "s\(asked)"))

@@ -28,8 +28,8 @@ struct CampaignDay {
         let ahead: Int
         /// Nanoseconds in which something of its pool was out of service or in debt.
         var outage: UInt64 = 0
-        /// Whether it was ever found to lack quota, so that the bound says nothing of it.
-        var lackedQuota = false
+        /// Whether it ever lacked quota, or others were in its way, so that the bound says nothing.
+        var lackedMore = false
         var lacks: [Shortage] = []
         /// The requests whose connections wait.
         var numbers: [Int] = []
@@ -53,6 +53,8 @@ struct CampaignDay {
     var faults: [String] = []
     /// Requests without an answer, by number.
     var live: [Int: AcquireRequest] = [:]
+    /// Leases that wait to grow, by the number of the request.
+    var growing: [Int: LeaseID] = [:]
     var held: [LeaseID: Held] = [:]
     var sessions: [SessionView] = []
     var tickets: [TicketID] = []
@@ -87,6 +89,7 @@ struct CampaignDay {
             if terms.hasRestarts, generator.chance(1) { try restart() }
         }
         if faults.isEmpty { try fallNight() }
+        tally.hit(.passedOneBefore, Int(try scene.core.waits.passed))
         if faults.isEmpty { try checkLog() }
         tally.days += 1
     }
@@ -135,7 +138,11 @@ struct CampaignDay {
         let numbers = try scene.ask(commands)
         for (number, command) in zip(numbers, commands) {
             if case .acquire(let request) = command { live[number] = request }
-            if let answer = scene.answers[number] { note(answer, to: command) }
+            if let answer = scene.answers[number] {
+                note(answer, to: command)
+            } else if case .grow(let reference, _) = command {
+                growing[number] = reference.lease
+            }
         }
     }
 

@@ -10,12 +10,14 @@ struct CampaignTally {
         case timedOut, cancelled, disconnected, sessionEnded, turnedAwayForGood
         // What they waited for when they were granted.
         case wokenByCapacity, wokenByQuota, wokenByBorrowing, wokenByLeaseCount, wokenByBudget
+        case wokenByAffinity, passedOneBefore
         case grantsTooFast
         // Classes.
         case overdueGranted, boundReachedToAQuarter
         // Leases.
-        case grown, handedOver, carved, revoked, expired, quarantineOver, drainedAway, inDebt
-        case preemptedAtOnce, preemptedWithNotice, askedAgainAfterPreemption
+        case grown, grownAfterWait, handedOver, carved, revoked, expired, quarantineOver,
+            drainedAway, inDebt
+        case preemptedAtOnce, preemptedWithNotice, askedAgainAfterPreemption, gaveBackBorrowed
         // Breakers.
         case breakerOpened, breakerHalfOpened, breakerClosed, circuitOpen
         // Restarts.

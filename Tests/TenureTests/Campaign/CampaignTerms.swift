@@ -21,11 +21,15 @@ struct CampaignTerms {
     let preemptionGap: UInt64
     let preemptionMinRuntime: UInt64
     let preemptionGrace: UInt64
+    /// How long those are passed who have no date.
+    let starvationLimit: UInt64
+    let reclaimsBorrowed: Bool
     let hasQuotas: Bool
     let hasBudgets: Bool
     let hasTenantLimits: Bool
     let hasBreakers: Bool
     let hasDrains: Bool
+    let hasAffinity: Bool
     let hasRestarts: Bool
     /// How long it takes on average from one batch of commands to the next.
     let pause: UInt64
@@ -51,6 +55,9 @@ struct CampaignTerms {
         hasBreakers = has(30, 2, 5)
         hasDrains = has(45, 0, 3)
         hasRestarts = has(50, 1, 2)
+        hasAffinity = has(35, 1, 3)
+        starvationLimit = among([0, 0, 10 * Self.minute])
+        reclaimsBorrowed = hasQuotas && has(40, 4)
         pause = among([120_000, 180_000, 240_000])
     }
 
@@ -60,7 +67,9 @@ struct CampaignTerms {
     }
 
     /// Whether the passing of time alone may make room, by preemption.
-    var waitsForRuntime: Bool { preemptionGap > 0 && preemptionMinRuntime > 0 }
+    var waitsForRuntime: Bool {
+        (preemptionGap > 0 || reclaimsBorrowed) && preemptionMinRuntime > 0
+    }
 
     /// What declares the pools and their resources.
     var setup: [Command] {
@@ -68,6 +77,7 @@ struct CampaignTerms {
             .maxLifetime(life), .lockDelay(lockDelay), .agingStep(agingStep),
             .agingCap(agingCap), .preemptionGap(preemptionGap),
             .preemptionMinRuntime(preemptionMinRuntime), .preemptionGrace(preemptionGrace),
+            .starvationLimit(starvationLimit), .reclaimBorrowed(reclaimsBorrowed ? 1 : 0),
         ]
         if hasBreakers {
             settings += [
