@@ -198,6 +198,24 @@ struct BackfillTests {
     }
 
     @Test
+    func `nothing is promised to one who has waited less than the limit of the pool`() throws {
+        let scene = try Self.scene([4])
+        _ = try scene.ask(.setPool(name: "main", settings: [.starvationLimit(2_000)]))
+        _ = try Self.take(3, life: 5_000, scene)
+        let head = try scene.ask(Self.request(4, life: 5_000, wait: 60_000, id: "head"))
+        let ticket = try Self.queued(scene)
+        #expect(try Self.ticket(ticket, scene)["startsBy"] == .null)
+        // It takes the place in which the first could be by 5,000 ms.
+        let passing = try scene.ask(Self.request(1, life: 8_000))
+        let passed = try #require(scene.grant(passing))
+        try scene.pass(milliseconds: 2_000)
+        #expect(try Self.ticket(ticket, scene)["startsBy"] != .null)
+        try scene.release(passed)
+        let late = try scene.ask(Self.request(1, life: 8_000))
+        #expect(scene.refusal(late)?.code == .exhausted && scene.waits(head))
+    }
+
+    @Test
     func `growing, reserving and planning pass as acquiring does`() throws {
         let scene = try Self.scene([4])
         let held = try Self.take(1, life: 10_000, scene)

@@ -179,6 +179,34 @@ struct PreemptionWaitingTests {
     }
 
     @Test
+    func `leases are told to leave when who waits before for a quota gives up`() throws {
+        let scene = try scene(.preemptionGap(1), .preemptionGrace(5_000))
+        _ = try scene.ask([
+            .setPool(name: "side", settings: []),
+            .setResource(
+                ResourceRequest(name: "large", pool: "side", kind: .cpu, capacity: 20_000)
+            ),
+            .setQuota(QuotaRequest(tenant: "a", kind: .cpu, limit: 10_000)),
+        ])
+        let victim = try low(scene)
+        let first = try scene.ask(
+            WaitingScene.request(12, wait: 3_000) {
+                ($0.pool, $0.tenant, $0.priority) = ("side", "a", .high)
+            }
+        )
+        let second = try scene.ask(
+            WaitingScene.request { ($0.tenant, $0.priority) = ("a", .high) }
+        )
+        try scene.settle()
+        #expect(scene.waits(first) && scene.waits(second))
+        #expect(try status(scene, victim) == "held")
+        try scene.pass(milliseconds: 3_100)
+        try scene.settle()
+        #expect(scene.refusal(first)?.code == .timeout && scene.waits(second))
+        #expect(try status(scene, victim) == "preempted")
+    }
+
+    @Test
     func `who comes first by a change of the order alone has leases told to leave`() throws {
         let scene = try scene(
             .preemptionGap(1),

@@ -1,14 +1,15 @@
 // Backfill: passing those who wait without making them wait longer.
 //
-//   W5  The first of a line has a date, where the ends of leases that are in its way are known. It
-//       is granted by then, unless what was promised to it is lost: to somebody who comes before
-//       it, to one who waits while it holds what the first needs (D2), or because resources fail
-//       or shrink. Nobody else who passes it moves the date.
+//   W5  The first of a line that has waited for the `starvationLimit` of its pool, 0 unless set,
+//       has a date, where the ends of leases that are in its way are known. It is granted by then,
+//       unless what was promised to it is lost: to somebody who comes before it, to one who waits
+//       while it holds what the first needs (D2), or because resources fail or shrink. Nobody else
+//       who passes it moves the date.
 //
 // The first in order is promised the earliest time at which its request fits, in the places where
 // it does; the first of the next line what is left beside that. Who comes later passes when its
-// longest life is over by that date, or beside what is promised; whoever contends with one without
-// a date passes it only as long as `starvationLimit` says.
+// longest life is over by that date, or beside what is promised; nobody passes one who has waited
+// for so long, has no date, and wants the same.
 //
 // Dates follow from the leases, and who waits is known here alone, so they are kept here: a record
 // says what was granted, not who might have been before. Before anybody passes, those are looked at
@@ -66,6 +67,7 @@ extension LedgerCore {
             let contended = passer.needs.first { head.lacks.contains($0) && !$0.isQuota }
             let isContending = head.contends(for: passer.needs, selecting: passer.selector)
             isPassing = isPassing || isContending
+            if mayStillBePassed(head, now: now) { continue }
             switch promise?.outlook {
             // It is its turn.
             case .dated(let date, _) where date <= now && isContending: break
@@ -80,16 +82,15 @@ extension LedgerCore {
                 continue
             case .notBefore, .unknown, nil: break
             }
-            guard isContending, let contended else { continue }
-            let waited = now.milliseconds(since: head.since)
-            // As long as leases are looked at for the first time there may be a date.
-            guard promise?.outlook == .unknown, waited < state.starvationLimit(of: passer.pool)
-            else {
-                return .held(contended, by: head)
-            }
+            if isContending, let contended { return .held(contended, by: head) }
         }
         if let first { return .beside(withheld, first: first) }
         return .free(past: isPassing)
+    }
+
+    /// Whether nothing is promised to `head` yet: it has not waited as long as its pool says.
+    private func mayStillBePassed(_ head: Waiter, now: LedgerTime) -> Bool {
+        now.milliseconds(since: head.since) < state.starvationLimit(of: head.request.pool)
     }
 
     /// How a waiter may pass.
@@ -135,7 +136,9 @@ extension LedgerCore {
                 before.promise?.date == nil
                     && before.head.contends(for: head.needs, selecting: head.request.selector)
             }
-            guard found.count < EngineLimits.datedHeads, !isBehindOneWithoutDate else {
+            guard found.count < EngineLimits.datedHeads, !isBehindOneWithoutDate,
+                !mayStillBePassed(head, now: now)
+            else {
                 head.promise = nil
                 found.append((head, nil))
                 continue
@@ -161,16 +164,17 @@ extension LedgerCore {
         let now = now
         let version = state.lastChange(of: head.request.pool)
         if let known = head.promise, known.besides == besides {
+            let date = known.date
             let isKept =
-                known.date.map { now < $0 && state.withheld(by: known, ends) != nil }
+                date.map { now < $0 && state.withheld(by: known, ends) != nil }
                 ?? (known.version == version)
             if isKept, !refreshing || known.version == version { return known }
             if now < head.nextDating {
                 backfill.nextDating = min(backfill.nextDating, head.nextDating)
                 return isKept ? known : nil
             }
-            let made = date(head, besides: besides, ends, now: now)
-            guard isKept, let date = known.date, made.date.map({ $0 >= date }) ?? true else {
+            let made = self.date(head, besides: besides, ends, now: now)
+            guard isKept, let date, made.date ?? .never >= date else {
                 return keep(made, for: head)
             }
             head.promise = known.confirmed(at: version)
@@ -285,12 +289,10 @@ extension LedgerCore {
     /// Whether anybody may pass the first of a line in a pool.
     private func mayPass(in pool: String) throws(LedgerFailure) -> Bool {
         let now = now
-        let limit = state.starvationLimit(of: pool)
         return try promises(in: pool, refreshing: true).contains { head, promise in
             switch promise?.outlook {
             case .dated, .notBefore: true
-            case .unknown: now.milliseconds(since: head.since) < limit
-            case nil: false
+            case .unknown, nil: mayStillBePassed(head, now: now)
             }
         }
     }

@@ -19,16 +19,16 @@ extension LedgerCore {
 
     /// Tells leases to leave for a waiter, if a decision about it says so.
     ///
-    /// False when somebody waits before it, so that it is not its turn yet.
+    /// What somebody waits for before it, when that is so and it is not its turn yet.
     func giveNotice(
         _ decision: Decision,
         for waiter: Waiter,
         at time: LedgerTime
-    ) throws(LedgerFailure) -> Bool {
-        guard !decision.events.isEmpty else { return true }
-        guard waiting.obstacle(to: waiter) == nil else { return false }
+    ) throws(LedgerFailure) -> Shortage? {
+        guard !decision.events.isEmpty else { return nil }
+        if let obstacle = waiting.obstacle(to: waiter) { return obstacle }
         try commitToMemory(decision.events, at: time)
-        return true
+        return nil
     }
 
     /// What is set aside for a waiter after a decision about it: what those leave who were told to

@@ -224,9 +224,10 @@ extension LedgerCore {
         var decision = try decide(waiter, now: time)
         switch decision.answer {
         case .refused(let refusal) where refusal.isOfWant:
-            let isHeldUp = try !giveNotice(decision, for: waiter, at: time)
+            let obstacle = try giveNotice(decision, for: waiter, at: time)
             let earmark = self.earmark(of: decision, for: waiter)
-            waiting.keep(waiter, refused: refusal, behind: isHeldUp, earmark: earmark)
+            waiting.keep(waiter, refused: refusal, behind: obstacle != nil, earmark: earmark)
+            if let obstacle { waiting.note(waiter, heldUpBy: obstacle) }
             return false
         case .grant where try mayRestOnThePast(.acquire(waiter.request)):
             waiting.mark(waiter)

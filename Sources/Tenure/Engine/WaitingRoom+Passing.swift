@@ -76,6 +76,12 @@ extension WaitingRoom {
 
     // MARK: Marks
 
+    /// Has a waiter looked at again when those change who wait for `shortage`: one of them keeps
+    /// leases from being told to leave for it.
+    mutating func note(_ waiter: Waiter, heldUpBy shortage: Shortage) {
+        heldUp[shortage, default: SortedList()].insert(waiter, at: waiter.age)
+    }
+
     /// Takes the first of those who are to be looked at, and its mark; nothing when there is none.
     mutating func takeMarked() -> Waiter? {
         while true {
@@ -88,6 +94,10 @@ extension WaitingRoom {
     /// Everybody who is to be looked at, the first last.
     private mutating func gather() -> [Waiter] {
         var found = Array(marked.values)
+        for shortage in freed.union(reordered) {
+            guard let held = heldUp.removeValue(forKey: shortage) else { continue }
+            found += held.values.filter { !$0.isGone }
+        }
         for shortage in freed {
             found += queues[shortage]?.heads(whereOrderChanged: false) ?? []
             if !shortage.isQuota { passable.insert(shortage) }

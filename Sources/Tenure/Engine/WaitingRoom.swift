@@ -31,6 +31,8 @@ struct WaitingRoom {
     var marked = SortedList<WaitAge, Waiter>()
     /// The queues whose heads are to be looked at.
     var freed: Set<Shortage> = []
+    /// Those for whom nobody is told to leave yet, by what somebody before them waits for.
+    var heldUp: [Shortage: SortedList<WaitAge, Waiter>] = [:]
     /// The queues whose order may have changed.
     var reordered: Set<Shortage> = []
     /// Those who are to be looked at next, the first last.
@@ -236,6 +238,7 @@ struct WaitingRoom {
     private mutating func unmarkAll() {
         freed = []
         reordered = []
+        heldUp = [:]
         turns = []
         passable = []
         followers = []
@@ -348,7 +351,8 @@ struct WaitingRoom {
                 let rest = level.queues[shortage, default: 1] - 1
                 level.queues[shortage] = rest > 0 ? rest : nil
             }
-            if queue.lines.isEmpty { removeQueue(of: shortage) } else { freed.insert(shortage) }
+            if queue.lines.isEmpty { removeQueue(of: shortage) }
+            if !queue.lines.isEmpty || heldUp[shortage] != nil { freed.insert(shortage) }
         }
     }
 

@@ -45,7 +45,7 @@ extension LedgerState {
         settings(of: ends.pool)?.lockDelay == ends.lockDelay
     }
 
-    /// How long one without a date may be passed by others of the pool, in milliseconds.
+    /// How long one waits for a pool before anything is promised to it, in milliseconds.
     package func starvationLimit(of pool: String) -> UInt64 {
         settings(of: pool)?.starvationLimit ?? 0
     }

@@ -45,8 +45,8 @@ public enum PoolNumber: String, CaseIterable, Sendable {
     case agingStep
     /// The most classes that a request rises by waiting.
     case agingCap
-    /// How long others may pass one who waits and whose date is not known, in milliseconds; 0 for
-    /// not at all.
+    /// How long one waits before anything is promised to it, in milliseconds: until then others
+    /// pass.
     case starvationLimit
     /// What the price weighs in a balanced placement, 0 to 1,000.
     case weightCost
@@ -191,8 +191,8 @@ public enum PoolSetting: Hashable, Sendable {
     public static func agingStep(_ value: UInt64) -> PoolSetting { .number(.agingStep, value) }
     /// The most classes that a request rises by waiting.
     public static func agingCap(_ value: UInt64) -> PoolSetting { .number(.agingCap, value) }
-    /// How long others may pass one who waits and whose date is not known, in milliseconds; 0 for
-    /// not at all.
+    /// How long one waits before anything is promised to it, in milliseconds: until then others
+    /// pass.
     public static func starvationLimit(_ value: UInt64) -> PoolSetting {
         .number(.starvationLimit, value)
     }

@@ -86,6 +86,12 @@ struct ReplayOpenb: AsyncParsableCommand {
     )
     var wait: UInt64?
 
+    @Option(
+        help: ArgumentHelp("Nothing is promised to those who have waited less; default: 0s."),
+        transform: Durations.parse
+    )
+    var starvationLimit: UInt64 = 0
+
     @Option(help: ArgumentHelp("Drop and reopen the ledger so often.", valueName: "operations"))
     var crashEvery: Int?
 
@@ -131,6 +137,9 @@ struct ReplayOpenb: AsyncParsableCommand {
             throw ValidationError(
                 "--crash-every and --wait exclude each other: these waits end with the ledger"
             )
+        }
+        if starvationLimit > 0, wait == nil {
+            throw ValidationError("--starvation-limit needs --wait: else nobody waits")
         }
         if let cacheBytes, cacheBytes < 0 { throw ValidationError("--cache-bytes is at least 0") }
     }
@@ -203,6 +212,7 @@ struct ReplayOpenb: AsyncParsableCommand {
             at: path,
             strategy: strategy,
             waitMilliseconds: wait,
+            starvationLimit: starvationLimit,
             configuration: configuration
         )
         let outcome = try run.finish(crashEvery: crashEvery) { bar.show($0, of: $1) }

@@ -8,11 +8,17 @@ extension Trace {
     package static let pool = "openb"
 
     /// The commands that declare the cluster: one node per machine, one resource per device.
-    package func declarations(strategy: Strategy) -> [Command] {
+    package func declarations(
+        strategy: Strategy,
+        starvationLimit: UInt64 = 0
+    ) -> [Command] {
         var commands: [Command] = [
             .setPool(
                 name: Trace.pool,
-                settings: [.strategy(strategy), .ttlMax(Limits.millisecondsMax)]
+                settings: [
+                    .strategy(strategy), .ttlMax(Limits.millisecondsMax),
+                    .starvationLimit(starvationLimit),
+                ]
             )
         ]
         for node in nodes {

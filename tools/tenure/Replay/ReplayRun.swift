@@ -50,12 +50,14 @@ package final class ReplayRun {
 
     /// Creates the ledger at `path` and declares the cluster in it.
     ///
-    /// With `waitMilliseconds`, what does not fit waits so long at most.
+    /// With `waitMilliseconds`, what does not fit waits so long at most, and may be passed for
+    /// `starvationLimit` milliseconds.
     package init(
         _ trace: Trace,
         at path: String,
         strategy: Strategy,
         waitMilliseconds: UInt64? = nil,
+        starvationLimit: UInt64 = 0,
         configuration: LedgerConfiguration = LedgerConfiguration()
     ) throws {
         self.trace = trace
@@ -69,7 +71,10 @@ package final class ReplayRun {
         agenda = ReplayAgenda(trace)
         let core = try ReplayRun.open(path, configuration, clock)
         self.core = core
-        let commands = trace.declarations(strategy: strategy)
+        let commands = trace.declarations(
+            strategy: strategy,
+            starvationLimit: starvationLimit
+        )
         for start in stride(from: 0, to: commands.count, by: ReplayRun.batchLimit) {
             let batch = commands[start..<min(start + ReplayRun.batchLimit, commands.count)]
             do {
