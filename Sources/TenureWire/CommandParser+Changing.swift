@@ -46,6 +46,7 @@ extension CommandParser {
         if let text = try words.text(.strategy) { request.strategy = try strategy(text) }
         request.waitMilliseconds = try words.milliseconds(.wait)
         if let text = try words.text(.request) { request.requestID = try Grammar.requestID(text) }
+        request.plan = try words.planVersion()
         return request
     }
 }

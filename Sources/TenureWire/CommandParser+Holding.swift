@@ -34,14 +34,7 @@ extension CommandParser {
         if let text = try words.text(.maxCost) {
             request.maxCost = try Grammar.price(text, "MAXCOST")
         }
-        if let place = words[.plan] {
-            guard let version = words.arguments.unsigned(place) else {
-                throw Grammar.fault(
-                    "PLAN \(words.arguments.quoted(place)) is not the version that a plan told"
-                )
-            }
-            request.plan = version
-        }
+        request.plan = try words.planVersion()
         try checkLife(request.ttlMilliseconds, request.session)
         if request.queueMilliseconds != nil {
             if request.waitMilliseconds != nil {

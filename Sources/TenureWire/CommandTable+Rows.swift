@@ -98,7 +98,7 @@ extension CommandTable {
         row(
             .grow,
             ["lease", "token", "claims"],
-            options: [.node, .select, .strategy, .wait, .request],
+            options: [.node, .select, .strategy, .wait, .request, .plan],
             "Adds amounts to a lease, all of them or nothing, and gives it a new token.",
             "GROW 281474976710661 281474976710661 memory=16Gi NODE box REQUEST 7f3b"
         ),

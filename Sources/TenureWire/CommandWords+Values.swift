@@ -73,6 +73,13 @@ extension CommandWords {
         return value
     }
 
+    /// The version of a plan, when it was given.
+    func planVersion() throws(Refusal) -> Position? {
+        guard let place = self[.plan] else { return nil }
+        if let version = arguments.unsigned(place) { return version }
+        throw Grammar.fault("PLAN \(arguments.quoted(place)) is not the version that a plan told")
+    }
+
     /// The lease or reservation and its token, the first two operands.
     func leaseReference() throws(Refusal) -> LeaseReference {
         LeaseReference(

@@ -10,6 +10,7 @@ extension CommandWriter {
             + option(.strategy, request.strategy?.rawValue)
             + option(.wait, request.waitMilliseconds.map { "\($0)" })
             + option(.request, request.requestID)
+            + option(.plan, request.plan.map { "\($0)" })
     }
 
     static func words(_ reference: LeaseReference, _ request: HandOverRequest) -> [String] {

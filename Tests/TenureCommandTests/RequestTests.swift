@@ -57,6 +57,10 @@ struct RequestCase: Sendable, CustomTestStringConvertible {
             "RESERVE p gpu=1 HOLD 10000 WAIT 60000"
         ),
         .init("plan --pool p --claim gpu=1", "PLAN p gpu=1"),
+        .init(
+            "grow 5 6 --claim gpu=1 --node n --plan 31",
+            "GROW 5 6 gpu=1 NODE n PLAN 31"
+        ),
         .init("plan --pool p --claim gpu=1 --within rack", "PLAN p gpu=1 WITHIN rack"),
         .init(
             "acquire --pool p --claim gpu=1 --near a=b --near c=d@rack --away e=f",

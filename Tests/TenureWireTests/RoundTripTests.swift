@@ -89,6 +89,13 @@ struct RoundTripTests {
         return request
     }
 
+    private static var growthByPlan: GrowRequest {
+        var request = GrowRequest(claims: reservation.claims)
+        request.node = "n1"
+        request.plan = 31
+        return request
+    }
+
     private static var sublease: SubleaseRequest {
         var request = SubleaseRequest(parts: [
             Part(resource: "gpu0", quantity: "500m"), Part(resource: "m", quantity: "1.5Gi"),
@@ -189,6 +196,7 @@ struct RoundTripTests {
         .release(lease, parts: nil),
         .release(lease, parts: [Part(resource: "gpu0", quantity: "1")]),
         .grow(lease, GrowRequest(claims: fullRequest.claims)), .grow(lease, growth),
+        .grow(lease, growthByPlan),
         .sublease(lease, SubleaseRequest(parts: [Part(resource: "g", quantity: "1")])),
         .sublease(lease, sublease), .handOver(lease, HandOverRequest()),
         .handOver(lease, handOver(ttl: 5, nil)),

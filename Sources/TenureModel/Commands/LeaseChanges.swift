@@ -16,6 +16,10 @@ public struct GrowRequest: Hashable, Sendable {
     ///
     /// Not with `node`. A wait that would never end is refused: `deadlock`.
     public var waitMilliseconds: UInt64?
+    /// The version of the plan of moves that is to be carried out: what that told, or nothing.
+    ///
+    /// Only with `node`; no part of what a request id stands for.
+    public var plan: Position?
     /// What is free but not for this request: it is promised to others who wait before it.
     package var withheld: [ResourceID: UInt64] = [:]
 

@@ -325,7 +325,7 @@ extension LedgerState {
             changedPools[name] = facts.position
         case .policyLearnt(let name, let policy):
             pools.update(name) { $0.apply(policy) }
-            noteChange(of: name)
+            noteChange(of: name, reshaping: false)
             changedPools[name] = facts.position
         case .resourceSet(let declaration): applyResource(declaration)
         case .resourceStateSet, .resourceDrained, .drainAdvanced: applyState(event)

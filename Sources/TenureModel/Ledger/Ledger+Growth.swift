@@ -73,6 +73,7 @@ extension LedgerState {
                 "pool \(asked.pool) has no place \(place.printable); see RESOURCE LIST"
             )
         }
+        if let refusal = outdated(request, in: asked.pool) { return Decision(.refused(refusal)) }
         if let refusal = circuitRefusal(of: asked.pool, now: now) {
             return Decision(.refused(refusal))
         }
@@ -226,6 +227,9 @@ extension GrowRequest {
             return "NODE and WAIT exclude each other: who waits is in the way of all places; leave "
                 + "one of them out"
         }
+        if plan != nil, node == nil {
+            return "PLAN is of a plan of moves, each of which has its place; name that with NODE"
+        }
         var request = AcquireRequest(pool: "any", claims: claims)
         request.selector = selector
         request.requestID = requestID
@@ -242,11 +246,13 @@ extension GrowRequest {
         request.selector = selector
         request.strategy = strategy
         request.waitMilliseconds = waitMilliseconds
+        request.plan = plan
         request.withheld = withheld
         return request
     }
 
-    /// What was asked for, every field of it but the wait in a fixed order, and of which lease.
+    /// What was asked for, every field of it but wait and plan in a fixed order, and of which
+    /// lease.
     ///
     /// Not the body of another sort of request: that of a new lease begins with the name of a pool.
     func canonicalBytes(of reference: LeaseReference) -> [UInt8] {

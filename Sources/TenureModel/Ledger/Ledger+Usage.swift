@@ -31,6 +31,7 @@ extension LedgerState {
                 guarantees[kind]?.setFree(now, before: before)
             }
             changedResources[placement.resource] = facts.position
+            lastTaken[index] = facts.position
             if let position = totals.firstIndex(where: { $0.kind == kind }) {
                 totals[position].amount += placement.amount
             } else {

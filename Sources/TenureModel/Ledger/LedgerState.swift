@@ -23,6 +23,9 @@ package struct LedgerState {
     /// By id; the first is not used.
     var resources: [Resource?] = [nil]
     var resourceIDs: [String: ResourceID] = [:]
+    /// The positions at which something of them was taken or given back last, or that of the
+    /// checkpoint that the state was read from; by id.
+    var lastTaken: [Position] = [0]
     /// Those that are draining, so that without any nobody looks for them.
     var draining: Set<ResourceID> = []
     var quotas: [String: [Quota]] = [:]
@@ -85,10 +88,13 @@ package struct LedgerState {
         var learning: LearningMix
         /// The position of the last change of anything of it, or a later one.
         var changed: Position
+        /// The same of all but what is taken of its resources.
+        var reshaped: Position
 
         init(pool: Pool, changed: Position) {
             self.pool = pool
             self.changed = changed
+            reshaped = changed
             index.models = DeviceModels(pool.policy?.models ?? [])
             learning = pool.policy.map { LearningMix($0) } ?? LearningMix()
         }
@@ -303,7 +309,10 @@ extension LedgerState {
     /// Puts a resource into memory, its name and its pool's index.
     mutating func place(_ resource: Resource) {
         let index = Int(resource.id.rawValue)
-        while resources.count <= index { resources.append(nil) }
+        while resources.count <= index {
+            resources.append(nil)
+            lastTaken.append(facts.position)
+        }
         let (now, before) = (grantable(resource), grantable(at: index))
         guarantees[resource.kind]?.setFree(now, before: before)
         if let before = resources[index] { capacities[before.kind]? -= UInt128(before.capacity) }

@@ -61,6 +61,14 @@ struct Grow: LedgerVerb {
     )
     var wait: UInt64?
 
+    @Option(
+        help: ArgumentHelp(
+            "Exactly as 'tenure optimize' told with this version, or not at all; with --node.",
+            valueName: "version"
+        )
+    )
+    var plan: UInt64?
+
     @OptionGroup var repeating: RequestOptions
     @OptionGroup var options: GlobalOptions
 
@@ -71,6 +79,7 @@ struct Grow: LedgerVerb {
         words.add("STRATEGY", strategy?.rawValue)
         words.add("WAIT", wait)
         words.add("REQUEST", repeating.request)
+        words.add("PLAN", plan)
         return words.list
     }
 }
