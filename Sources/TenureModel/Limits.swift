@@ -89,6 +89,11 @@ public enum Limits {
     public static let datingLeases = 4_096
     /// The same where it wants several places, for which more is to be tried with each.
     public static let datingLeasesOfGangs = 1_024
+    /// The most moves of one plan.
+    public static let moves = 100
+    /// The most places that are looked at for one plan of moves, once for each sort of lease: some
+    /// ten milliseconds.
+    package static let moveLooks = 65_536
     /// The most items of one page of a list.
     public static let pageItems = 1_000
     /// The most rows that one page of a filtered list looks at.

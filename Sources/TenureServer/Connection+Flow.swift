@@ -189,7 +189,9 @@ extension Query {
     /// Whether the answer can be long.
     fileprivate var isList: Bool {
         switch self {
-        case .pools, .resources, .quotas, .tenants, .budgets, .leases, .breakers, .tickets: true
+        case .pools, .resources, .quotas, .tenants, .budgets, .leases, .breakers, .tickets,
+            .optimize:
+            true
         case .pool, .resource, .quota, .tenant, .budget, .usage, .lease, .session, .request,
             .ticket,
             .status:

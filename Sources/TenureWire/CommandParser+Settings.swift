@@ -24,6 +24,7 @@ extension CommandParser {
                 id: try Grammar.requestID(try words.text(operand: 0)),
                 tenant: try words.tenant() ?? "default"
             )
+        case .optimize: return .optimize(try optimize(words))
         case .usageGet: return .usage(tenant: try Grammar.tenant(try words.text(operand: 0)))
         case .poolGet: return .pool(try words.name(operand: 0))
         case .poolList: return .pools
@@ -42,6 +43,25 @@ extension CommandParser {
         case .tenantList: return .tenants(below: try words.tenant())
         default: return .status
         }
+    }
+
+    private static func optimize(_ words: CommandWords) throws(Refusal) -> OptimizeRequest {
+        var request = OptimizeRequest(pool: try words.name(operand: 0))
+        if let moves = try words.count(.moves, upTo: UInt64(Limits.moves)) {
+            request.moves = Int(moves)
+        }
+        if let text = try words.text(.for) {
+            guard let goal = OptimizeRequest.Goal(rawValue: text.lowercased()) else {
+                throw Grammar.fault(
+                    "FOR \(Grammar.quoted(text)) is neither fragmentation nor cost"
+                )
+            }
+            request.goal = goal
+        }
+        if let text = try words.text(.after) {
+            request.after = try Grammar.freeText(text, "AFTER")
+        }
+        return request
     }
 
     /// What declares, changes or deletes pools, resources and quotas.

@@ -95,7 +95,8 @@ package enum CommandParser {
             try changing(words)
         case .queueCancel: .cancelTicket(TicketID(rawValue: try words.id(operand: 0)))
         case .sessionGet, .leaseGet, .leaseList, .requestGet, .queueGet, .queueList, .usageGet,
-            .status, .poolGet, .poolList, .resourceGet, .resourceList, .quotaGet, .quotaList,
+            .optimize, .status, .poolGet, .poolList, .resourceGet, .resourceList, .quotaGet,
+            .quotaList,
             .tenantGet, .tenantList, .budgetGet, .budgetList, .breakerList:
             .query(try query(words))
         default:

@@ -204,6 +204,14 @@ extension CommandTable {
             "EXPLAIN 281474976710661"
         ),
         row(.usageGet, ["tenant"], "Shows what a tenant uses.", "USAGE GET research/vision"),
+        row(
+            .optimize,
+            ["pool"],
+            options: [.moves, .for, .after],
+            isAdmin: true,
+            "Proposes moves of leases whose holders consent, and changes nothing.",
+            "OPTIMIZE gpus MOVES 5 FOR fragmentation"
+        ),
         row(.status, [], "Shows the counts of the whole ledger.", "STATUS"),
         row(
             .watch,

@@ -58,6 +58,7 @@ package enum CommandWord: String, CaseIterable, Sendable {
     case budgetList = "BUDGET LIST"
     case budgetDelete = "BUDGET DEL"
     case usageGet = "USAGE GET"
+    case optimize = "OPTIMIZE"
     case status = "STATUS"
     case watch = "WATCH"
     case unwatch = "UNWATCH"
@@ -87,7 +88,7 @@ package enum OptionWord: UInt8, CaseIterable, Sendable {
     case tenant, holder, ttl, session, maxLifetime, priority, wait, queue, request, strategy
     case select, tag, purpose, hold, process, pool, limit, after, kind, capacity, node, label
     case cost, force, guarantee, borrow, lend, weight, leases, rate, burst, by
-    case resource, reason, window, maxCost, plan, within, near, away
+    case resource, reason, window, maxCost, plan, within, near, away, moves, `for`
 
     /// The words by raw value.
     private static let words = allCases.map { String(describing: $0).uppercased() }
@@ -112,7 +113,8 @@ package enum OptionWord: UInt8, CaseIterable, Sendable {
         case .capacity, .cost, .maxCost, .guarantee: "q"
         case .borrow: "q|unlimited"
         case .lend: "q|all"
-        case .limit, .weight, .burst: "n"
+        case .limit, .weight, .burst, .moves: "n"
+        case .for: OptimizeRequest.Goal.allCases.map(\.rawValue).joined(separator: "|")
         case .leases, .rate: "n|unlimited"
         case .plan: "version"
         case .purpose, .reason: "text"

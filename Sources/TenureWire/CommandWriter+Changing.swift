@@ -13,6 +13,15 @@ extension CommandWriter {
             + option(.plan, request.plan.map { "\($0)" })
     }
 
+    /// The words of a plan of moves.
+    static func words(_ request: OptimizeRequest) -> [String] {
+        let usual = OptimizeRequest(pool: request.pool)
+        return ["OPTIMIZE", request.pool]
+            + option(.moves, request.moves == usual.moves ? nil : "\(request.moves)")
+            + option(.for, request.goal == usual.goal ? nil : request.goal.rawValue)
+            + option(.after, request.after)
+    }
+
     static func words(_ reference: LeaseReference, _ request: HandOverRequest) -> [String] {
         ["HANDOVER"] + words(reference)
             + option(.holder, request.holder)

@@ -152,6 +152,7 @@ package enum CommandWriter {
         case .session(let session): ["SESSION", "GET", "\(session.rawValue)"]
         case .request(let id, let tenant):
             ["REQUEST", "GET", id] + option(.tenant, tenant == "default" ? nil : tenant)
+        case .optimize(let request): words(request)
         case .status: ["STATUS"]
         }
     }
@@ -197,13 +198,7 @@ package enum CommandWriter {
 
     /// Claims as one argument.
     package static func text(_ claims: [Claim]) -> String {
-        claims.map { claim in
-            let amounts = claim.amounts.map { part in
-                "\(part.kind.name)=\(Quantity.text(part.amount, kind: part.kind))"
-                    + (part.most.map { "..\(Quantity.text($0, kind: part.kind))" } ?? "")
-            }
-            return (claim.places == 1 ? "" : "\(claim.places)*") + amounts.joined(separator: ",")
-        }.joined(separator: "+")
+        claims.text
     }
 
     static func text(_ labels: [Label]) -> String {

@@ -139,6 +139,41 @@ struct OutputTests {
         #expect(ListPages.arguments(list + ["AFTER", "x"], after: "y") == list + ["AFTER", "y"])
     }
 
+    /// What the daemon answers, ids as the numbers that they are in RESP.
+    private static func plan(_ goal: String, _ items: [Document], isCut: Bool = false) -> Document {
+        .map([
+            .init("pool", .string("gpus")), .init("goal", .string(goal)),
+            .init("before", .integer(3_000)), .init("after", .integer(1_500)),
+            .init("items", .list(items)), .init("version", .integer(31)),
+            .init("cut", .bool(isCut)),
+        ])
+    }
+
+    @Test
+    func `a plan of moves names the commands of the holders`() {
+        let move = Document.map([
+            .init("lease", .integer(7)), .init("tenant", .string("research")),
+            .init("holder", .string("job")), .init("from", .string("n0")),
+            .init("to", .string("n1")), .init("gain", .integer(1_500)),
+            .init("claims", .string("gpu=500m,cpu=4")),
+            .init("parts", .string("n0-g0=500m,n0-cpu=4")),
+        ])
+        #expect(
+            MovePlan.lines(Self.plan("fragmentation", [move])) == [
+                "fragmentation of pool gpus: 3 GPU now, 1500m GPU after 1 move", "",
+                "lease 7 of job, tenant research: n0 to n1, 1500m GPU less",
+                "  tenure grow 7 TOKEN --claim gpu=500m,cpu=4 --node n1 --plan 31",
+                "  tenure release 7 NEW_TOKEN --part n0-g0=500m --part n0-cpu=4",
+            ]
+        )
+        #expect(
+            MovePlan.lines(Self.plan("cost", [], isCut: true)) == [
+                "cost of pool gpus: 0.003 now, 0.0015 after 0 moves", "",
+                "Not everything was looked at; there may be better moves.",
+            ]
+        )
+    }
+
     @Test
     func `a progress bar is never longer than its width`() {
         let bar = ProgressBar("replay", isShown: false)

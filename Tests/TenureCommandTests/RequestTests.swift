@@ -57,6 +57,11 @@ struct RequestCase: Sendable, CustomTestStringConvertible {
             "RESERVE p gpu=1 HOLD 10000 WAIT 60000"
         ),
         .init("plan --pool p --claim gpu=1", "PLAN p gpu=1"),
+        .init("optimize p", "OPTIMIZE p"),
+        .init(
+            "optimize p --moves 3 --for cost --after 7 --json",
+            "OPTIMIZE p MOVES 3 FOR cost AFTER 7"
+        ),
         .init(
             "grow 5 6 --claim gpu=1 --node n --plan 31",
             "GROW 5 6 gpu=1 NODE n PLAN 31"
@@ -179,6 +184,7 @@ struct RequestTests {
         "resource set g --pool p --kind seat --capacity 500m",
         "resource set g --pool p --kind gpu --capacity 1e3", "quota set a//b gpu --limit 1",
         "lease list --limit 0", "lease list --limit 100000", "lease revoke 5", "nothing",
+        "optimize", "optimize p --for speed", "optimize p --moves 101",
         "serve --tcp nowhere", "serve --log-level loud", "serve --cache-bytes -1",
         "bench load --clients 0", "bench load --depth 100000", "bench fill --leases 0",
         "bench disk --writes 0", "replay openb --nodes n --pods p --nodes-sample 0",

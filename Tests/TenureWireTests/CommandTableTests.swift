@@ -22,7 +22,7 @@ struct CommandTableTests {
                 "LIMIT", "AFTER", "KIND", "CAPACITY", "NODE", "LABEL", "COST", "FORCE",
                 "GUARANTEE", "BORROW", "LEND", "WEIGHT", "LEASES", "RATE", "BURST", "BY",
                 "RESOURCE", "REASON", "WINDOW", "MAXCOST", "PLAN", "WITHIN",
-                "NEAR", "AWAY",
+                "NEAR", "AWAY", "MOVES", "FOR",
             ]
         )
     }
@@ -76,6 +76,7 @@ struct CommandTableTests {
             .resourceSet: ["g", "POOL", "p", "KIND", "gpu", "CAPACITY", "1"],
             .quotaSet: ["research", "gpu"], .tenantSet: ["research"], .resourceDrain: ["g"],
             .nodeDrain: ["n"], .breakerList: [], .budgetSet: ["research"], .queueList: [],
+            .optimize: ["p"],
         ]
         var shown = 0
         for row in CommandTable.all {

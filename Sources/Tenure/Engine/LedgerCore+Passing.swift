@@ -14,6 +14,9 @@ extension LedgerCore {
         lookingFirst: Bool,
         now: LedgerTime
     ) throws(LedgerFailure) -> Decision? {
+        if case .query(.optimize(let request)) = submission.command {
+            return try optimized(decision, request, of: submission, now: now)
+        }
         if case .query(let query) = submission.command { return try dated(decision, of: query) }
         guard let asked = try asked(by: submission.command) else { return decision }
         guard let found = try pass(decision, submission, lookingFirst: lookingFirst, now: now)
@@ -27,6 +30,24 @@ extension LedgerCore {
             refused: .conflict,
             "what is planned depends on those who wait; acquire without PLAN"
         )
+    }
+
+    /// A plan of moves that leaves alone what is promised to those who wait.
+    private func optimized(
+        _ decision: Decision,
+        _ request: OptimizeRequest,
+        of submission: Submission,
+        now: LedgerTime
+    ) throws(LedgerFailure) -> Decision {
+        var withheld: [ResourceID: UInt64] = [:]
+        for (_, promise) in try promises(in: request.pool) {
+            guard let promise, let ends = backfill.ends[request.pool],
+                let some = state.withheld(by: promise, ends)
+            else { continue }
+            withheld.merge(some, uniquingKeysWith: max)
+        }
+        return withheld.isEmpty
+            ? decision : try decide(submission.withholding(withheld), now: now)
     }
 
     private func pass(
@@ -232,6 +253,9 @@ extension Submission {
         case .grow(let reference, var request):
             request.withheld.merge(withheld, uniquingKeysWith: max)
             return asking(.grow(reference, request))
+        case .query(.optimize(var request)):
+            request.withheld.merge(withheld, uniquingKeysWith: max)
+            return asking(.query(.optimize(request)))
         default: return self
         }
     }

@@ -127,6 +127,8 @@ public enum Query: Equatable, Sendable {
     case tickets(TicketFilter, page: Page)
     /// One session.
     case session(SessionID)
+    /// Which leases of a pool would better be elsewhere.
+    case optimize(OptimizeRequest)
     /// The stored answer of a request id, or its place in the queue.
     case request(id: String, tenant: String)
     /// Counts of the whole ledger.

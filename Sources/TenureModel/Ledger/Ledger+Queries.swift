@@ -3,7 +3,7 @@
 internal import TenureBase
 
 extension LedgerState {
-    func answer(
+    mutating func answer(
         _ query: Query,
         caller: Caller,
         now: LedgerTime
@@ -42,6 +42,7 @@ extension LedgerState {
         case .tickets(let filter, let page): return ticketPage(filter, page, now: now)
         case .session(let id): return try sessionAnswer(id, caller: caller, now: now)
         case .request(let id, let tenant): return try requestAnswer(id, tenant, now: now)
+        case .optimize(let request): return try optimize(request, now: now)
         case .status: return shown(status)
         }
     }

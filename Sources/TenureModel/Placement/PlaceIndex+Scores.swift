@@ -135,10 +135,12 @@ extension PlaceIndex {
         scores?.places.change(slot) { $0 = .nothing }
     }
 
-    private mutating func devicePlace(
+    /// A place as prices see it, less what was taken on trial, and with what was freed.
+    mutating func devicePlace(
         _ place: Place,
         in resources: [Resource?],
         less taken: [ResourceID: UInt64] = [:],
+        freed: [ResourceID: UInt64] = [:],
         isEmpty: Bool = false
     ) -> DevicePlace {
         var seen = DevicePlace.nothing
@@ -148,6 +150,10 @@ extension PlaceIndex {
             var free: UInt64 = 0
             if resource.state == .active, !heldBack.contains(id) {
                 free = isEmpty ? resource.capacity : resource.free
+                if !freed.isEmpty, let more = freed[id] {
+                    let used = resource.used - min(more, resource.used)
+                    free = resource.capacity - min(used, resource.capacity)
+                }
                 if !taken.isEmpty, let less = taken[id] { free -= min(less, free) }
             }
             switch resource.kind {

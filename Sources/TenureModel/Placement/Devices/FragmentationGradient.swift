@@ -33,6 +33,11 @@ package struct FragmentationGradient: DevicePolicy {
         return best ?? DeviceBid(cost: .max, device: 0)
     }
 
+    /// What of a place the typical requests could not use, in whole thousandths of a device.
+    package func fragments(of place: DevicePlace) -> Int {
+        Int(fragments(place, cpu: place.cpu).rounded())
+    }
+
     private func score(_ taken: Double) -> Int32 {
         Int32(100 / (1 + exponential(-taken / 1000)))
     }
