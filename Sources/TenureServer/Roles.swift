@@ -11,7 +11,7 @@ enum Roles {
         switch command {
         case .setPool, .deletePool, .setResource, .setResourceState, .setNodeState, .deleteResource,
             .setQuota, .deleteQuota, .setTenant, .deleteTenant, .setBudget,
-            .deleteBudget, .resetBreaker, .revoke, .query(.optimize),
+            .deleteBudget, .resetBreaker, .revoke, .revokeAll, .query(.optimize),
             .housekeeping:
             let who = caller.uid.map { "user \($0)" } ?? "this caller"
             return Refusal(

@@ -113,13 +113,37 @@ extension CommandParser {
         case .leaseRevoke:
             let reason = try Grammar.freeText(try words.text(operand: 1), "the reason")
             guard !reason.isEmpty else { throw Grammar.fault("the reason is empty; state one") }
-            return .revoke(LeaseID(rawValue: try words.id(operand: 0)), reason: reason)
+            return try revocation(words, reason)
         default:
             return .renew(
                 try words.leaseReference(),
                 ttlMilliseconds: try words.milliseconds(.ttl)
             )
         }
+    }
+
+    private static func revocation(
+        _ words: CommandWords,
+        _ reason: String
+    ) throws(Refusal) -> Command {
+        let isAll = words.arguments.key(words.operand(0)) == WordKey("ALL")
+        guard isAll else {
+            if let option = words.row.options.first(where: { words[$0] != nil }) {
+                throw Grammar.fault("\(option.word) goes with LEASE REVOKE ALL, not with one lease")
+            }
+            return .revoke(LeaseID(rawValue: try words.id(operand: 0)), reason: reason)
+        }
+        var request = RevokeRequest(reason: reason)
+        request.filter.pool = try words.name(.pool)
+        request.filter.tenant = try words.tenant()
+        request.filter.holder = try words.name(.holder)
+        request.node = try words.name(.node)
+        if let text = try words.text(.tag) { request.tags = try Grammar.labels(text, "TAG") }
+        if let text = try words.text(.after) {
+            request.after = try Grammar.freeText(text, "AFTER")
+        }
+        request.isDry = words[.dryRun] != nil
+        return .revokeAll(request)
     }
 
     private static func report(_ words: CommandWords) throws(Refusal) -> Report {

@@ -149,10 +149,11 @@ extension CommandTable {
         ),
         row(
             .leaseRevoke,
-            ["lease", "reason"],
+            ["lease|all", "reason"],
+            options: [.pool, .tenant, .holder, .node, .tag, .after, .dryRun],
             isAdmin: true,
-            "Takes a lease from its holder.",
-            "LEASE REVOKE 281474976710661 \"node is on fire\""
+            "Takes a lease from its holder, or all that are what the options say.",
+            "LEASE REVOKE ALL \"node is on fire\" NODE host1 DRYRUN"
         ),
     ]
 

@@ -89,6 +89,7 @@ package enum OptionWord: UInt8, CaseIterable, Sendable {
     case select, tag, purpose, hold, process, pool, limit, after, kind, capacity, node, label
     case cost, force, guarantee, borrow, lend, weight, leases, rate, burst, by
     case resource, reason, window, maxCost, plan, within, near, away, moves, `for`
+    case dryRun
 
     /// The words by raw value.
     private static let words = allCases.map { String(describing: $0).uppercased() }
@@ -104,7 +105,7 @@ package enum OptionWord: UInt8, CaseIterable, Sendable {
     /// What stands behind it in one command: `CommandSpecification.value(of:)`.
     var usualValue: String? {
         switch self {
-        case .force: nil
+        case .force, .dryRun: nil
         case .ttl, .maxLifetime, .wait, .queue, .hold, .by, .window: "ms"
         case .priority: "low|normal|high|critical"
         case .strategy: Strategy.allCases.map(\.rawValue).joined(separator: "|")

@@ -13,6 +13,17 @@ extension CommandWriter {
             + option(.plan, request.plan.map { "\($0)" })
     }
 
+    static func words(_ request: RevokeRequest) -> [String] {
+        ["LEASE", "REVOKE", "ALL", request.reason]
+            + option(.pool, request.filter.pool)
+            + option(.tenant, request.filter.tenant)
+            + option(.holder, request.filter.holder)
+            + option(.node, request.node)
+            + option(.tag, request.tags.isEmpty ? nil : text(request.tags))
+            + option(.after, request.after)
+            + (request.isDry ? [OptionWord.dryRun.word] : [])
+    }
+
     /// The words of a plan of moves.
     static func words(_ request: OptimizeRequest) -> [String] {
         let usual = OptimizeRequest(pool: request.pool)

@@ -22,6 +22,7 @@ package enum CommandWriter {
         case .handOver(let reference, let request): words(reference, request)
         case .sublease(let reference, let request): words(reference, request)
         case .revoke(let lease, let reason): ["LEASE", "REVOKE", "\(lease.rawValue)", reason]
+        case .revokeAll(let request): words(request)
         case .check(let reference): ["CHECK"] + words(reference)
         case .report(let reference, let report):
             ["REPORT"] + words(reference) + [report.hasFailed ? "FAILED" : "OK"]

@@ -139,6 +139,29 @@ struct OutputTests {
         #expect(ListPages.arguments(list + ["AFTER", "x"], after: "y") == list + ["AFTER", "y"])
     }
 
+    @Test
+    func `the steps of a revocation are one answer`() {
+        func step(_ lease: Int64, _ cursor: String?) -> Document {
+            .map([
+                .init("status", .string("revoked")), .init("revoked", .integer(lease)),
+                .init("items", .list([.integer(lease)])), .init("cursor", .optional(cursor)),
+                .init("position", .integer(40 + lease)),
+            ])
+        }
+        var steps = RevokedSteps(step(2, "7"))
+        #expect(steps.cursor == "7")
+        steps.add(step(1, nil))
+        #expect(steps.cursor == nil)
+        #expect(
+            steps.document
+                == .map([
+                    .init("status", .string("revoked")), .init("revoked", .integer(3)),
+                    .init("items", .list([.integer(2), .integer(1)])), .init("cursor", .null),
+                    .init("position", .integer(41)),
+                ])
+        )
+    }
+
     /// What the daemon answers, ids as the numbers that they are in RESP.
     private static func plan(_ goal: String, _ items: [Document], isCut: Bool = false) -> Document {
         .map([

@@ -57,6 +57,12 @@ struct RequestCase: Sendable, CustomTestStringConvertible {
             "RESERVE p gpu=1 HOLD 10000 WAIT 60000"
         ),
         .init("plan --pool p --claim gpu=1", "PLAN p gpu=1"),
+        .init("lease revoke 5 why", "LEASE REVOKE 5 why"),
+        .init(
+            "lease revoke all why --pool p --tenant a/b --holder h --node n --tag x=1 --tag y=2"
+                + " --dry-run",
+            "LEASE REVOKE all why POOL p TENANT a/b HOLDER h NODE n TAG x=1,y=2 DRYRUN"
+        ),
         .init("optimize p", "OPTIMIZE p"),
         .init(
             "optimize p --moves 3 --for cost --after 7 --json",
@@ -184,6 +190,7 @@ struct RequestTests {
         "resource set g --pool p --kind seat --capacity 500m",
         "resource set g --pool p --kind gpu --capacity 1e3", "quota set a//b gpu --limit 1",
         "lease list --limit 0", "lease list --limit 100000", "lease revoke 5", "nothing",
+        "lease revoke five why", "lease revoke 5 why --node n", "lease revoke all why --tag x",
         "optimize", "optimize p --for speed", "optimize p --moves 101",
         "serve --tcp nowhere", "serve --log-level loud", "serve --cache-bytes -1",
         "bench load --clients 0", "bench load --depth 100000", "bench fill --leases 0",

@@ -7,7 +7,7 @@ import Testing
 
 @Suite("MoveSimulation", .computing)
 struct MoveSimulationTests {
-    @Test(arguments: 1...60 as ClosedRange<UInt64>)
+    @Test(arguments: 1...40 as ClosedRange<UInt64>)
     func `O1 O2 O3: a plan starts with the best move there is, and comes out as told`(
         seed: UInt64
     ) throws {
@@ -18,7 +18,7 @@ struct MoveSimulationTests {
     @Test
     func `the runs meet plans of every sort`() throws {
         var met: [String: Int] = [:]
-        for seed in 1...60 as ClosedRange<UInt64> {
+        for seed in 1...30 as ClosedRange<UInt64> {
             var simulation = try MoveSimulation(seed: seed)
             try simulation.run()
             met.merge(simulation.met) { $0 + $1 }

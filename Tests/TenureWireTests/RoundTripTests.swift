@@ -96,6 +96,16 @@ struct RoundTripTests {
         return request
     }
 
+    private static var revocation: RevokeRequest {
+        var request = RevokeRequest(reason: "node is on fire")
+        request.filter = LeaseFilter(pool: "p", tenant: "a/b", holder: "h")
+        request.node = "n1"
+        request.tags = fullRequest.tags
+        request.after = "7"
+        request.isDry = true
+        return request
+    }
+
     private static var sublease: SubleaseRequest {
         var request = SubleaseRequest(parts: [
             Part(resource: "gpu0", quantity: "500m"), Part(resource: "m", quantity: "1.5Gi"),
@@ -203,6 +213,7 @@ struct RoundTripTests {
         .handOver(lease, handOver(ttl: 5, nil)),
         .handOver(lease, handOver(ttl: nil, SessionID(rawValue: 4))),
         .revoke(lease.lease, reason: "node is on fire"), .check(lease),
+        .revokeAll(revocation), .revokeAll(RevokeRequest(reason: "why")),
         .openSession(SessionRequest(ttlMilliseconds: 5, holder: "h")),
         .keepSession(session), .closeSession(session),
         .setPool(name: "p", settings: []),

@@ -25,6 +25,8 @@ public enum Command: Equatable, Sendable {
     case sublease(LeaseReference, SubleaseRequest)
     /// Takes a lease from its holder; needs no token.
     case revoke(LeaseID, reason: String)
+    /// Takes all leases from their holders that are what is asked for, one step of them.
+    case revokeAll(RevokeRequest)
     /// Tells whether the token is the current one of a valid lease.
     case check(LeaseReference)
     /// Says whether what a lease holds works, for the breakers of the pool.

@@ -63,6 +63,7 @@ extension LedgerState {
         case .sublease(let reference, let request):
             try sublease(reference, request, caller: caller, now: now)
         case .revoke(let lease, let reason): try revoke(lease, reason: reason, now: now)
+        case .revokeAll(let request): try revokeAll(request, now: now)
         case .check(let reference): try check(reference, now: now)
         case .report(let reference, let report):
             try self.report(reference, report, now: now)

@@ -272,7 +272,8 @@ extension LedgerState {
 }
 
 extension LeaseFilter {
-    fileprivate func admits(_ lease: Lease) -> Bool {
+    /// Whether a lease is what is asked for.
+    func admits(_ lease: Lease) -> Bool {
         if let pool, lease.terms.pool != pool { return false }
         if let holder, lease.terms.holder != holder { return false }
         if let tenant, lease.terms.tenant != tenant, !lease.terms.tenant.hasPrefix(tenant + "/") {

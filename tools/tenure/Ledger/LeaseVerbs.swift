@@ -1,7 +1,8 @@
 // Verbs on what is held: renew, release, check, commit, cancel, lease …, request get.
 
 internal import ArgumentParser
-internal import TenureModel
+internal import TenureClient
+package import TenureModel
 
 /// A lease, reservation or session with the token of its holder.
 struct HeldArguments: ParsableArguments {
@@ -195,25 +196,109 @@ struct LeaseShow: LedgerVerb {
 struct LeaseRevoke: LedgerVerb {
     static let configuration = CommandConfiguration(
         commandName: "revoke",
-        abstract: "Take a lease from its holder; needs no token.",
+        abstract: "Take a lease from its holder, or many; needs no token.",
         discussion: """
             The reason is recorded. Exclusive amounts stay quarantined for the pool's lockDelay, \
             because the holder may still use them.
 
+            With 'all' instead of an id it takes every lease and reservation that is all that the \
+            options say, and what is carved from those, 128 a step until none is left; with \
+            --dry-run it lists them and takes nothing. Who is not to acquire anew meanwhile needs \
+            a quota of 0, or a node that is cordoned, before.
+
             EXAMPLES
               tenure lease revoke 281474976710661 'node is going down'
+              tenure lease revoke all 'node is going down' --node host1 --dry-run
+              tenure lease revoke all 'wrong image' --tenant research --tag job=7
             """
     )
 
-    @Argument(help: "Its id.")
-    var lease: UInt64
+    @Argument(help: "Its id, or all.")
+    var lease: String
 
     @Argument(help: "Why; recorded and told to the holder.")
     var reason: String
 
+    @Option(help: ArgumentHelp("Of this pool.", valueName: "name"))
+    var pool: String?
+
+    @Option(help: ArgumentHelp("Of this tenant and those below it.", valueName: "path"))
+    var tenant: String?
+
+    @Option(help: ArgumentHelp("Of this holder.", valueName: "name"))
+    var holder: String?
+
+    @Option(help: ArgumentHelp("With something on this node.", valueName: "name"))
+    var node: String?
+
+    @Option(help: ArgumentHelp("With this tag; repeatable.", valueName: "name=value"))
+    var tag: [String] = []
+
+    @Flag(help: "List them and take nothing.")
+    var dryRun = false
+
     @OptionGroup var options: GlobalOptions
 
-    func request() -> [String] { ["LEASE", "REVOKE", String(lease), reason] }
+    func request() -> [String] {
+        var words = Words("LEASE", "REVOKE", lease, reason)
+        words.add("POOL", pool)
+        words.add("TENANT", tenant)
+        words.add("HOLDER", holder)
+        words.add("NODE", node)
+        words.add("TAG", joined: tag)
+        words.add(flag: "DRYRUN", dryRun)
+        return words.list
+    }
+
+    mutating func run() async throws {
+        let first = request()
+        let answer = try await options.withClient { client in
+            let answer = try await client.send(first)
+            var steps = RevokedSteps(answer)
+            while let cursor = steps.cursor {
+                steps.add(try await client.send(ListPages.arguments(first, after: cursor)))
+            }
+            return steps.document
+        }
+        try options.show(answer)
+    }
+}
+
+/// The answers of one step after the other, as one.
+package struct RevokedSteps {
+    private var answer: Document
+    private var items: [Document] = []
+    private var revoked: Int64 = 0
+
+    /// Begins with the answer to the first.
+    package init(_ answer: Document) {
+        self.answer = answer
+        add(answer)
+    }
+
+    /// Where the last step ended; nothing when nothing is left to do.
+    package var cursor: String? { ListPages.cursor(of: answer) }
+
+    /// Takes the answer to the next step in.
+    package mutating func add(_ answer: Document) {
+        self.answer = answer
+        if case .list(let more)? = answer["items"] { items += more }
+        if case .integer(let count)? = answer["revoked"] { revoked += count }
+    }
+
+    /// All of them: the last answer, with the items of all and how many were taken.
+    package var document: Document {
+        guard case .map(let fields) = answer else { return answer }
+        return .map(
+            fields.map { field in
+                switch field.name {
+                case "items": .init("items", .list(items))
+                case "revoked": .init("revoked", .integer(revoked))
+                default: field
+                }
+            }
+        )
+    }
 }
 
 struct RequestNoun: ParsableCommand {
