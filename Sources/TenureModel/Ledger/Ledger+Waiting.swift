@@ -147,8 +147,8 @@ package struct Relief {
     package fileprivate(set) var ends: [LeaseID] = []
     /// Whoever waits in these sessions waits in vain.
     package fileprivate(set) var sessions: [SessionID] = []
-    /// Pools of `shortages` in which leases give way: for that, all that a request needs counts,
-    /// not only what it was found to lack.
+    /// Pools in which leases give way, and others may than before: for that, all that a request
+    /// needs counts, not only what it was found to lack, and all that is guaranteed anywhere.
     fileprivate var preempting: Set<String> = []
     /// Whether there may be more of something in a pool.
     package fileprivate(set) var bringsCapacity = false
@@ -197,6 +197,9 @@ extension LedgerState {
         for shortage in relief.shortages where !shortage.isQuota {
             relief.bringsCapacity = true
             if preempts(in: shortage.pool) { relief.preempting.insert(shortage.pool) }
+        }
+        if !relief.borrowed.isEmpty {
+            for name in pools.keys where preempts(in: name) { relief.preempting.insert(name) }
         }
         return relief
     }

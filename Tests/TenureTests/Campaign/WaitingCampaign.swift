@@ -43,8 +43,9 @@ struct WaitingCampaign {
     /// A wake-up was lost when capacity came in a place that costs less than the budget leaves, one
     /// when something came that is needed beside what others can be told to give, and one when room
     /// came for who may take the place of a lease that uses up a limit of its tenant. Nobody was
-    /// told to leave for one whom only another before it, in a queue for a quota, had held up.
-    @Test(arguments: [7, 24, 415, 501] as [UInt64])
+    /// told to leave for one whom only another before it, in a queue for a quota, had held up; nor when a grant
+    /// elsewhere had changed what is borrowed, and so who may leave.
+    @Test(arguments: [7, 24, 192, 415, 501] as [UInt64])
     func `days that found something stay as they should be`(day: UInt64) throws {
         #expect(try Self.run([day]).days == 1)
     }
