@@ -74,6 +74,26 @@ extension Ledger {
         }
     }
 
+    /// Books amounts from a later time on; `read(.booking(…))` tells what becomes of it.
+    ///
+    /// The answer has the `booking` as an id, its `start` and `end` in milliseconds from now, and
+    /// its `placements`. One that has begun and has a request id is answered with its grant.
+    ///
+    /// - Throws: `Refusal`, where what is wanted can not be kept free for it.
+    public func book(_ booking: BookingRequest) async throws -> Document {
+        switch await perform(.book(booking)) {
+        case .refused(let refusal): throw refusal
+        case let answer: return answer.document
+        }
+    }
+
+    /// Ends a booking that has not begun.
+    ///
+    /// Repeating it is a success.
+    public func cancelBooking(_ booking: TicketID) async throws -> Document {
+        try await document(.cancelBooking(booking))
+    }
+
     /// What `acquire` would grant now; changes nothing.
     public func plan(_ request: AcquireRequest) async throws -> Grant {
         var request = request
@@ -236,7 +256,9 @@ private final class SingleAnswer: AnswerSink {
             defer { continuation = nil }
             return continuation
         }
-        for delivery in answers { waiting?.resume(returning: delivery.answer) }
+        // What becomes of a ticket may come with the answer that told of it.
+        guard let answer = answers.first(where: { $0.queued == nil })?.answer else { return }
+        waiting?.resume(returning: answer)
     }
 }
 

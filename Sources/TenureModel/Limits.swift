@@ -63,6 +63,12 @@ public enum Limits {
     public static let tickets = 16_384
     /// The most of them of one tenant: one alone can not keep all others from queueing.
     public static let ticketsPerTenant = 8_192
+    /// The most bookings that have not begun; each is in memory, at about a KiB.
+    public static let bookings = 16_384
+    /// The most of them of one tenant: one alone can not keep all others from booking.
+    public static let bookingsPerTenant = 4_096
+    /// The most of them of one pool: each is looked at for every grant in it that may live so long.
+    public static let bookingsPerPool = 1_024
     /// How long an answer is kept for its request id, in milliseconds: one hour.
     public static let requestWindowMilliseconds: UInt64 = 3_600_000
     /// The most gaps that are remembered: what lived through so many without renewal ends.

@@ -19,7 +19,8 @@ enum Roles {
                 "\(who) may not do this; ask root or the user that the daemon runs as"
             )
         // Whose ticket it is, the ledger knows.
-        case .acquire, .cancelTicket, .commit, .cancel, .renew, .release, .grow, .handOver,
+        case .acquire, .cancelTicket, .book, .cancelBooking, .commit, .cancel, .renew, .release,
+            .grow, .handOver,
             .sublease, .check, .report, .openSession,
             .keepSession,
             .closeSession, .query:

@@ -59,7 +59,8 @@ extension CommandParser {
         )
     }
 
-    private static func priority(_ text: String) throws(Refusal) -> Priority {
+    /// The class called `text`.
+    static func priority(_ text: String) throws(Refusal) -> Priority {
         if let priority = Priority(name: text.lowercased()) { return priority }
         throw Grammar.fault(
             "PRIORITY \(Grammar.quoted(text)) is none of low, normal, high, critical"

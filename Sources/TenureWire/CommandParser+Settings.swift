@@ -19,6 +19,10 @@ extension CommandParser {
         case .queueList:
             let filter = TicketFilter(pool: try words.name(.pool), tenant: try words.tenant())
             return .tickets(filter, page: try words.page())
+        case .bookingGet: return .booking(TicketID(rawValue: try words.id(operand: 0)))
+        case .bookingList:
+            let filter = TicketFilter(pool: try words.name(.pool), tenant: try words.tenant())
+            return .bookings(filter, page: try words.page())
         case .requestGet:
             return .request(
                 id: try Grammar.requestID(try words.text(operand: 0)),

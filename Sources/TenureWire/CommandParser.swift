@@ -94,9 +94,11 @@ package enum CommandParser {
         case .grow, .handOver, .sublease:
             try changing(words)
         case .queueCancel: .cancelTicket(TicketID(rawValue: try words.id(operand: 0)))
+        case .book: .book(try booking(words))
+        case .bookingCancel: .cancelBooking(TicketID(rawValue: try words.id(operand: 0)))
         case .sessionGet, .leaseGet, .leaseList, .requestGet, .queueGet, .queueList, .usageGet,
-            .optimize, .status, .poolGet, .poolList, .resourceGet, .resourceList, .quotaGet,
-            .quotaList,
+            .bookingGet, .bookingList, .optimize, .status, .poolGet, .poolList, .resourceGet,
+            .resourceList, .quotaGet, .quotaList,
             .tenantGet, .tenantList, .budgetGet, .budgetList, .breakerList:
             .query(try query(words))
         default:

@@ -28,6 +28,10 @@ package enum CommandWord: String, CaseIterable, Sendable {
     case queueGet = "QUEUE GET"
     case queueList = "QUEUE LIST"
     case queueCancel = "QUEUE CANCEL"
+    case book = "BOOK"
+    case bookingGet = "BOOKING GET"
+    case bookingList = "BOOKING LIST"
+    case bookingCancel = "BOOKING CANCEL"
     case explain = "EXPLAIN"
     case poolSet = "POOL SET"
     case poolGet = "POOL GET"
@@ -89,7 +93,7 @@ package enum OptionWord: UInt8, CaseIterable, Sendable {
     case select, tag, purpose, hold, process, pool, limit, after, kind, capacity, node, label
     case cost, force, guarantee, borrow, lend, weight, leases, rate, burst, by
     case resource, reason, window, maxCost, plan, within, near, away, moves, `for`
-    case dryRun
+    case dryRun, at
 
     /// The words by raw value.
     private static let words = allCases.map { String(describing: $0).uppercased() }
@@ -106,7 +110,7 @@ package enum OptionWord: UInt8, CaseIterable, Sendable {
     var usualValue: String? {
         switch self {
         case .force, .dryRun: nil
-        case .ttl, .maxLifetime, .wait, .queue, .hold, .by, .window: "ms"
+        case .ttl, .maxLifetime, .wait, .queue, .hold, .by, .window, .at: "ms"
         case .priority: "low|normal|high|critical"
         case .strategy: Strategy.allCases.map(\.rawValue).joined(separator: "|")
         case .select, .tag, .label: "k=v,…"
@@ -198,8 +202,10 @@ package final class CommandSpecification: Sendable {
 
     /// What stands behind an option of this command; nothing when its word says it all.
     ///
-    /// LIMIT is the length of a page, of a quota the quantity and of a budget the price.
+    /// LIMIT is the length of a page, of a quota the quantity and of a budget the price; FOR is
+    /// what to optimise for, and of a booking how long it lasts.
     package func value(of option: OptionWord) -> String? {
+        if word == .book, option == .for { return "ms" }
         let isAmount = word == .quotaSet || word == .budgetSet
         return option == .limit && isAmount ? "q" : option.usualValue
     }
@@ -220,7 +226,7 @@ package final class CommandSpecification: Sendable {
 package enum CommandTable {
     /// The commands in the order in which they are shown.
     package static let all: [CommandSpecification] =
-        granting + holding + reading + settings + connection
+        granting + bookings + holding + reading + settings + connection
 
     /// What a first word leads to.
     enum Entry {

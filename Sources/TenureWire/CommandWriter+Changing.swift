@@ -1,8 +1,23 @@
-// The words of commands that change a lease which is held.
+// The words of bookings, and of commands that change a lease which is held.
 
 internal import TenureModel
 
 extension CommandWriter {
+    static func words(_ booking: BookingRequest) -> [String] {
+        let request = booking.request
+        return ["BOOK", request.pool, text(request.claims)]
+            + option(.at, "\(booking.startMilliseconds)")
+            + option(.for, "\(booking.lengthMilliseconds)")
+            + option(.tenant, request.tenant == "default" ? nil : request.tenant)
+            + option(.holder, request.holder)
+            + option(.ttl, request.ttlMilliseconds.map { "\($0)" })
+            + option(.priority, request.priority == .normal ? nil : request.priority.name)
+            + option(.request, request.requestID)
+            + option(.select, request.selector.isEmpty ? nil : text(request.selector))
+            + option(.tag, request.tags.isEmpty ? nil : text(request.tags))
+            + option(.purpose, request.purpose)
+    }
+
     static func words(_ reference: LeaseReference, _ request: GrowRequest) -> [String] {
         ["GROW"] + words(reference) + [text(request.claims)]
             + option(.node, request.node)

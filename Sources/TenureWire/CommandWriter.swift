@@ -14,6 +14,8 @@ package enum CommandWriter {
             ["COMMIT"] + words(reference) + words(parts)
         case .cancel(let reference): ["CANCEL"] + words(reference)
         case .cancelTicket(let ticket): ["QUEUE", "CANCEL", "\(ticket.rawValue)"]
+        case .book(let request): words(request)
+        case .cancelBooking(let booking): ["BOOKING", "CANCEL", "\(booking.rawValue)"]
         case .renew(let reference, let ttl):
             ["RENEW"] + words(reference) + option(.ttl, ttl.map { "\($0)" })
         case .release(let reference, let parts):
@@ -149,6 +151,10 @@ package enum CommandWriter {
         case .ticket(let ticket): ["QUEUE", "GET", "\(ticket.rawValue)"]
         case .tickets(let filter, let page):
             ["QUEUE", "LIST"] + option(.pool, filter.pool) + option(.tenant, filter.tenant)
+                + words(page)
+        case .booking(let booking): ["BOOKING", "GET", "\(booking.rawValue)"]
+        case .bookings(let filter, let page):
+            ["BOOKING", "LIST"] + option(.pool, filter.pool) + option(.tenant, filter.tenant)
                 + words(page)
         case .session(let session): ["SESSION", "GET", "\(session.rawValue)"]
         case .request(let id, let tenant):

@@ -36,6 +36,19 @@ struct RequestCase: Sendable, CustomTestStringConvertible {
             "ACQUIRE p gpu=1 REQUEST r QUEUE 600000"
         ),
         .init("queue list --pool p --tenant a", "QUEUE LIST POOL p TENANT a"),
+        .init(
+            "book --pool p --claim gpu=1 --claim cpu=2 --at 2h --for 30m --request r",
+            "BOOK p gpu=1+cpu=2 AT 7200000 FOR 1800000 REQUEST r"
+        ),
+        .init(
+            "book --pool p --claim gpu=1 --at 1s --for 1s --tenant a --holder h --ttl 5s"
+                + " --priority low --select m=a --tag t=1 --purpose x",
+            "BOOK p gpu=1 AT 1000 FOR 1000 TENANT a HOLDER h TTL 5000 PRIORITY low SELECT m=a"
+                + " TAG t=1 PURPOSE x"
+        ),
+        .init("booking list --pool p --tenant a", "BOOKING LIST POOL p TENANT a"),
+        .init("booking get 12", "BOOKING GET 12"),
+        .init("booking cancel 12", "BOOKING CANCEL 12"),
         .init("queue get 12", "QUEUE GET 12"), .init("queue cancel 12", "QUEUE CANCEL 12"),
         .init(
             "acquire --pool p --claim gpu=1 --session 9 --max-lifetime 1d --priority high",

@@ -27,6 +27,7 @@ struct StoreContent: Equatable {
     var breakers: [BreakerSubject: Stored<Breaker>] = [:]
     var budgets: [String: Stored<Budget>] = [:]
     var tickets: [TicketID: Stored<Ticket>] = [:]
+    var bookings: [TicketID: Stored<Booking>] = [:]
     var preemptible: [PreemptibleKey: Stored<PreemptibleKey>] = [:]
     var reclaimable: [ReclaimableKey: Stored<ReclaimableKey>] = [:]
 
@@ -46,6 +47,7 @@ struct StoreContent: Equatable {
         breakers.write(changes.breakers)
         budgets.write(changes.budgets)
         tickets.write(changes.tickets)
+        bookings.write(changes.bookings)
         preemptible.write(changes.preemptible)
         reclaimable.write(changes.reclaimable)
     }
@@ -61,6 +63,7 @@ struct StoreContent: Equatable {
         rows.breakers = breakers.values.map(\.row)
         rows.budgets = budgets.values.map(\.row)
         rows.tickets = tickets.values.map(\.row)
+        rows.bookings = bookings.values.map(\.row)
         return rows
     }
 
@@ -77,7 +80,7 @@ struct StoreContent: Equatable {
             ("budgets", budgets == other.budgets),
             ("preemptible", preemptible == other.preemptible),
             ("reclaimable", reclaimable == other.reclaimable),
-            ("tickets", tickets == other.tickets),
+            ("tickets", tickets == other.tickets), ("bookings", bookings == other.bookings),
         ]
         return verdicts.filter { !$0.1 }.map(\.0)
     }

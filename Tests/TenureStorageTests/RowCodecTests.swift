@@ -45,6 +45,7 @@ struct RowCodecTests {
         try roundTrip(key: \.key) { $0.due() }
         try roundTrip(key: \.self) { $0.member() }
         try roundTrip(key: \.id) { $0.ticket() }
+        try roundTrip(key: \.id) { $0.booking() }
     }
 
     @Test
@@ -114,6 +115,7 @@ struct RowCodecTests {
         try truncate(TenantUsage.self, "t", values.usage())
         try truncate(StoredAnswer.self, values.requestKey(), values.storedAnswer())
         try truncate(Ticket.self, TicketID(rawValue: 3), values.ticket(maxCost: 7))
+        try truncate(Booking.self, TicketID(rawValue: 3), values.booking(maxCost: 7))
         var checkpoint = StoredCheckpoint(ledger: ledger)
         checkpoint.counts[.breakers] = 3
         try truncate(StoredCheckpoint.self, 4, checkpoint)

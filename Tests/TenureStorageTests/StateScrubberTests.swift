@@ -124,6 +124,7 @@ extension RowCodec {
         case .due: try moved(DueEntry.self, key, value)
         case .members: try moved(MemberKey.self, key, value)
         case .tickets: try moved(Ticket.self, key, value)
+        case .bookings: try moved(Booking.self, key, value)
         case .budgets: try moved(Budget.self, key, value)
         case .tenantLimits: try moved(TenantLimits.self, key, value)
         case .breakers: try moved(Breaker.self, key, value)

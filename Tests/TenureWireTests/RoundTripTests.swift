@@ -141,6 +141,14 @@ struct RoundTripTests {
         return request
     }
 
+    private static var booking: BookingRequest {
+        var request = fullRequest
+        request.maxLifetimeMilliseconds = nil
+        request.strategy = nil
+        request.waitMilliseconds = nil
+        return BookingRequest(request, startMilliseconds: 60_000, lengthMilliseconds: 7_000)
+    }
+
     private static var queued: AcquireRequest {
         var request = AcquireRequest(
             pool: "p",
@@ -193,6 +201,11 @@ struct RoundTripTests {
         .query(.ticket(TicketID(rawValue: 12))), .query(.tickets(TicketFilter(), page: Page())),
         .query(
             .tickets(TicketFilter(pool: "p", tenant: "t"), page: Page(limit: 2, after: "7"))
+        ),
+        .book(booking), .cancelBooking(TicketID(rawValue: 13)),
+        .query(.booking(TicketID(rawValue: 13))),
+        .query(
+            .bookings(TicketFilter(pool: "p", tenant: "t"), page: Page(limit: 2, after: "7"))
         ),
         .acquire(ranged), .acquire(anywhere),
         .commit(lease, parts: nil),

@@ -7,7 +7,8 @@ extension Command {
     var needsRoom: Bool {
         switch self {
         case .acquire(let request): !request.planOnly
-        case .grow, .sublease, .report, .openSession, .setPool, .setResource, .setQuota, .setTenant,
+        case .grow, .book, .sublease, .report, .openSession, .setPool, .setResource, .setQuota,
+            .setTenant,
             .setBudget:
             true
         default: false
@@ -18,6 +19,7 @@ extension Command {
     var needsHolder: Bool {
         switch self {
         case .acquire(let request): request.holder == nil
+        case .book(let booking): booking.request.holder == nil
         case .openSession(let request): request.holder == nil
         case .handOver(_, let request): request.holder == nil
         case .sublease(_, let request): request.holder == nil

@@ -62,6 +62,8 @@ extension LedgerCore {
         var withheld: [ResourceID: UInt64] = [:]
         var first: Waiter?
         var isPassing = false
+        var times: [PromisedTime] = []
+        var dated: Waiter?
         for (head, promise) in try promises(in: passer.pool)
         where head.order.isBefore(passer.order) {
             let contended = passer.needs.first { head.lacks.contains($0) && !$0.isQuota }
@@ -79,11 +81,16 @@ extension LedgerCore {
                 else { break }
                 withheld.merge(some, uniquingKeysWith: max)
                 if !some.isEmpty, first == nil { first = head }
+                if let time = try promisedTime(promise, of: head) { times.append(time) }
+                if dated == nil { dated = head }
                 continue
             case .notBefore, .unknown, nil: break
             }
             if isContending, let contended { return .held(contended, by: head) }
         }
+        let more = withheldBesideBookings(from: passer, times, now: now)
+        withheld.merge(more, uniquingKeysWith: max)
+        if !more.isEmpty, first == nil { first = dated }
         if let first { return .beside(withheld, first: first) }
         return .free(past: isPassing)
     }
@@ -130,6 +137,7 @@ extension LedgerCore {
         let heads = waiting.heads(in: pool)
         guard !heads.isEmpty, let ends = try ends(of: pool) else { return heads.map { ($0, nil) } }
         var besides: [ResourceID: UInt64] = [:]
+        var times: [PromisedTime] = []
         var found: [(head: Waiter, promise: Promise?)] = []
         for head in heads {
             let isBehindOneWithoutDate = found.contains { before in
@@ -143,10 +151,17 @@ extension LedgerCore {
                 found.append((head, nil))
                 continue
             }
-            let promise = promise(to: head, besides: besides, ends, refreshing: refreshing)
+            let promise = try promise(
+                to: head,
+                besides: besides,
+                times,
+                ends,
+                refreshing: refreshing
+            )
             // When there is one again, others may pass.
             if promise == nil { head.promise = nil }
             besides = besides.adding(promise?.own ?? [:])
+            if let promise, let time = try promisedTime(promise, of: head) { times.append(time) }
             found.append((head, promise))
         }
         return found
@@ -158,9 +173,10 @@ extension LedgerCore {
     private func promise(
         to head: Waiter,
         besides: [ResourceID: UInt64],
+        _ times: [PromisedTime],
         _ ends: LeaseEnds,
         refreshing: Bool
-    ) -> Promise? {
+    ) throws(LedgerFailure) -> Promise? {
         let now = now
         let version = state.lastChange(of: head.request.pool)
         if let known = head.promise, known.besides == besides {
@@ -173,14 +189,14 @@ extension LedgerCore {
                 backfill.nextDating = min(backfill.nextDating, head.nextDating)
                 return isKept ? known : nil
             }
-            let made = self.date(head, besides: besides, ends, now: now)
+            let made = try self.date(head, besides: besides, times, ends, now: now)
             guard isKept, let date, made.date ?? .never >= date else {
                 return keep(made, for: head)
             }
             head.promise = known.confirmed(at: version)
             return head.promise
         }
-        return keep(date(head, besides: besides, ends, now: now), for: head)
+        return keep(try date(head, besides: besides, times, ends, now: now), for: head)
     }
 
     private func keep(_ promise: Promise, for head: Waiter) -> Promise {
@@ -192,75 +208,29 @@ extension LedgerCore {
     private func date(
         _ head: Waiter,
         besides: [ResourceID: UInt64],
+        _ times: [PromisedTime],
         _ ends: LeaseEnds,
         now: LedgerTime
-    ) -> Promise {
-        let made = state.promise(to: head.request, besides: besides, by: ends, now: now)
+    ) throws(LedgerFailure) -> Promise {
+        let end = try latestEnd(of: head.command, asking: head.request, now: now)
+        let made = state.promise(
+            to: head.request,
+            besides: besides,
+            times: times,
+            by: ends,
+            now: now
+        ) { date in
+            // A lease that grows ends when it would have ended.
+            if head.grows != nil || end == .never { return end }
+            let life = end.nanoseconds - now.nanoseconds
+            return date.advanced(byNanoseconds: life).advanced(byNanoseconds: Self.lateness)
+        }
         waits.dated += 1
         let pause =
             made.steps > EngineLimits.freeDatingSteps
             ? UInt64(made.steps) * EngineLimits.datingNanosecondsPerStep : 0
         head.nextDating = now.advanced(byNanoseconds: pause)
         return made
-    }
-
-    // MARK: Ends of leases
-
-    /// When the leases of a pool end; nothing as long as not all were looked at.
-    private func ends(of pool: String) throws(LedgerFailure) -> LeaseEnds? {
-        if backfill.position != state.position { dropEnds() }
-        backfill.position = state.position
-        if backfill.ends[pool] == nil {
-            backfill.ends[pool] = state.newLeaseEnds(of: pool)
-            try scan(pool)
-        }
-        guard let ends = backfill.ends[pool], ends.isComplete else { return nil }
-        return ends
-    }
-
-    /// Forgets all ends: nobody waits for them, or there were changes without them.
-    func dropEnds() { backfill.ends = [:] }
-
-    /// Looks at some leases of a pool for the first time.
-    private func scan(_ pool: String) throws(LedgerFailure) {
-        // Taken out, so that it is changed and not copied.
-        guard var ends = backfill.ends.removeValue(forKey: pool) else { return }
-        do throws(RowFault) {
-            try state.scan(&ends, atMost: EngineLimits.scannedLeases)
-        } catch {
-            throw LedgerFailure(error)
-        }
-        backfill.ends[pool] = ends
-    }
-
-    /// Takes in what a frame that was just applied did to leases.
-    func noteEnds(after relief: Relief) throws(LedgerFailure) {
-        guard !backfill.ends.isEmpty else { return }
-        guard backfill.position + 1 == state.position else { return dropEnds() }
-        backfill.position = state.position
-        for name in Array(backfill.ends.keys) {
-            guard var ends = backfill.ends.removeValue(forKey: name) else { continue }
-            guard state.isCurrent(ends) else { continue }
-            do throws(RowFault) {
-                try state.note(relief.ends, in: &ends)
-            } catch {
-                throw LedgerFailure(error)
-            }
-            backfill.ends[name] = ends
-            if state.lastChange(of: name) == state.position { waiting.letPass(in: name) }
-        }
-    }
-
-    /// Looks at leases that were not looked at yet, and has dates worked out anew that may be.
-    func keepDating() throws(LedgerFailure) {
-        let begun = backfill.ends.compactMap { pool, ends in ends.isComplete ? nil : pool }
-        for pool in begun {
-            try scan(pool)
-            if backfill.ends[pool]?.isComplete == true { waiting.letPass(in: pool) }
-        }
-        guard backfill.nextDating <= now else { return }
-        backfill.nextDating = .never
-        for pool in backfill.ends.keys { waiting.letPass(in: pool) }
     }
 
     // MARK: Those behind the first

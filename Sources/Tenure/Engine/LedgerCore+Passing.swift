@@ -204,11 +204,13 @@ extension LedgerCore {
         withheld: [ResourceID: UInt64] = [:],
         now: LedgerTime
     ) throws(LedgerFailure) -> Decision {
+        let room = try bookedRoom(for: waiter.command, asking: waiter.request, now: now)
         guard let ticket = waiter.ticket else {
-            return try decide(waiter.parties[0].submission.withholding(withheld), now: now)
+            let submission = waiter.parties[0].submission.withholding(withheld).within(room)
+            return try decide(submission, now: now)
         }
         do throws(RowFault) {
-            return try state.serve(ticket, withheld: withheld, now: now)
+            return try state.serve(ticket, withheld: withheld, bookedRoom: room, now: now)
         } catch {
             throw LedgerFailure(error)
         }
@@ -267,7 +269,8 @@ extension Submission {
         return asking(.acquire(request))
     }
 
-    private func asking(_ command: Command) -> Submission {
+    /// The same, asking something else.
+    func asking(_ command: Command) -> Submission {
         Submission(command: command, caller: caller, ticket: ticket, sink: sink)
     }
 }

@@ -89,7 +89,7 @@ extension LedgerCore {
         // With a disk nearly full nobody is looked at until there is room.
         if waiting.hasMarked || backfill.isBuilding, !isReadOnly { return boot }
         if !isReadOnly,
-            let time = [waiting.nextDeadline, waiting.nextRise, backfill.nextDating]
+            let time = [waiting.nextDeadline, waiting.nextRise, backfill.nextDating, nextBooking]
                 .compactMap(\.self).min(), time < .never
         {
             wake = min(wake, timeLine.bootNanoseconds(at: time))

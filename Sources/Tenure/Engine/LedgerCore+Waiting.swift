@@ -152,7 +152,7 @@ extension LedgerCore {
     ///
     /// At most `EngineLimits.groupLooks` of either: the rest is marked, or due, for the next group.
     func serveWaiting() throws(LedgerFailure) {
-        guard !waiting.isEmpty else { return dropEnds() }
+        guard !waiting.isEmpty else { return }
         // Tickets wait until there is room.
         if isReadOnly { return answerWaiting(with: Self.readOnlyRefusal) }
         waiting.rise(at: now)

@@ -38,6 +38,7 @@ package final class LedgerCore {
     var waiting = WaitingRoom()
     var waits = WaitCounters()
     var backfill = Backfill()
+    var bookings = BookingProgress()
     /// When those who wait may be looked at again because leases have run for longer.
     var nextPreemption = LedgerTime.zero
     /// Whether the ledger closes, so that nobody is let wait.
@@ -106,6 +107,7 @@ package final class LedgerCore {
             }
             if !batch.isEmpty { pulse.lastCommand = clock.bootNanoseconds }
             try reclaimDue(atMost: reclaimsPerGroup)
+            try keepBookings()
             try serveWaiting()
             try recordCountedRefusals()
             try learn()
@@ -126,19 +128,23 @@ package final class LedgerCore {
         }
         let time = now
         counters.decided += 1
-        var decision = try decide(submission, now: time)
+        guard let carrying = try besideBookings(submission, now: time) else {
+            return deferred.append(submission)
+        }
+        var decision = try decide(carrying, now: time)
         if !again { count(submission.command, answeredWith: decision.answer) }
         if !waiting.isEmpty {
             guard
                 let found = try behindOthers(
                     decision,
-                    of: submission,
+                    of: carrying,
                     lookingFirst: !again,
                     now: time
                 )
             else { return try admit(submission, again: true) }
             decision = found
         }
+        decision = try withBookings(decision, of: carrying, now: time)
         switch decision.answer {
         case .queued(let queued): return try rejoin(submission, queued, at: time)
         case .refused(let refusal) where refusal.isOfWant:
@@ -153,7 +159,7 @@ package final class LedgerCore {
         default: break
         }
         try conclude(submission, decision, at: time)
-        if case .cancelTicket(let id) = submission.command { dismiss(id) }
+        follow(submission, decision)
     }
 
     /// Takes a decision for good; its answer waits in the outbox.
@@ -230,7 +236,8 @@ package final class LedgerCore {
         do throws(RowFault) {
             // Before the events are applied, because they may end the lease.
             let subjects = outbox.isWatched ? try state.subjects(of: events) : EventSubjects()
-            relief = waiting.isEmpty ? nil : try state.relief(of: events)
+            let isKept = waiting.isEmpty && backfill.ends.isEmpty
+            relief = isKept ? nil : try state.relief(of: events)
             try state.apply(events, at: position, time: time)
             outbox.add(events, about: subjects, at: position, time: time)
         } catch {

@@ -108,6 +108,7 @@ package struct RefusalMeter {
         switch command {
         case .acquire(let request) where !request.planOnly:
             return (request.tenant, request.poolText)
+        case .book(let booking): return (booking.request.tenant, booking.request.pool)
         case .renew, .release, .commit, .cancel, .grow, .handOver, .sublease, .report, .keepSession,
             .closeSession:
             return ("", "")

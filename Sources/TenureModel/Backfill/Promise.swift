@@ -38,10 +38,15 @@ package struct Promise: Sendable {
 
 /// Looks for the earliest end of leases behind which a request fits.
 struct DateSearch {
+    /// How much there is beside bookings of these resources, or of all that are booked, for the
+    /// request if it is granted at a time.
+    typealias Room = (LedgerTime, [ResourceID]?) -> [ResourceID: UInt64]
+
     private let request: AcquireRequest
     private let index: PlaceIndex
     private let resources: [Resource?]
     private let besides: [ResourceID: UInt64]
+    private let room: Room?
     private let isAffordable: ([Placement]) -> Bool
     private let kinds: Set<Kind>
     private(set) var steps = 0
@@ -51,12 +56,14 @@ struct DateSearch {
         in index: PlaceIndex,
         _ resources: [Resource?],
         besides: [ResourceID: UInt64],
+        room: Room?,
         isAffordable: @escaping ([Placement]) -> Bool
     ) {
         self.request = request
         self.index = index
         self.resources = resources
         self.besides = besides
+        self.room = room
         self.isAffordable = isAffordable
         kinds = Set(request.totals.map(\.kind))
     }
@@ -68,7 +75,7 @@ struct DateSearch {
     /// the k-th end is enough.
     mutating func outlook(by ends: LeaseEnds, now: LedgerTime) -> Promise.Outlook {
         guard request.isIndifferent else { return .unknown }
-        if let places = places(freed: [:], slots: []) { return .dated(now, places) }
+        if let places = places(freed: [:], slots: [], at: now) { return .dated(now, places) }
         let isOnePlace = request.claims.count == 1 && request.claims[0].places == 1
         let limit = isOnePlace ? Limits.datingLeases : Limits.datingLeasesOfGangs
         var entries: [LeaseEnds.Entry] = []
@@ -93,8 +100,8 @@ struct DateSearch {
             add(entry, to: &freed)
             for slot in slots(of: entry) {
                 steps += 1
-                var placer = placer(freed: freed)
                 let place = index.places[slot]
+                var placer = placer(freed: freed, at: entry.end, of: place.resources)
                 guard placer.fill(place, with: amounts, atMost: 1, taking: .tightest) == 1,
                     isAffordable(placer.placements)
                 else { continue }
@@ -139,26 +146,38 @@ struct DateSearch {
                 slots.append(slot)
             }
         }
-        return places(freed: freed, slots: slots)
+        return places(freed: freed, slots: slots, at: entries.last?.end ?? .zero)
     }
 
     private mutating func places(
         freed: [ResourceID: UInt64],
-        slots: [Int]
+        slots: [Int],
+        at time: LedgerTime
     ) -> [ResourceID: UInt64]? {
-        var placer = placer(freed: freed)
+        var placer = placer(freed: freed, at: time)
         let fits = placer.place(request.claims, first: slots, in: index)
         steps += Int(placer.considered)
         return fits && isAffordable(placer.placements) ? placer.placements.byResource : nil
     }
 
-    private func placer(freed: [ResourceID: UInt64]) -> Placer {
-        Placer(
+    private func placer(
+        freed: [ResourceID: UInt64],
+        at time: LedgerTime,
+        of some: [ResourceID]? = nil
+    ) -> Placer {
+        var withheld = besides
+        if let room {
+            var request = request
+            request.withheld = besides
+            request.bookedRoom = room(time, some)
+            withheld = request.leftToOthers(of: resources, freed: freed)
+        }
+        return Placer(
             resources: resources,
             selector: request.selector,
             freed: freed,
             heldBack: index.heldBack,
-            withheld: besides
+            withheld: withheld
         )
     }
 

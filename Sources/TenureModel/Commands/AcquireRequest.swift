@@ -115,6 +115,9 @@ public struct AcquireRequest: Hashable, Sendable {
     package var poolsWithWaiters: [String] = []
     /// What is free but not for this request: it is promised to others who wait before it.
     package var withheld: [ResourceID: UInt64] = [:]
+    /// Of these resources no more than so much is for this request, whatever is free: the rest is
+    /// booked for a time that it may live into.
+    package var bookedRoom: [ResourceID: UInt64] = [:]
     /// What is asked for; all of it or nothing.
     public var claims: [Claim]
     /// Who pays: a path; quotas of every prefix bind.

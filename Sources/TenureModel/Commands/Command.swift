@@ -13,6 +13,10 @@ public enum Command: Equatable, Sendable {
     case cancel(LeaseReference)
     /// Ends a queued request that was not granted yet.
     case cancelTicket(TicketID)
+    /// Books amounts for a later time, all of them or nothing.
+    indirect case book(BookingRequest)
+    /// Ends a booking that has not begun.
+    case cancelBooking(TicketID)
     /// Moves the deadline of a lease; without a TTL, by the TTL it was granted with.
     case renew(LeaseReference, ttlMilliseconds: UInt64?)
     /// Gives a lease, or the named parts of it, back.
@@ -127,6 +131,10 @@ public enum Query: Equatable, Sendable {
     case ticket(TicketID)
     /// Queued requests, oldest first.
     case tickets(TicketFilter, page: Page)
+    /// One booking, or what became of it.
+    case booking(TicketID)
+    /// Bookings that have not begun, oldest first.
+    case bookings(TicketFilter, page: Page)
     /// One session.
     case session(SessionID)
     /// Which leases of a pool would better be elsewhere.

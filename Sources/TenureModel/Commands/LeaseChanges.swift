@@ -22,6 +22,8 @@ public struct GrowRequest: Hashable, Sendable {
     public var plan: Position?
     /// What is free but not for this request: it is promised to others who wait before it.
     package var withheld: [ResourceID: UInt64] = [:]
+    /// Of these resources no more than so much is for this request; see `AcquireRequest`.
+    package var bookedRoom: [ResourceID: UInt64] = [:]
 
     /// A request for `claims`.
     public init(claims: [Claim]) {

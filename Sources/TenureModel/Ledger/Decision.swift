@@ -54,6 +54,8 @@ extension LedgerState {
             try commit(reference, parts: parts, now: now)
         case .cancel(let reference): try cancel(reference, now: now)
         case .cancelTicket(let id): try cancelTicket(id, caller: caller, now: now)
+        case .book(let request): try book(request, caller: caller, now: now)
+        case .cancelBooking(let id): try cancelBooking(id, caller: caller, now: now)
         case .renew(let reference, let ttl): try renew(reference, ttl: ttl, now: now)
         case .release(let reference, let parts):
             try release(reference, parts: parts, now: now)

@@ -121,7 +121,8 @@ extension LedgerState {
                     now: now
                 )
             else {
-                let refusal = overLimit ?? affinityRefusal(of: request)
+                let refusal =
+                    overLimit ?? affinityRefusal(of: request) ?? bookedRefusal(of: request)
                 return Decision(.refused(refusal ?? exhaustion(of: request)))
             }
             return try grant(request, terms, preemption, identity, caller: caller, now: now)
@@ -275,7 +276,7 @@ extension LedgerState {
     }
 
     /// The bounds that pool and session set, and the amounts in all.
-    private func terms(
+    func terms(
         of request: AcquireRequest,
         now: LedgerTime
     ) throws(RowFault) -> Result<Terms, Refusal> {

@@ -58,6 +58,7 @@ extension LedgerState {
         case .breakerSet, .breakerCleared: applyBreaker(event)
         case .budgetSet, .budgetDeleted, .budgetHeld, .budgetSettled: try applyBudget(event)
         case .queued, .ticketProlonged, .ticketEnded: try applyTicket(event)
+        case .booked, .bookingMoved: applyBooking(event)
         case .refused, .refusalsCounted: break
         }
     }

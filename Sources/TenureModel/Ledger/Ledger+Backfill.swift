@@ -81,26 +81,47 @@ extension LedgerState {
     /// When a request fits at the latest that waits, and where, with what is promised to others
     /// before it left alone.
     ///
-    /// Looks at `Limits.datingLeases` ends at most.
+    /// Bookings are left alone that begin before the `end` of what is granted at a date, beside
+    /// what is promised at these `times`. Looks at `Limits.datingLeases` ends at most.
     package func promise(
         to request: AcquireRequest,
         besides: [ResourceID: UInt64],
+        times: [PromisedTime] = [],
         by ends: LeaseEnds,
-        now: LedgerTime
+        now: LedgerTime,
+        end: (LedgerTime) -> LedgerTime = { _ in .never }
     ) -> Promise {
         guard let index = pools[request.pool]?.index else {
             return Promise(outlook: .unknown, besides: besides, version: facts.position, steps: 0)
         }
-        var search = DateSearch(request, in: index, resources, besides: besides) { placements in
-            self.tooDear(request, placements) == nil
+        return withoutActuallyEscaping(end) { end in
+            let room: DateSearch.Room = { date, resources in
+                self.bookedRoom(
+                    in: request.pool,
+                    of: resources,
+                    from: date,
+                    before: end(date),
+                    by: ends,
+                    beside: times
+                )
+            }
+            var search = DateSearch(
+                request,
+                in: index,
+                resources,
+                besides: besides,
+                room: hasBookings(in: request.pool) ? room : nil
+            ) { placements in
+                self.tooDear(request, placements) == nil
+            }
+            let outlook = search.outlook(by: ends, now: now)
+            return Promise(
+                outlook: outlook,
+                besides: besides,
+                version: lastChange(of: request.pool),
+                steps: search.steps
+            )
         }
-        let outlook = search.outlook(by: ends, now: now)
-        return Promise(
-            outlook: outlook,
-            besides: besides,
-            version: lastChange(of: request.pool),
-            steps: search.steps
-        )
     }
 
     /// What of the promised places must stay free from now on, where not enough comes back by the

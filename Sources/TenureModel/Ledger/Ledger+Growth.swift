@@ -99,8 +99,13 @@ extension LedgerState {
         if quota == nil, let refusal = try uncountable(terms) { return Decision(.refused(refusal)) }
         guard quota == nil, let (placer, why) = place(growth.asked, nearby: growth.nearby) else {
             let never = infeasible(growth.asked, nearby: growth.nearby).map { growth.refusal($0) }
+            let booked = bookedRefusal(
+                of: growth.asked,
+                nearby: growth.nearby,
+                remedy: "retry when the booking is over"
+            )
             return Decision(
-                .refused(never ?? quota ?? growth.refusal(exhaustion(of: growth.asked)))
+                .refused(never ?? quota ?? booked ?? growth.refusal(exhaustion(of: growth.asked)))
             )
         }
         lease.placements = lease.placements.adding(placer.placements)
@@ -248,6 +253,7 @@ extension GrowRequest {
         request.waitMilliseconds = waitMilliseconds
         request.plan = plan
         request.withheld = withheld
+        request.bookedRoom = bookedRoom
         return request
     }
 

@@ -32,7 +32,7 @@ extension LedgerState {
             selector: request.selector,
             nearby: nearby,
             heldBack: pools.values[slot].index.heldBack,
-            withheld: request.withheld
+            withheld: request.leftToOthers(of: resources)
         )
         let settings = pools.values[slot].pool.settings
         placer.turn =

@@ -40,6 +40,8 @@ extension LedgerState {
             return try leasePage(filter, page, caller: caller, now: now)
         case .ticket(let id): return try ticketAnswer(id, caller: caller, now: now)
         case .tickets(let filter, let page): return ticketPage(filter, page, now: now)
+        case .booking(let id): return try bookingAnswer(id, caller: caller, now: now)
+        case .bookings(let filter, let page): return bookingPage(filter, page, now: now)
         case .session(let id): return try sessionAnswer(id, caller: caller, now: now)
         case .request(let id, let tenant): return try requestAnswer(id, tenant, now: now)
         case .optimize(let request): return try optimize(request, now: now)
@@ -245,6 +247,9 @@ extension LedgerState {
     ) throws(RowFault) -> Decision {
         let key = RequestKey(tenant: tenant, id: id)
         if let ticket = tickets[key] { return Decision(queued(ticket, now: now)) }
+        if let booking = bookings[key] {
+            return Decision(.document(answer(to: booking, replayed: true, now: now)))
+        }
         guard let stored = try storedAnswer(key) else {
             return Decision(
                 refused: .notFound,
@@ -264,6 +269,7 @@ extension LedgerState {
             .init("leases", .count(facts.leases)),
             .init("sessions", .count(facts.sessions)),
             .init("queued", .count(tickets.count)),
+            .init("booked", .count(bookings.count)),
             .init("storedAnswers", .count(facts.storedAnswers)),
             .init("epoch", .integer(Int64(facts.epoch))),
             .init("time", .count(facts.time.nanoseconds)),

@@ -76,16 +76,18 @@ extension LedgerState {
 
     /// Decides a ticket anew: a grant, an end, or a refusal without events when it is to wait on.
     ///
-    /// What is `withheld` is promised to others before it.
+    /// What is `withheld` is promised to others before it; of what is booked there is `bookedRoom`.
     package mutating func serve(
         _ id: TicketID,
         withheld: [ResourceID: UInt64] = [:],
+        bookedRoom: [ResourceID: UInt64] = [:],
         now: LedgerTime
     ) throws(RowFault) -> Decision {
         guard let ticket = tickets[id] else { violated("T1: only who waits is served") }
         let caller = Caller(uid: ticket.uid, isAdmin: false, generatedHolder: ticket.holder)
         var request = ticket.request
         request.withheld = withheld
+        request.bookedRoom = bookedRoom
         let decision = try acquire(request, serving: ticket.id, caller: caller, now: now)
         guard case .refused(let refusal) = decision.answer, !refusal.isOfWant else {
             return decision
@@ -182,6 +184,7 @@ extension LedgerState {
         now: LedgerTime
     ) throws(RowFault) -> Decision {
         if let ticket = tickets[id] { return shown(document(of: ticket, now: now)) }
+        if bookings[id] != nil { return try bookingAnswer(id, caller: caller, now: now) }
         guard let note = try storedAnswer(.note(of: id)) else {
             return Decision(.refused(noTicket(id)))
         }
@@ -256,8 +259,13 @@ extension LedgerState {
             tickets.set(ticket)
             changedTickets[id] = facts.position
         case .ticketEnded(let end):
-            let ticket = try known(end.ticket)
-            remove(ticket)
+            let ticket: Ticket
+            if let booking = removeBooking(end.ticket) {
+                ticket = booking.ticket
+            } else {
+                ticket = try known(end.ticket)
+                remove(ticket)
+            }
             let outcome = StoredAnswer.Outcome.refused(
                 code: end.code.rawValue,
                 message: end.message
@@ -278,9 +286,9 @@ extension LedgerState {
         }
     }
 
-    /// A grant ends the ticket that it serves.
+    /// A grant ends the ticket, or the booking, that it serves.
     mutating func applyServing(_ served: ServedTicket, by lease: Lease) throws(RowFault) {
-        remove(try known(served.ticket))
+        if removeBooking(served.ticket) == nil { remove(try known(served.ticket)) }
         note(.granted(lease), of: served.ticket, until: served.keptUntil)
     }
 
@@ -316,7 +324,8 @@ extension LedgerState {
 }
 
 extension TicketFilter {
-    fileprivate func admits(_ request: AcquireRequest) -> Bool {
+    /// Whether a request is one of those that are asked for.
+    func admits(_ request: AcquireRequest) -> Bool {
         if let pool, request.pool != pool { return false }
         guard let tenant else { return true }
         return request.tenant == tenant || request.tenant.hasPrefix(tenant + "/")

@@ -49,6 +49,15 @@ extension LedgerState {
             }
             return Decision(queued(ticket, now: now))
         }
+        if let booking = bookings[key] {
+            guard booking.canonicalBytes == identity.body else {
+                return Decision(
+                    refused: .conflict,
+                    "a booking of tenant \(key.tenant) has this id and another body; use a new id"
+                )
+            }
+            return Decision(.document(answer(to: booking, replayed: true, now: now)))
+        }
         if let stored = try storedAnswer(key) {
             guard stored.outcome.isBinding else {
                 identity.superseded = try superseded(key)

@@ -216,7 +216,10 @@ extension LedgerState {
         relief.leases.formUnion(event.leases)
         switch event {
         // A grant, too: a gang is placed claim by claim, and may fit once a place is taken.
-        case .granted(let record): add(record.lease, to: &relief)
+        case .granted(let record):
+            add(record.lease, to: &relief)
+            if let served = record.served { addBooking(served.ticket, to: &relief) }
+        case .ticketEnded(let end): addBooking(end.ticket, to: &relief)
         case .grown(let record):
             guard var lease = try lease(record.lease) else { return }
             lease.placements = record.added
@@ -265,9 +268,14 @@ extension LedgerState {
             .sessionOpened,
             .sessionKept,
             .sessionForgotten, .answered, .answersForgotten, .refused, .refusalsCounted,
-            .leasesForgotten, .drainAdvanced, .queued, .ticketProlonged, .ticketEnded:
+            .leasesForgotten, .drainAdvanced, .queued, .ticketProlonged, .booked, .bookingMoved:
             break
         }
+    }
+
+    /// What was withheld for a booking is not any more.
+    private func addBooking(_ id: TicketID, to relief: inout Relief) {
+        if let booking = bookings[id] { relief.pools.insert(booking.pool) }
     }
 
     private func add(_ subject: BreakerSubject, to relief: inout Relief) {

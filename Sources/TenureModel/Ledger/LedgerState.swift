@@ -53,6 +53,7 @@ package struct LedgerState {
     var reclaimable = Table<ReclaimableKey, ReclaimableKey>()
     var dueQueue = DueQueue()
     var tickets = TicketTable()
+    var bookings = BookingTable()
     /// The position at which a pool was set or deleted last, or that of the checkpoint that the
     /// state was read from.
     var poolsChanged: Position
@@ -117,6 +118,7 @@ package struct LedgerState {
         for budget in resident.budgets { budgets[budget.tenant] = budget }
         for limits in resident.tenantLimits { tenantLimits[limits.tenant] = limits }
         for ticket in resident.tickets { tickets.set(ticket) }
+        for booking in resident.bookings { bookings.insert(booking) }
         for resource in resident.resources.sorted(by: { $0.id < $1.id }) { place(resource) }
         restoreBreakers(resident.breakers)
     }
@@ -133,7 +135,7 @@ package struct LedgerState {
     private var changedSettings: Int {
         changedPools.count + changedResources.count + changedQuotas.count
             + changedTenantLimits.count + breakers.changed.count + changedBudgets.count
-            + changedTickets.count
+            + changedTickets.count + bookings.changed.count
     }
 
     /// How many scattered rows the changes cost as much as, when they are written.
@@ -176,6 +178,10 @@ package struct LedgerState {
         for (id, position) in changedTickets {
             changes.tickets[id] = Changed(value: tickets[id], position: position)
         }
+        for (id, position) in bookings.changed {
+            changes.bookings[id] = Changed(value: bookings[id], position: position)
+        }
+        bookings.changed = [:]
         changedPools = [:]
         changedResources = [:]
         changedQuotas = [:]

@@ -123,7 +123,7 @@ struct PreemptionSearch {
             selector: request.selector,
             freed: departures.amounts,
             heldBack: index.heldBack,
-            withheld: request.withheld
+            withheld: request.leftToOthers(of: resources, freed: departures.amounts)
         )
         return placer.place(request.claims, first: slots, in: index) ? placer : nil
     }

@@ -155,6 +155,7 @@ package struct FrozenChanges: Sendable {
     package var breakers: [BreakerSubject: Changed<Breaker>] = [:]
     package var budgets: [String: Changed<Budget>] = [:]
     package var tickets: [TicketID: Changed<Ticket>] = [:]
+    package var bookings: [TicketID: Changed<Booking>] = [:]
     package var preemptible: [PreemptibleKey: Changed<PreemptibleKey>] = [:]
     package var reclaimable: [ReclaimableKey: Changed<ReclaimableKey>] = [:]
 
@@ -166,6 +167,7 @@ package struct FrozenChanges: Sendable {
             + storedAnswers.count + usage.count + due.count + members.count
             + tenantLimits.count + breakers.count + budgets.count
             + preemptible.count + reclaimable.count + tickets.count
+            + bookings.count
     }
 }
 
@@ -194,6 +196,7 @@ package struct ResidentRows: Sendable {
     package var breakers: [Breaker] = []
     package var budgets: [Budget] = []
     package var tickets: [Ticket] = []
+    package var bookings: [Booking] = []
 
     package init() {}
 }

@@ -76,6 +76,10 @@ package enum Event: Hashable, Sendable {
     case ticketProlonged(TicketID, until: LedgerTime)
     /// It waits no more, and nothing was granted.
     indirect case ticketEnded(TicketEnd)
+    /// Amounts are a request's from a time on.
+    indirect case booked(Booking)
+    /// What was booked is not there; the grant behind it is elsewhere.
+    case bookingMoved(TicketID, reason: String)
     indirect case refused(RefusalRecord)
     case refusalsCounted([RefusalCount])
 }

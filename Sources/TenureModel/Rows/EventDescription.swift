@@ -42,6 +42,8 @@ extension Event {
         case .queued: "queued"
         case .ticketProlonged: "ticket-prolonged"
         case .ticketEnded: "ticket-ended"
+        case .booked: "booked"
+        case .bookingMoved: "booking-moved"
         case .refused: "refused"
         case .refusalsCounted: "refusals-counted"
         }
@@ -77,6 +79,7 @@ extension Event {
         case .subleased(let record): record.lease.placements.map(\.resource)
         case .committed(_, _, let placements), .reduced(_, let placements):
             placements.map(\.resource)
+        case .booked(let booking): booking.placements.map(\.resource)
         default: []
         }
     }
@@ -137,6 +140,7 @@ extension Event {
             leaseFields
         case .sessionOpened, .sessionKept, .sessionEnded, .sessionForgotten: sessionFields
         case .queued, .ticketProlonged, .ticketEnded: ticketFields
+        case .booked, .bookingMoved: bookingFields
         case .answered, .answersForgotten, .refused, .refusalsCounted: answerFields
         }
     }
@@ -265,7 +269,8 @@ extension LedgerTime {
 }
 
 extension [Placement] {
-    fileprivate var document: Document {
+    /// The placements as fields, resources by their number.
+    var document: Document {
         .list(
             map { placement in
                 .map([

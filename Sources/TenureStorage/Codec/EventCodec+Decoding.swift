@@ -38,6 +38,7 @@ extension ByteReader {
         case .sessionOpened, .sessionKept, .sessionEnded, .sessionForgotten:
             return try sessionEvent(tag)
         case .queued, .ticketProlonged, .ticketEnded: return try ticketEvent(tag)
+        case .booked, .bookingMoved: return try bookingEvent(tag)
         default: return try settingsEvent(tag)
         }
     }

@@ -58,6 +58,7 @@ extension FieldWriter {
         case .sessionOpened, .sessionKept, .sessionEnded, .sessionForgotten:
             sessionFields(of: event)
         case .queued, .ticketProlonged, .ticketEnded: ticketFields(of: event)
+        case .booked, .bookingMoved: bookingFields(of: event)
         default: settingsFields(of: event)
         }
     }
@@ -282,6 +283,8 @@ extension Event {
         case .queued: .queued
         case .ticketProlonged: .ticketProlonged
         case .ticketEnded: .ticketEnded
+        case .booked: .booked
+        case .bookingMoved: .bookingMoved
         case .resourceSet: .resourceSet
         case .resourceStateSet: .resourceStateSet
         case .resourceDrained: .resourceDrained

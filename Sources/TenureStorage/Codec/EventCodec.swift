@@ -64,6 +64,8 @@
 //    46  breaker set       subject · breaker (BreakerCoding.swift)
 //    47  breaker cleared   subject · reason text
 //    50  preempted         until u64 · evidence text · count · each: id u64
+//    51  booked            id u64 · booking (BookingCoding.swift)
+//    52  booking moved     id u64 · reason text
 //   128  refused           tenant text · pool text · code text · limit text · message text
 //   129  refusals counted  count · each: tenant text · pool text · code text · limit text
 //                          · count u64
@@ -190,6 +192,8 @@ package enum EventTag: UInt8, CaseIterable, Sendable {
     case breakerSet = 46
     case breakerCleared = 47
     case preempted = 50
+    case booked = 51
+    case bookingMoved = 52
     case refused = 128
     case refusalsCounted = 129
 }

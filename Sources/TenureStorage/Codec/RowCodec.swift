@@ -152,6 +152,7 @@ package struct RowCodec: Sendable {
         case .due: _ = try decode(DueEntry.self, keyBytes: key, value: value)
         case .members: _ = try decode(MemberKey.self, keyBytes: key, value: value)
         case .tickets: _ = try decode(Ticket.self, keyBytes: key, value: value)
+        case .bookings: _ = try decode(Booking.self, keyBytes: key, value: value)
         case .budgets: _ = try decode(Budget.self, keyBytes: key, value: value)
         case .tenantLimits: _ = try decode(TenantLimits.self, keyBytes: key, value: value)
         case .breakers: _ = try decode(Breaker.self, keyBytes: key, value: value)

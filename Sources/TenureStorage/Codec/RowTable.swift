@@ -19,6 +19,7 @@ package enum RowTable: UInt8, CaseIterable, Sendable {
     case budgets = 11
     case tenantLimits = 12
     case breakers = 13
+    case bookings = 14
     case preemptible = 16
     case reclaimable = 18
 
@@ -52,6 +53,7 @@ package enum RowTable: UInt8, CaseIterable, Sendable {
         case .budgets: "budgets"
         case .tenantLimits: "tenants"
         case .breakers: "breakers"
+        case .bookings: "bookings"
         case .preemptible: "preemptible"
         case .reclaimable: "reclaimable"
         }

@@ -21,6 +21,7 @@
 //   due           time u64 · class u8 · id u64         request optional (tenant text · id text)
 //   members       session u64 · lease u64              nothing
 //   tickets       id u64                               ticket (TicketCoding.swift)
+//   bookings      id u64                               booking (BookingCoding.swift)
 //   budgets       tenant                               budget (BudgetCoding.swift)
 //   tenants       tenant                               tenant limits (TenantCoding.swift)
 //   breakers      0x00 pool, or 0x01 resource u32      breaker (BreakerCoding.swift)

@@ -26,6 +26,7 @@ extension ResidentRows {
             resident.tenantLimits = try all(TenantLimits.self, reader, &codec, counts)
             resident.breakers = try all(Breaker.self, reader, &codec, counts)
             resident.tickets = try all(Ticket.self, reader, &codec, counts)
+            resident.bookings = try all(Booking.self, reader, &codec, counts)
         } catch {
             throw StorageError(error, in: path)
         }

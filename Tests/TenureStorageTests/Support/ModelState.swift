@@ -52,6 +52,7 @@ struct ModelState {
         rows.tenantLimits = rows.tenantLimits.filter { $0.value.value != nil }
         rows.breakers = rows.breakers.filter { $0.value.value != nil }
         rows.tickets = rows.tickets.filter { $0.value.value != nil }
+        rows.bookings = rows.bookings.filter { $0.value.value != nil }
         rows.preemptible = rows.preemptible.filter { $0.value.value != nil }
         rows.reclaimable = rows.reclaimable.filter { $0.value.value != nil }
         return rows
@@ -103,6 +104,8 @@ struct ModelState {
         set(\.storedAnswers, answer.key, answer)
         let ticket = values.ticket()
         set(\.tickets, ticket.id, ticket)
+        let booking = values.booking()
+        set(\.bookings, booking.id, booking)
     }
 
     private mutating func removeSome() {
@@ -115,6 +118,7 @@ struct ModelState {
         removeOne(\.members)
         removeOne(\.breakers)
         removeOne(\.tickets)
+        removeOne(\.bookings)
         removeOne(\.preemptible)
         removeOne(\.reclaimable)
         removeOne(\.pools)

@@ -53,6 +53,16 @@ extension RandomValues {
         Affinity(Label(name: name(), value: text(30)), level: name())
     }
 
+    /// A booking, with a bound of what it may cost at random or for sure.
+    mutating func booking(maxCost: UInt64? = nil) -> Booking {
+        Booking(
+            ticket: ticket(maxCost: maxCost),
+            start: time(),
+            freeBy: time(),
+            placements: placements()
+        )
+    }
+
     mutating func ticketEnd() -> TicketEnd {
         TicketEnd(
             ticket: TicketID(rawValue: u64()),

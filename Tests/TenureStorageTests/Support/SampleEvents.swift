@@ -53,6 +53,8 @@ extension RandomValues {
         case .queued: .queued(ticket())
         case .ticketProlonged: .ticketProlonged(TicketID(rawValue: u64()), until: time())
         case .ticketEnded: .ticketEnded(ticketEnd())
+        case .booked: .booked(booking())
+        case .bookingMoved: .bookingMoved(TicketID(rawValue: u64()), reason: text())
         case .grown: .grown(growthRecord())
         case .handedOver: .handedOver(handOverRecord())
         case .subleased: .subleased(subleaseRecord())
@@ -295,6 +297,7 @@ enum SampleEvents {
         .breakerSet(breaker),
         .breakerCleared(.pool("gpus"), reason: "reset"),
         .preempted([lease.id], until: LedgerTime(nanoseconds: 79), evidence: "full"),
+        .booked(booking), .bookingMoved(booking.id, reason: "gone"),
         .refused(
             RefusalRecord(tenant: "t", pool: "p", code: .quota, limit: "t gpu", message: "full")
         ),
@@ -302,6 +305,15 @@ enum SampleEvents {
             RefusalCount(tenant: "t", pool: "p", code: .quota, limit: "t gpu", count: 16)
         ]),
     ]
+
+    static var booking: Booking {
+        Booking(
+            ticket: ticket,
+            start: LedgerTime(nanoseconds: 82),
+            freeBy: LedgerTime(nanoseconds: 83),
+            placements: lease.placements
+        )
+    }
 
     /// The settings of a pool of the first version.
     static var poolSettings: PoolSettings {

@@ -72,6 +72,13 @@ package struct Timeline {
             return isPart
         case .ticketProlonged(let ticket, _): return tickets.contains(ticket)
         case .ticketEnded(let end): return tickets.contains(end.ticket)
+        case .booked(let booking):
+            let isPart =
+                tickets.contains(booking.id) || isSubject(tenant: booking.ticket.request.tenant)
+                || booking.placements.contains { resources.contains($0.resource) }
+            if isPart { tickets.insert(booking.id) }
+            return isPart
+        case .bookingMoved(let booking, _): return tickets.contains(booking)
         default: return concernsTenant(event)
         }
     }

@@ -97,7 +97,8 @@ struct AcquireOptions: ParsableArguments {
         }
     }
 
-    private static func priority(_ name: String) throws -> Priority {
+    /// A class by its name.
+    static func priority(_ name: String) throws -> Priority {
         guard let priority = Priority(name: name) else {
             throw ValidationError("say low, normal, high or critical")
         }

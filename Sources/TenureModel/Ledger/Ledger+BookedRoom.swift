@@ -1,0 +1,232 @@
+// What bookings leave to others.
+//
+//   K1  At its start every booking that was accepted fits where it was booked, unless something was
+//       lost: a resource, a part of its capacity, or time, where a quarantine began late. Whatever
+//       may live beyond the start of a booking, and is granted before it, leaves it its places.
+//
+// For every resource, at the start of every booking: what leases may still hold then, what all
+// bookings take then, and what is newly granted and may live so long is no more than its capacity.
+// Nothing but bookings begins later than now, so at all other times there is less. Leases end when
+// their longest life does; those whose end is not known hold what they hold for ever.
+
+extension LedgerState {
+    /// Whether any pool has bookings that have not begun.
+    package var hasBookings: Bool { !bookings.isEmpty }
+
+    /// How many bookings have not begun.
+    package var bookingCount: Int { bookings.count }
+
+    /// The pools with bookings that have not begun, by name.
+    package var bookedPools: [String] { bookings.parts.keys.sorted() }
+
+    /// Whether a pool has bookings that have not begun.
+    package func hasBookings(in pool: String) -> Bool { bookings.parts[pool] != nil }
+
+    /// The booking of this name, if it has not begun.
+    package func booking(_ id: TicketID) -> Booking? { bookings[id] }
+
+    /// Whether there is such a pool.
+    package func hasPool(_ name: String) -> Bool { pools.index(forKey: name) != nil }
+
+    /// The bookings that are to begin by `now`, the first first.
+    package func bookings(dueAt now: LedgerTime) -> [TicketID] {
+        var due: [TicketID] = []
+        bookings.visit { booking in
+            guard booking.start <= now else { return false }
+            due.append(booking.id)
+            return true
+        }
+        return due
+    }
+
+    /// When the first booking begins that is not one of these; `never` without one.
+    package func nextBooking(except known: (TicketID) -> Bool) -> LedgerTime {
+        var time = LedgerTime.never
+        bookings.visit { booking in
+            if known(booking.id) { return true }
+            time = booking.start
+            return false
+        }
+        return time
+    }
+
+    /// How much of each booked resource of a pool there is for something that begins at `start` and
+    /// is free again by `end` at the latest (K1).
+    ///
+    /// Only of those of which bookings but `exception` take something in that time, and of those
+    /// given, if any are. With ends of leases that are not complete it is less than there is.
+    package func bookedRoom(
+        in pool: String,
+        of resources: [ResourceID]? = nil,
+        from start: LedgerTime,
+        before end: LedgerTime,
+        by ends: LeaseEnds?,
+        except exception: TicketID? = nil,
+        beside promised: [PromisedTime] = []
+    ) -> [ResourceID: UInt64] {
+        guard let booked = bookings.parts[pool] else { return [:] }
+        var room: [ResourceID: UInt64] = [:]
+        for id in resources ?? Array(booked.keys) {
+            guard let parts = booked[id], let resource = resource(id) else { continue }
+            let times = Self.fullTimes(parts, id, from: start, before: end, exception, promised)
+            let sums = BookingTable.booked(parts, at: times, except: exception)
+            for (time, sum) in zip(times, sums) {
+                let back = ends?.amount(backTo: id, until: time) ?? 0
+                var taken = resource.used > back ? resource.used - back : 0
+                taken = taken.addingSaturating(sum)
+                for promise in promised where promise.from <= time && promise.until > time {
+                    taken = taken.addingSaturating(promise.places[id, default: 0])
+                }
+                let left = resource.capacity > taken ? resource.capacity - taken : 0
+                room[id] = min(room[id] ?? .max, left)
+            }
+        }
+        return room
+    }
+
+    /// The times at which more of a resource is taken than right before, where it is booked.
+    private static func fullTimes(
+        _ parts: [BookingTable.Part],
+        _ id: ResourceID,
+        from start: LedgerTime,
+        before end: LedgerTime,
+        _ exception: TicketID?,
+        _ promised: [PromisedTime]
+    ) -> [LedgerTime] {
+        let met = parts.filter { part in
+            part.start < end && part.freeBy > start && part.booking != exception
+        }
+        if met.isEmpty { return [] }
+        let dates = promised.filter { $0.places[id] != nil }.map(\.from)
+        let times = met.map(\.start) + dates.filter { $0 < end }
+        return Set(times.map { max($0, start) }).sorted()
+    }
+
+    /// What of each resource is free beyond so much.
+    package func excess(over room: [ResourceID: UInt64]) -> [ResourceID: UInt64] {
+        var excess: [ResourceID: UInt64] = [:]
+        for (id, room) in room {
+            guard let free = resource(id)?.free, free > room else { continue }
+            excess[id] = free - room
+        }
+        return excess
+    }
+
+    /// The most that bookings of a pool take of each resource at any time from `start` to `end`.
+    package func booked(
+        in pool: String,
+        from start: LedgerTime,
+        before end: LedgerTime
+    ) -> [ResourceID: UInt64] {
+        var most: [ResourceID: UInt64] = [:]
+        for (id, parts) in bookings.parts[pool] ?? [:] {
+            let times = parts.map { max($0.start, start) }.filter { $0 < end }
+            let amount = BookingTable.booked(parts, at: times).max() ?? 0
+            if amount > 0 { most[id] = amount }
+        }
+        return most
+    }
+
+    /// What leases give back to the resources of a pool until `time`, by their known ends.
+    package func amountsBack(by ends: LeaseEnds, until time: LedgerTime) -> [ResourceID: UInt64] {
+        var amounts: [ResourceID: UInt64] = [:]
+        ends.visit { entry in
+            guard entry.end <= time else { return false }
+            for placement in entry.placements {
+                amounts[placement.resource, default: 0] += placement.amount
+            }
+            return true
+        }
+        return amounts
+    }
+
+    /// Whether the places of a booking come back before its end, if nothing else happens.
+    package func comesBack(_ booking: Booking, by ends: LeaseEnds) -> Bool {
+        booking.placements.allSatisfy { placement in
+            guard let resource = resource(placement.resource), isGrantable(resource) else {
+                return false
+            }
+            let back = ends.amount(backTo: resource.id, until: booking.end)
+            let used = resource.used > back ? resource.used - back : 0
+            return resource.capacity >= used && resource.capacity - used >= placement.amount
+        }
+    }
+
+    /// Why what was booked is not there now, as a sentence; nothing when all of it is.
+    func lost(of booking: Booking) -> String? {
+        for placement in booking.placements {
+            guard let resource = resource(placement.resource) else {
+                return "resource #\(placement.resource.rawValue) was deleted"
+            }
+            if resource.state != .active { return "\(resource.name) is \(resource.state.name)" }
+            if !isGrantable(resource) { return "the breaker of \(resource.name) is open" }
+            guard resource.free < placement.amount else { continue }
+            let text = { Quantity.text($0, kind: resource.kind) }
+            return "of \(resource.name) \(text(placement.amount)) was booked and "
+                + "\(text(resource.free)) is free"
+        }
+        return nil
+    }
+
+    /// Whether anything of a resource is granted.
+    private func isGrantable(_ resource: Resource) -> Bool {
+        guard resource.state == .active, let slot = pools.index(forKey: resource.pool) else {
+            return false
+        }
+        return !pools.values[slot].index.heldBack.contains(resource.id)
+    }
+
+    /// Why a request does not fit that would, but for bookings; nothing where those are not why.
+    mutating func bookedRefusal(
+        of request: AcquireRequest,
+        nearby: Nearby = Nearby(),
+        remedy: String = "ask with a MAXLIFETIME that ends before, or say WAIT"
+    ) -> Refusal? {
+        guard !request.bookedRoom.isEmpty else { return nil }
+        var unbooked = request
+        unbooked.bookedRoom = [:]
+        guard place(unbooked, nearby: nearby) != nil else { return nil }
+        return Refusal(
+            .exhausted,
+            "what is free in pool \(request.pool) is booked for a time that this request may live "
+                + "into; \(remedy); see BOOKING LIST",
+            limit: request.totals.count == 1 ? request.totals[0].kind.name : ""
+        )
+    }
+}
+
+/// What is promised to one who waits, and may be held by it from a date to a time.
+package struct PromisedTime {
+    package let places: [ResourceID: UInt64]
+    package let from: LedgerTime
+    package let until: LedgerTime
+
+    package init(places: [ResourceID: UInt64], from: LedgerTime, until: LedgerTime) {
+        self.places = places
+        self.from = from
+        self.until = until
+    }
+}
+
+extension AcquireRequest {
+    /// What of each resource is not for this request, whatever is free: what is promised to others
+    /// before it, and what bookings need.
+    ///
+    /// `freed` is what is held and counts as free.
+    func leftToOthers(
+        of resources: [Resource?],
+        freed: [ResourceID: UInt64] = [:]
+    ) -> [ResourceID: UInt64] {
+        guard !bookedRoom.isEmpty else { return withheld }
+        var left = withheld
+        for (id, room) in bookedRoom {
+            guard Int(id.rawValue) < resources.count, let resource = resources[Int(id.rawValue)]
+            else { continue }
+            let back = freed[id, default: 0]
+            let used = resource.used > back ? resource.used - back : 0
+            let free = resource.capacity > used ? resource.capacity - used : 0
+            if free > room { left[id] = max(left[id] ?? 0, free - room) }
+        }
+        return left
+    }
+}

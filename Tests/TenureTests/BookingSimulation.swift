@@ -1,0 +1,238 @@
+// Random work beside bookings, compared with a slow and obvious oracle.
+//
+// Nothing fails or shrinks, and nothing is quarantined. After each step, when the writer has
+// nothing left to do at once:
+//   - K1: at the start of every booking, what leases may still hold then and what all bookings take
+//     then is no more than there is;
+//   - no booking waits beyond its start, and each that began did so in its places, with its end;
+//   - a date of one who waits is never a later one, and nobody waits beyond it (W5).
+
+import TenureTesting
+import Testing
+
+@testable import Tenure
+@testable import TenureModel
+
+@Suite("Bookings by seed", .computing)
+struct BookingSimulation {
+    private static let nodes = 4
+
+    /// What the test knows of one run.
+    private struct Run {
+        let scene: BookingScene
+        var generator: SeededGenerator
+        var held: [Grant] = []
+        var live: Set<Int> = []
+        var booked: [TicketID] = []
+        /// The date of each who was first.
+        var dates: [WaitAge: LedgerTime] = [:]
+        /// Requests that were told that what is free is booked.
+        var kept = 0
+        var refused = 0
+        var begun = 0
+        var cancelled = 0
+        var dated = 0
+    }
+
+    @Test(arguments: 1...40 as ClosedRange<UInt64>)
+    func `K1: at its start every booking fits, whatever was granted`(seed: UInt64) throws {
+        var run = Run(
+            scene: try BookingScene([], .agingStep(0)),
+            generator: SeededGenerator(seed: seed)
+        )
+        for node in 0..<Self.nodes { try run.scene.declare("c\(node)", .cpu, 4_000) }
+        for step in 0..<150 {
+            let comment: Comment = "seed \(seed), step \(step)"
+            try act(&run)
+            try #require(try run.scene.core.invariantFault() == nil, comment)
+            try checkRoom(run, comment)
+            try checkDates(&run, comment)
+            if run.generator.chance(3) { try reopen(&run) }
+        }
+        try checkBookings(&run, "seed \(seed)")
+        #expect(run.begun > 5 && run.kept > 2, "seed \(seed): \(run.begun), \(run.kept)")
+        #expect(run.cancelled + run.refused > 1 && run.dated > 0, "seed \(seed)")
+        #expect(try run.scene.scene.world.replayFaults() == [])
+    }
+
+    // MARK: Checks
+
+    /// The leases that there are, with the end of each.
+    private func leases(
+        in state: LedgerState
+    ) throws -> [(end: LedgerTime, placements: [Placement])] {
+        var leases: [(end: LedgerTime, placements: [Placement])] = []
+        var rows = MergedLeases(state: state.leases, source: state.source, after: nil)
+        while let lease = try rows.next() {
+            guard lease.state != .ended else { continue }
+            leases.append((lease.terms.lifetimeEnd, lease.placements))
+        }
+        return leases
+    }
+
+    private func checkRoom(_ run: Run, _ comment: Comment) throws {
+        let state = try run.scene.core.state
+        let now = try run.scene.core.now
+        let leases = try leases(in: state)
+        let bookings = state.bookings.inOrder
+        for booking in bookings {
+            #expect(booking.start > now, "\(comment): a booking waits beyond its start")
+            var taken: [ResourceID: UInt64] = [:]
+            let there = bookings.filter { $0.start <= booking.start && $0.end > booking.start }
+            let held = leases.filter { $0.end > booking.start }
+            for placement in there.flatMap(\.placements) + held.flatMap(\.placements) {
+                taken[placement.resource, default: 0] += placement.amount
+            }
+            for placement in booking.placements {
+                let capacity = try #require(state.resource(placement.resource)).capacity
+                let amount = taken[placement.resource, default: 0]
+                #expect(amount <= capacity, "K1: \(comment): \(amount) of \(capacity) is taken")
+            }
+        }
+    }
+
+    private func checkDates(_ run: inout Run, _ comment: Comment) throws {
+        let core = try run.scene.core
+        let now = core.now
+        let waiting = Set(core.waiting.waiters.map(\.age))
+        run.dates = run.dates.filter { age, date in
+            guard waiting.contains(age) else { return false }
+            #expect(date > now, "\(comment): one waits beyond its date")
+            return true
+        }
+        guard let (head, promise) = try core.promises(in: "main").first, let date = promise?.date
+        else { return }
+        if let before = run.dates[head.age] {
+            #expect(date <= before, "\(comment): a date has moved back")
+        } else {
+            run.dated += 1
+        }
+        run.dates[head.age] = date
+    }
+
+    /// Each booking of the record began in its places, was called off, or is there.
+    private func checkBookings(_ run: inout Run, _ comment: Comment) throws {
+        var open: [TicketID: Booking] = [:]
+        for event in try run.scene.scene.world.frames().joined() {
+            switch event {
+            case .booked(let booking): open[booking.id] = booking
+            case .granted(let record):
+                guard let served = record.served?.ticket, let booking = open[served] else {
+                    continue
+                }
+                open[served] = nil
+                run.begun += 1
+                #expect(record.lease.placements == booking.placements, comment)
+                #expect(record.lease.terms.lifetimeEnd == booking.end, comment)
+                #expect(record.lease.terms.granted >= booking.start, comment)
+            case .ticketEnded(let end):
+                guard open.removeValue(forKey: end.ticket) != nil else { continue }
+                run.cancelled += 1
+                #expect(end.cause == .cancelled, "\(comment): \(end.message)")
+            case .bookingMoved: Issue.record("\(comment): a booking was moved")
+            default: break
+            }
+        }
+        #expect(try Set(open.keys) == Set(run.scene.core.state.bookings.inOrder.map(\.id)))
+    }
+
+    // MARK: Work
+
+    private func reopen(_ run: inout Run) throws {
+        try run.scene.reopen(after: UInt64.random(in: 0...20, using: &run.generator))
+        run.live = run.live.filter { run.scene.answers[$0] != nil }
+        // Whoever waited in memory is forgotten, and with it who was first.
+        run.dates = [:]
+        try run.scene.settle()
+    }
+
+    private func act(_ run: inout Run) throws {
+        var commands: [Command] = []
+        for _ in 0..<Int.random(in: 1...3, using: &run.generator) { commands.append(command(&run)) }
+        run.live.formUnion(try run.scene.scene.ask(commands))
+        if run.generator.chance(60) {
+            try run.scene.pass(milliseconds: UInt64.random(in: 1...400, using: &run.generator))
+        }
+        while true {
+            try run.scene.settle()
+            guard try run.scene.core.waiting.isDue(at: run.scene.core.now) else { break }
+            try run.scene.core.run([])
+        }
+        for number in run.live {
+            guard let answer = run.scene.answers[number] else { continue }
+            run.live.remove(number)
+            switch answer {
+            case .grant(let grant): if !grant.replayed { run.held.append(grant) }
+            case .document(let document):
+                guard document["status"] == .string("booked"),
+                    case .id(let id)? = document["booking"]
+                else { continue }
+                run.booked.append(TicketID(rawValue: id))
+            case .refused(let refusal):
+                if refusal.message.contains("is booked for a time") { run.kept += 1 }
+                if refusal.message.contains("can not keep") { run.refused += 1 }
+            default: break
+            }
+        }
+    }
+
+    private func command(_ run: inout Run) -> Command {
+        let draw = Int.random(in: 0..<100, using: &run.generator)
+        switch draw {
+        case 0..<20: return .book(booking(&run))
+        case 20..<26:
+            guard let id = run.booked.randomElement(using: &run.generator) else { break }
+            return .cancelBooking(id)
+        case 26..<50:
+            guard !run.held.isEmpty else { break }
+            let index = Int.random(in: 0..<run.held.count, using: &run.generator)
+            let lease = run.held[index]
+            switch draw {
+            case 26..<33:
+                run.held.remove(at: index)
+                return .release(lease.reference, parts: nil)
+            case 33..<40: return .renew(lease.reference, ttlMilliseconds: nil)
+            case 40..<46:
+                let amount = ClaimAmount(kind: .cpu, amount: 500)
+                return .grow(lease.reference, GrowRequest(claims: [Claim(amounts: [amount])]))
+            default: return .commit(lease.reference, parts: nil)
+            }
+        default: break
+        }
+        return .acquire(request(&run))
+    }
+
+    private func claims(_ run: inout Run) -> [Claim] {
+        let halves = UInt64.random(in: 1...8, using: &run.generator)
+        let places = run.generator.chance(25) ? Int.random(in: 2...3, using: &run.generator) : 1
+        return BookingScene.claims(
+            [ClaimAmount(kind: .cpu, amount: halves * 500)],
+            places: places
+        )
+    }
+
+    private func booking(_ run: inout Run) -> BookingRequest {
+        BookingScene.booking(
+            claims(&run),
+            at: UInt64.random(in: 1...4_000, using: &run.generator),
+            for: UInt64.random(in: 450...2_000, using: &run.generator)
+        )
+    }
+
+    private func request(_ run: inout Run) -> AcquireRequest {
+        var request = AcquireRequest(pool: "main", claims: claims(&run))
+        request.holder = "h"
+        let all: [Strategy] = [.firstFit, .bestFit, .spread, .fairPrice, .roundRobin]
+        request.strategy = all[Int.random(in: 0..<all.count, using: &run.generator)]
+        request.ttlMilliseconds = UInt64.random(in: 300...5_000, using: &run.generator)
+        if run.generator.chance(85) {
+            request.maxLifetimeMilliseconds = UInt64.random(in: 200...3_000, using: &run.generator)
+        }
+        if run.generator.chance(10) { request.holdMilliseconds = 2_000 }
+        if run.generator.chance(50) {
+            request.waitMilliseconds = UInt64.random(in: 1_000...30_000, using: &run.generator)
+            if run.generator.chance(40) { request.requestID = "q\(run.generator.next())" }
+        }
+        return request
+    }
+}
