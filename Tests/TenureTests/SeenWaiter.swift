@@ -7,6 +7,8 @@ import TenureModel
 /// One who waits as he was seen at a moment: the slow order, from shares as they were then.
 struct SeenWaiter {
     let rank: UInt8
+    /// Whether others leave for it.
+    let isEarmarked: Bool
     let shares: [Share]
     let age: WaitAge
     let request: AcquireRequest
@@ -20,10 +22,12 @@ struct SeenWaiter {
         request = waiter.request
         needs = waiter.request.possibleShortages
         lacks = waiter.lacks
-        rank = state.aging(of: request.pool).rank(
+        let aged = state.aging(of: request.pool).rank(
             of: request.priority,
             waited: now.milliseconds(since: waiter.since)
         )
+        rank = waiter.earmark?.isForAll == true ? Aging.overdue : aged
+        isEarmarked = waiter.earmark != nil
         shares = try Self.shares(of: request.tenant, in: state)
     }
 
@@ -37,6 +41,7 @@ struct SeenWaiter {
             of: newcomer.priority,
             waited: milliseconds
         )
+        isEarmarked = false
         age = .newest
         request = newcomer
         needs = newcomer.possibleShortages
@@ -57,6 +62,7 @@ struct SeenWaiter {
 
     func isBefore(_ other: SeenWaiter) -> Bool {
         if rank != other.rank { return rank > other.rank }
+        if isEarmarked != other.isEarmarked { return isEarmarked }
         if rank < Aging.overdue {
             for (mine, theirs) in zip(shares, other.shares) where mine != theirs {
                 return mine < theirs

@@ -220,12 +220,18 @@ extension CampaignDay {
         let ahead = ages.filter { age in
             age < waiter.age && (waits[age] ?? known[age])?.request.pool == pool
         }
-        return Wait(
+        var wait = Wait(
             request: waiter.request,
             ticket: waiter.ticket,
             since: waiter.since,
             ahead: ahead.count
         )
+        // How long they wait who are to be near or away from others is not bounded.
+        wait.lackedMore = ahead.contains { age in
+            guard let before = (waits[age] ?? known[age])?.request else { return false }
+            return !before.near.isEmpty || !before.away.isEmpty
+        }
+        return wait
     }
 
     /// The most that it waits for capacity, in milliseconds; nothing where there is no bound.

@@ -86,9 +86,9 @@ extension CampaignDay {
         // Who does not wait is refused, and that may open the breaker of a pool.
         guard generator.chance(terms.hasBreakers ? 65 : 85) else { return }
         request.waitMilliseconds =
-            generator.chance(25) || !request.near.isEmpty
-            ? number(1_000...900_000) : number(Self.hour...(24 * Self.hour))
-        // Who waits for somebody beside him may wait for ever.
+            generator.chance(25) ? number(1_000...900_000) : number(Self.hour...(24 * Self.hour))
+        // Who waits for somebody beside it may wait in vain, at nightfall too.
+        if !request.near.isEmpty { request.waitMilliseconds = number(1_000...terms.life) }
         if request.near.isEmpty, generator.chance(40) {
             request.requestID = "r\(asked)"
             // Asked again now and then, with the same body or another.
