@@ -97,9 +97,9 @@ public enum Limits {
     public static let datingLeasesOfGangs = 1_024
     /// The most moves of one plan.
     public static let moves = 100
-    /// The most places that are looked at for one plan of moves, once for each sort of lease: some
-    /// ten milliseconds.
-    package static let moveLooks = 65_536
+    /// The most places that are looked at for one plan of moves, with each sort of lease: what is
+    /// reached with one sort, or a glance at sixteen places each, ends the search.
+    package static let moveLooks = 32_768
     /// The most items of one page of a list.
     public static let pageItems = 1_000
     /// The most rows that one page of a filtered list looks at.

@@ -256,7 +256,7 @@ struct OptimizeTests {
             request.cost = number == places - 1 ? 1 : 1_000
             try world.ask(.setResource(request))
         }
-        // Dearer ones come first: of five shapes three are looked at.
+        // Dearer ones come first: of five shapes four are looked at.
         for amount in 1...5 as ClosedRange<UInt64> {
             _ = try world.granted(.of(amount) { $0.tags = TestedPlan.movable })
         }

@@ -7,9 +7,8 @@
 //       so that any of them can be made, in any order, and the gains add up.
 //
 // What a place loses depends on what comes to it alone, so leases of one shape share one list of
-// places, best first. With l leases, s shapes, p places and n moves: O(l + s p log p + n l), where
-// s p is at most `Limits.moveLooks`; shapes beyond that are left out, those of the leases whose
-// places would gain least.
+// places, best first. With l leases, s shapes, p places and n moves: O(l + s p log p + n l). What
+// is beyond `Limits.moveLooks` is left out, first those leases whose places would gain least.
 
 internal import TenureBase
 
@@ -77,6 +76,8 @@ struct MoveSearch {
     private var surroundingsOfSlots: [Int: Int] = [:]
     private var candidates: [Movable] = []
     private var blocked: Set<Int> = []
+    /// The measures of places as they are, by slot; nothing before they were asked for.
+    private var measures: [Int128?]
     /// Whether not all that might gain something was looked at.
     var isCut = false
 
@@ -91,13 +92,21 @@ struct MoveSearch {
         self.index = index
         // Not needed here, and not to be copied when the ledger changes its own.
         self.index.scores = nil
+        measures = Array(repeating: nil, count: index.places.count)
         self.resources = resources
         gradient = FragmentationGradient(learnt.map { DeviceMix($0) } ?? DeviceMix())
     }
 
     /// The measure of the whole pool; O(resources).
     mutating func measure() -> Int128 {
-        index.places.indices.reduce(0) { $0 + measure($1) }
+        index.places.indices.reduce(0) { $0 + measureNow($1) }
+    }
+
+    private mutating func measureNow(_ slot: Int) -> Int128 {
+        if let known = measures[slot] { return known }
+        let measure = measure(slot)
+        measures[slot] = measure
+        return measure
     }
 
     /// The measure of a place as it is, or with some of it freed or taken.
@@ -140,7 +149,7 @@ struct MoveSearch {
         }
         let places = Set(parts.keys)
         for (slot, parts) in parts.sorted(by: { $0.key < $1.key }) {
-            let relief = measure(slot) - measure(slot, freeing: parts)
+            let relief = measureNow(slot) - measure(slot, freeing: parts)
             guard let claims = claims(of: parts) else { continue }
             candidates.append(
                 Movable(
@@ -231,18 +240,19 @@ struct MoveSearch {
         }
         var looks = 0
         for candidate in candidates where options[candidate.shape] == nil {
-            guard looks == 0 || looks + index.places.count <= Limits.moveLooks else {
+            guard looks < Limits.moveLooks else {
                 isCut = true
                 continue
             }
-            looks += index.places.count
-            options[candidate.shape] = options(for: shapes[candidate.shape])
+            options[candidate.shape] = options(for: shapes[candidate.shape], &looks)
         }
         candidates.removeAll { options[$0.shape] == nil }
     }
 
     /// The places that could take a shape, the least loss first.
-    private mutating func options(for shape: MoveShape) -> [Option] {
+    private mutating func options(for shape: MoveShape, _ looks: inout Int) -> [Option] {
+        // Most places are ruled out at a glance.
+        looks += index.places.count / 16 + 1
         guard let needs = index.needs(of: shape.claims[0].amounts) else { return [] }
         let placer = Placer(
             resources: resources,
@@ -253,10 +263,13 @@ struct MoveSearch {
         var found: [Option] = []
         for slot in index.places.indices {
             guard index.mightFit(needs, node: index.capacity + slot, view: .now),
-                shape.surroundings.map({ $0 == surroundings(of: slot) }) ?? true,
-                let placements = placements(of: shape, in: index.places[slot], placer)
+                shape.surroundings.map({ $0 == surroundings(of: slot) }) ?? true
             else { continue }
-            let loss = measure(slot, taking: placements) - measure(slot)
+            looks += 1
+            guard let placements = placements(of: shape, in: index.places[slot], placer) else {
+                continue
+            }
+            let loss = measure(slot, taking: placements) - measureNow(slot)
             found.append(Option(slot: slot, placements: placements, loss: loss))
         }
         return found.sorted { ($0.loss, $0.slot) < ($1.loss, $1.slot) }
