@@ -15,13 +15,14 @@ import connections
 import decision
 import idle
 import memory
+import moves
 import promises
 import reclaim
 import restart
 from harness import Failed, Refusal
 
 FIGURES = {"restart": restart, "reclaim": reclaim, "memory": memory, "decision": decision,
-           "idle": idle, "connections": connections, "promises": promises}
+           "idle": idle, "connections": connections, "promises": promises, "moves": moves}
 
 
 def options():
