@@ -221,13 +221,17 @@ extension LoopState {
         hub.ledger.unsubscribe(number)
     }
 
-    /// Pushes leases that were taken back, or are told to leave, to the connections that had asked
-    /// for them.
+    /// Pushes leases that were taken back, are told to leave, or would better be elsewhere, to the
+    /// connections that had asked for them.
     func pushLost(_ notices: [Notice]) {
         for notice in notices {
             guard let lease = notice.lease, let number = holders[lease],
                 let connection = connections[number]
             else { continue }
+            if notice.isOffer {
+                connection.push("lease-move", Self.fields(of: notice, lease))
+                continue
+            }
             if notice.isPreemption {
                 connection.push("lease-preempted", Self.fields(of: notice, lease))
                 continue

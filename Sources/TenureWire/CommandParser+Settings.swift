@@ -65,6 +65,7 @@ extension CommandParser {
         if let text = try words.text(.after) {
             request.after = try Grammar.freeText(text, "AFTER")
         }
+        request.isOffered = words[.offer] != nil
         return request
     }
 

@@ -208,10 +208,10 @@ extension CommandTable {
         row(
             .optimize,
             ["pool"],
-            options: [.moves, .for, .after],
+            options: [.moves, .for, .after, .offer],
             isAdmin: true,
             "Proposes moves of leases whose holders consent, and changes nothing.",
-            "OPTIMIZE gpus MOVES 5 FOR fragmentation"
+            "OPTIMIZE gpus MOVES 5 FOR fragmentation OFFER"
         ),
         row(.status, [], "Shows the counts of the whole ledger.", "STATUS"),
         row(

@@ -93,7 +93,7 @@ package enum OptionWord: UInt8, CaseIterable, Sendable {
     case select, tag, purpose, hold, process, pool, limit, after, kind, capacity, node, label
     case cost, force, guarantee, borrow, lend, weight, leases, rate, burst, by
     case resource, reason, window, maxCost, plan, within, near, away, moves, `for`
-    case dryRun, at
+    case dryRun, at, offer
 
     /// The words by raw value.
     private static let words = allCases.map { String(describing: $0).uppercased() }
@@ -109,7 +109,7 @@ package enum OptionWord: UInt8, CaseIterable, Sendable {
     /// What stands behind it in one command: `CommandSpecification.value(of:)`.
     var usualValue: String? {
         switch self {
-        case .force, .dryRun: nil
+        case .force, .dryRun, .offer: nil
         case .ttl, .maxLifetime, .wait, .queue, .hold, .by, .window, .at: "ms"
         case .priority: "low|normal|high|critical"
         case .strategy: Strategy.allCases.map(\.rawValue).joined(separator: "|")

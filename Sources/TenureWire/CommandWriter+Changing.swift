@@ -46,6 +46,7 @@ extension CommandWriter {
             + option(.moves, request.moves == usual.moves ? nil : "\(request.moves)")
             + option(.for, request.goal == usual.goal ? nil : request.goal.rawValue)
             + option(.after, request.after)
+            + (request.isOffered ? [OptionWord.offer.word] : [])
     }
 
     static func words(_ reference: LeaseReference, _ request: HandOverRequest) -> [String] {

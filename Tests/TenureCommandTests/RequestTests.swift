@@ -78,8 +78,8 @@ struct RequestCase: Sendable, CustomTestStringConvertible {
         ),
         .init("optimize p", "OPTIMIZE p"),
         .init(
-            "optimize p --moves 3 --for cost --after 7 --json",
-            "OPTIMIZE p MOVES 3 FOR cost AFTER 7"
+            "optimize p --moves 3 --for cost --after 7 --offer --json",
+            "OPTIMIZE p MOVES 3 FOR cost AFTER 7 OFFER"
         ),
         .init(
             "grow 5 6 --claim gpu=1 --node n --plan 31",

@@ -243,7 +243,7 @@ struct ConnectionCommandTests {
     }
 
     @Test
-    func `a holder is told to leave, and later that the lease is lost`() async throws {
+    func `a holder is told of a better place, to leave, and that the lease is lost`() async throws {
         try await Harness.run { harness in
             let owner = try await harness.client()
             guard
@@ -255,10 +255,11 @@ struct ConnectionCommandTests {
                 return
             }
             let lease = LeaseID(rawValue: UInt64(number))
+            harness.ledger.notify("leaseMove", lease: lease, pool: nil)
             harness.ledger.notify("preemption-noticed", lease: lease, pool: nil)
             harness.ledger.notify("preempted", lease: lease, pool: nil, cause: "preempted")
             var pushes = owner.pushes.makeAsyncIterator()
-            for name in ["lease-preempted", "lease-lost"] {
+            for name in ["lease-move", "lease-preempted", "lease-lost"] {
                 let push = try #require(await pushes.next())
                 #expect(push.name == name)
                 #expect(push.values.first?["lease"] == .integer(number))

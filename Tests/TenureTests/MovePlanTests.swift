@@ -1,5 +1,6 @@
 // Plans of moves where others wait: what is promised to them is in no plan.
 
+import Synchronization
 import TenureModel
 import Testing
 
@@ -47,6 +48,28 @@ struct MovePlanTests {
     }
 
     @Test
+    func `holders are told of their moves when they are offered, and nobody else is`() throws {
+        let scene = try Self.scene()
+        let movable = try Self.take(2, scene) { $0.tags = [Label(name: "movable", value: "any")] }
+        let (holders, watchers) = (HeardNotices(), HeardNotices())
+        _ = try scene.core.outbox.subscribe(holders, to: .lost)
+        _ = try scene.core.outbox.subscribe(watchers, to: .all)
+        var request = OptimizeRequest(pool: "main", goal: .cost)
+        for isOffered in [false, true] {
+            request.isOffered = isOffered
+            _ = try scene.core.ask(.query(.optimize(request)))
+            #expect(holders.all.count == (isOffered ? 1 : 0))
+        }
+        let told = try #require(holders.all.first)
+        #expect(told.isOffer && told.lease == movable.lease && told.pool == "main")
+        #expect(told.document["to"] == .string("node1"))
+        #expect(told.document["parts"] == .string("n0=2"))
+        #expect(told.document["goal"] == .string("cost"))
+        #expect(told.document["version"] == .id(try scene.core.state.position))
+        #expect(watchers.all.isEmpty)
+    }
+
+    @Test
     func `what is promised to who waits is in no plan, and no move takes it`() throws {
         let scene = try Self.scene()
         let movable = try Self.take(2, scene) { $0.tags = [Label(name: "movable", value: "true")] }
@@ -69,6 +92,17 @@ struct MovePlanTests {
         try scene.settle()
         #expect(scene.grant(waiting)?.placements.map(\.node) == ["node1"])
     }
+}
+
+/// Keeps what holders, or those who watch, are told.
+private final class HeardNotices: NoticeSink {
+    private let kept = Mutex<[Notice]>([])
+
+    func notice(_ notices: [Notice]) {
+        kept.withLock { $0 += notices }
+    }
+
+    var all: [Notice] { kept.withLock { $0 } }
 }
 
 extension Grant {

@@ -23,7 +23,7 @@ struct CommandTableTests {
                 "GUARANTEE", "BORROW", "LEND", "WEIGHT", "LEASES", "RATE", "BURST", "BY",
                 "RESOURCE", "REASON", "WINDOW", "MAXCOST", "PLAN", "WITHIN",
                 "NEAR", "AWAY", "MOVES", "FOR",
-                "DRYRUN", "AT",
+                "DRYRUN", "AT", "OFFER",
             ]
         )
     }

@@ -96,6 +96,12 @@ struct RoundTripTests {
         return request
     }
 
+    private static var offered: OptimizeRequest {
+        var request = OptimizeRequest(pool: "p", goal: .cost, moves: 3, after: "7")
+        request.isOffered = true
+        return request
+    }
+
     private static var revocation: RevokeRequest {
         var request = RevokeRequest(reason: "node is on fire")
         request.filter = LeaseFilter(pool: "p", tenant: "a/b", holder: "h")
@@ -220,7 +226,7 @@ struct RoundTripTests {
         .release(lease, parts: [Part(resource: "gpu0", quantity: "1")]),
         .grow(lease, GrowRequest(claims: fullRequest.claims)), .grow(lease, growth),
         .grow(lease, growthByPlan), .query(.optimize(OptimizeRequest(pool: "p"))),
-        .query(.optimize(OptimizeRequest(pool: "p", goal: .cost, moves: 3, after: "7"))),
+        .query(.optimize(offered)),
         .sublease(lease, SubleaseRequest(parts: [Part(resource: "g", quantity: "1")])),
         .sublease(lease, sublease), .handOver(lease, HandOverRequest()),
         .handOver(lease, handOver(ttl: 5, nil)),

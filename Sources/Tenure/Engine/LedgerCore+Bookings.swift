@@ -39,6 +39,17 @@ extension LedgerCore {
         if case .book(let booking) = submission.command {
             return try carrying(booking, submission, now: now)
         }
+        if state.hasBookings, case .query(.optimize(let request)) = submission.command {
+            _ = try ends(of: request.pool)
+            // As if every lease lived for ever.
+            let room = state.bookedRoom(
+                in: request.pool,
+                from: now,
+                before: .never,
+                by: backfill.ends[request.pool]
+            )
+            return submission.withholding(state.excess(over: room))
+        }
         guard state.hasBookings, let request = try asked(by: submission.command) else {
             return submission
         }
@@ -142,7 +153,7 @@ extension LedgerCore {
         of submission: Submission,
         now: LedgerTime
     ) throws(LedgerFailure) -> Decision {
-        guard case .acquire(let request) = submission.command, !request.bookedRoom.isEmpty else {
+        guard let request = try asked(by: submission.command), !request.bookedRoom.isEmpty else {
             return decision
         }
         if request.planOnly { return decision.withoutVersion() }
@@ -289,6 +300,8 @@ extension LedgerCore {
         case .cancelTicket(let id): dismiss(id)
         case .book: noteBooking(decision, by: submission)
         case .cancelBooking(let id): dismissBooking(id)
+        case .query(.optimize(let request)) where request.isOffered:
+            outbox.offer(decision.answer, at: state.position, time: now)
         default: break
         }
     }

@@ -246,7 +246,7 @@ extension WaitingRoom {
 
 extension Submission {
     /// The same with more that is left to others.
-    fileprivate func withholding(_ withheld: [ResourceID: UInt64]) -> Submission {
+    func withholding(_ withheld: [ResourceID: UInt64]) -> Submission {
         switch command {
         case _ where withheld.isEmpty: return self
         case .acquire(var request):

@@ -54,6 +54,32 @@ struct Outbox {
         }
     }
 
+    /// Adds what tells holders of the moves of a plan; it is no event, so only they hear of it.
+    mutating func offer(_ plan: Answer, at position: Position, time: LedgerTime) {
+        guard !subscribers.isEmpty, case .document(let plan) = plan,
+            case .list(let moves)? = plan["items"], case .string(let pool)? = plan["pool"]
+        else { return }
+        for move in moves {
+            guard case .id(let lease)? = move["lease"], case .map(let fields) = move else {
+                continue
+            }
+            let rest = ["goal", "version"].compactMap { name in
+                plan[name].map { Document.Field(name, $0) }
+            }
+            notices.append(
+                Notice(
+                    position: position,
+                    time: time,
+                    name: Notice.offerName,
+                    lease: LeaseID(rawValue: lease),
+                    pool: pool,
+                    tenant: nil,
+                    document: .map(fields + rest)
+                )
+            )
+        }
+    }
+
     /// Adds a subscriber and returns its number.
     mutating func subscribe(_ sink: any NoticeSink, to interest: NoticeInterest) -> UInt64 {
         defer { nextSubscriber += 1 }
@@ -74,7 +100,7 @@ struct Outbox {
         let lost = notices.filter(\.concernsHolder)
         for id in subscribers.keys.sorted() {
             guard let subscriber = subscribers[id] else { continue }
-            let wanted = subscriber.interest == .all ? notices : lost
+            let wanted = subscriber.interest == .all ? notices.filter { !$0.isOffer } : lost
             if !wanted.isEmpty { subscriber.sink.notice(wanted) }
         }
         notices.removeAll(keepingCapacity: true)
@@ -153,7 +179,13 @@ extension Event {
 
 extension Notice {
     /// Whether it is for who holds the lease: it was taken back, or is to be left.
-    package var concernsHolder: Bool { document["cause"] != nil || isPreemption }
+    package var concernsHolder: Bool { document["cause"] != nil || isPreemption || isOffer }
+
+    /// What an offer of a move is called.
+    static let offerName = "leaseMove"
+
+    /// Whether it tells a holder of a better place.
+    package var isOffer: Bool { name == Notice.offerName }
 
     /// Whether it tells a holder to leave.
     package var isPreemption: Bool { name == Event.preemptionName }

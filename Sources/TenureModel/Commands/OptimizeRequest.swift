@@ -18,6 +18,8 @@ public struct OptimizeRequest: Hashable, Sendable {
     public var moves: Int
     /// Where the leases that a plan before looked at ended: its `cursor`.
     public var after: String?
+    /// Whether the holders are told of their moves.
+    public var isOffered = false
     /// What is free but promised to those who wait.
     package var withheld: [ResourceID: UInt64] = [:]
 

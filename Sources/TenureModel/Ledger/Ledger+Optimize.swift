@@ -114,30 +114,38 @@ extension LedgerState {
                 break
             }
             tries += 1
-            if try isGrantable(move, request, now: now) {
+            guard let placements = try growth(by: move, request.withheld, now: now) else {
+                search.ruleOut(move)
+                continue
+            }
+            // What is left to others may be theirs no more when the holder moves.
+            let alone =
+                request.withheld.isEmpty ? placements : try growth(by: move, [:], now: now)
+            if placements == move.placements.byResource, placements == alone {
                 search.take(move)
                 moves.append(move)
             } else {
-                search.ruleOut(move)
+                search.passOver(move)
             }
         }
         return moves
     }
 
-    private mutating func isGrantable(
-        _ move: Move,
-        _ request: OptimizeRequest,
+    /// What the lease would get by growing as the move says; nothing when that is refused.
+    private mutating func growth(
+        by move: Move,
+        _ withheld: [ResourceID: UInt64],
         now: LedgerTime
-    ) throws(RowFault) -> Bool {
-        guard let slot = pools.index(forKey: request.pool) else { return false }
+    ) throws(RowFault) -> [ResourceID: UInt64]? {
+        guard let slot = pools.index(forKey: move.lease.terms.pool) else { return nil }
         var growth = GrowRequest(claims: move.claims)
         growth.node = pools.values[slot].index.places[move.to].name
-        growth.withheld = request.withheld
+        growth.withheld = withheld
         let reference = LeaseReference(lease: move.lease.id, token: move.lease.token)
         guard case .grown(let record)? = try grow(reference, growth, now: now).events.first else {
-            return false
+            return nil
         }
-        return record.added.byResource == move.placements.byResource
+        return record.added.byResource
     }
 
     private func document(of move: Move, poolAt slot: Int) -> Document {

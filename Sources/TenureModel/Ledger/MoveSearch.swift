@@ -352,6 +352,14 @@ struct MoveSearch {
         blocked.insert(move.to)
     }
 
+    /// Rules one place of a move out.
+    mutating func passOver(_ move: Move) {
+        for number in candidates.indices
+        where candidates[number].lease.id == move.lease.id && candidates[number].from == move.from {
+            candidates[number].next += 1
+        }
+    }
+
     /// Rules out that a lease moves, because it can not have more now.
     mutating func ruleOut(_ move: Move) {
         candidates.removeAll { $0.lease.id == move.lease.id }

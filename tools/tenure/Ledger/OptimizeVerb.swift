@@ -20,6 +20,8 @@ package struct Optimize: LedgerVerb {
             is free of GPUs and of no use to the requests that the pool has learnt; for cost, what \
             all that is taken costs for an hour.
 
+            With --offer each holder whose connection takes pushes is told of its move.
+
             EXAMPLES
               tenure optimize gpus
               tenure optimize gpus --moves 3 --for cost --json
@@ -41,6 +43,9 @@ package struct Optimize: LedgerVerb {
     @Option(help: ArgumentHelp("Where the plan before ended.", valueName: "cursor"))
     var after: String?
 
+    @Flag(help: "Tell the holders that are connected of their moves.")
+    var offer = false
+
     @OptionGroup package var options: GlobalOptions
 
     package init() {}
@@ -50,6 +55,7 @@ package struct Optimize: LedgerVerb {
         words.add("MOVES", moves)
         words.add("FOR", goal)
         words.add("AFTER", after)
+        words.add(flag: "OFFER", offer)
         return words.list
     }
 
