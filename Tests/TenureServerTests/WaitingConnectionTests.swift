@@ -233,6 +233,29 @@ struct WaitingConnectionTests {
     }
 
     @Test
+    func `a booking that begins is pushed to who booked it, in RESP3`() async throws {
+        try await serving { _, _, socket in
+            let client = try await TenureClient.connect(to: socket)
+            let booked = try await client.send(
+                ["BOOK", "main", "cpu=2", "AT", "40", "FOR", "60000", "HOLDER", "w"]
+            )
+            #expect(booked["status"] == .string("booked"))
+            guard case .integer(let booking)? = booked["booking"] else {
+                throw Missing(name: "booking")
+            }
+            for await push in client.pushes {
+                #expect(push.name == "ticket-granted")
+                #expect(push.values.first?["ticket"] == booked["booking"])
+                #expect(push.values.first?["holder"] == .string("w"))
+                break
+            }
+            let shown = try await client.send(["BOOKING", "GET", "\(booking)"])
+            #expect(shown["status"] == .string("granted"))
+            await client.close()
+        }
+    }
+
+    @Test
     func `a client that comes back with its request id takes up its wait`() async throws {
         try await serving { ledger, _, socket in
             let holder = try await TenureClient.connect(to: socket)

@@ -206,8 +206,9 @@ extension LedgerCore {
             return try endBooking(id, refusal, at: time)
         }
         let version = max(state.lastChange(of: booking.pool), 1)
-        guard bookings.late[id] != version, let ends = try ends(of: booking.pool) else { return }
-        let decision = try decide(booking, ends, now: time)
+        guard bookings.late[id] != version,
+            let (decision, comesBack) = try decide(booking, now: time)
+        else { return }
         switch decision.answer {
         case .grant:
             bookings.begun += 1
@@ -215,8 +216,7 @@ extension LedgerCore {
             try commitToMemory(decision.events, at: time)
             tell(decision.answer, of: id)
         case .refused(let refusal) where refusal.code == .busy: bookings.late[id] = 0
-        case .refused(let refusal)
-        where refusal.code == .exhausted && state.comesBack(booking, by: ends):
+        case .refused(let refusal) where refusal.code == .exhausted && comesBack:
             bookings.late[id] = version
         case .refused(let refusal): try endBooking(id, refusal, at: time)
         default: violated("K1: a booking begins or is refused")
@@ -224,11 +224,16 @@ extension LedgerCore {
     }
 
     /// A lease in its places, or in others that are nobody's, as one who came when it was made.
+    ///
+    /// And whether what is missing comes back in time. Nothing as long as not all leases were
+    /// looked at.
+    ///
+    /// The ends of leases are not held on to, so that what is decided changes them in place.
     private func decide(
         _ booking: Booking,
-        _ ends: LeaseEnds,
         now: LedgerTime
-    ) throws(LedgerFailure) -> Decision {
+    ) throws(LedgerFailure) -> (Decision, comesBack: Bool)? {
+        guard let ends = try ends(of: booking.pool) else { return nil }
         let request = booking.ticket.request
         let passer = Passer(
             order: WaitOrder(
@@ -256,13 +261,14 @@ extension LedgerCore {
             except: booking.id
         )
         do throws(RowFault) {
-            return try state.begin(
+            let decision = try state.begin(
                 booking.id,
                 room: room,
                 withheld: withheld,
                 mayMove: mayMove,
                 now: now
             )
+            return (decision, state.comesBack(booking, by: ends))
         } catch {
             throw LedgerFailure(error)
         }
