@@ -344,6 +344,10 @@ struct WaitingRoom {
             for level in waiter.payer.levels { level.queues[shortage, default: 0] += 1 }
         }
         waiter.lacks = shortages
+        if !left.isEmpty, waiter.promise?.own.isEmpty == false {
+            // What was promised to it is there for others, whatever they lack.
+            freed.formUnion(awaited[waiter.request.pool] ?? [])
+        }
         for shortage in left {
             guard let queue = queues[shortage] else { continue }
             queue.remove(waiter, selecting: shortage.selector(of: waiter))
