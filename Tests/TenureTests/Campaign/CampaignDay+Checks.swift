@@ -187,7 +187,7 @@ extension CampaignDay {
         let before = waits
         for waiter in try Array(scene.core.waiting.waiters) {
             seen.insert(waiter.age)
-            var wait = waits[waiter.age] ?? wait(of: waiter, behind: before)
+            var wait = waits[waiter.age] ?? wait(of: waiter, behind: before, now: now)
             wait.lacks = waiter.lacks
             if waiter.lacks.contains(where: \.isBesideRoom) { wait.lackedMore = true }
             if waiter.rank == Aging.overdue { wait.wasOverdue = true }
@@ -213,7 +213,11 @@ extension CampaignDay {
         return wait.numbers.contains { scene.grant($0) != nil }
     }
 
-    private func wait(of waiter: Waiter, behind known: [WaitAge: Wait]) -> Wait {
+    private func wait(
+        of waiter: Waiter,
+        behind known: [WaitAge: Wait],
+        now: LedgerTime
+    ) -> Wait {
         let pool = waiter.request.pool
         // Those that came in this step as well are known by now, in the order of their age.
         let ages = Set(known.keys).union(waits.keys)
@@ -226,6 +230,8 @@ extension CampaignDay {
             since: waiter.since,
             ahead: ahead.count
         )
+        // Queued when the process died, and seen for the first time when it was opened again.
+        wait.outage = now.nanoseconds - waiter.since.nanoseconds
         // How long they wait who are to be near or away from others is not bounded.
         wait.lackedMore = ahead.contains { age in
             guard let before = (waits[age] ?? known[age])?.request else { return false }
