@@ -100,6 +100,10 @@ extension WaitingRoom {
         }
         for shortage in freed {
             found += queues[shortage]?.heads(whereOrderChanged: false) ?? []
+            // Those who could begin such a group themselves have nobody before them.
+            if shortage.isAffinity {
+                found += queues[shortage]?.all.filter { !$0.needs.contains(shortage) } ?? []
+            }
             if !shortage.isQuota { passable.insert(shortage) }
         }
         for shortage in reordered.subtracting(freed) {

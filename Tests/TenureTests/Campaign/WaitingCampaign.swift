@@ -45,8 +45,10 @@ struct WaitingCampaign {
     /// Capacity came in a place that costs less than the budget leaves; something came that is
     /// needed beside what others can be told to give; room came for who may take the place of a
     /// lease that uses up a limit of its tenant; one gave up who had stood before another in a
-    /// queue for a quota; a grant elsewhere changed what is borrowed, and so who may leave.
-    @Test(arguments: [7, 24, 192, 415, 501] as [UInt64])
+    /// queue for a quota; a grant elsewhere changed what is borrowed, and so who may leave; one was
+    /// to be near its own kind, behind others who may not begin such a group; one left to whom
+    /// something was promised, in a queue of its own.
+    @Test(arguments: [7, 24, 192, 390, 415, 501, 607] as [UInt64])
     func `days that found something stay as they should be`(day: UInt64) throws {
         #expect(try Self.run([day]).days == 1)
     }
