@@ -56,6 +56,7 @@ let tests: [Target] = [
         "TenureServerTests",
         [
             "TenureBase", "Tenure", "TenureModel", "TenureServer", "TenureClient", "TenureWire",
+            "TenureTesting",
             .product(name: "Logging", package: "swift-log"),
             .product(name: "NIOCore", package: "swift-nio"),
             .product(name: "NIOPosix", package: "swift-nio"),
@@ -65,7 +66,7 @@ let tests: [Target] = [
     suite(
         "TenureCommandTests",
         [
-            "TenureCommand", "Tenure", "TenureClient", "TenureModel", "TenureWire",
+            "TenureCommand", "Tenure", "TenureClient", "TenureModel", "TenureWire", "TenureTesting",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ],
         exclude: ["Fixtures"]

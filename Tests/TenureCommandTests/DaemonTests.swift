@@ -6,9 +6,10 @@ import Foundation
 import Glibc
 import TenureClient
 import TenureModel
+import TenureTesting
 import Testing
 
-@Suite("Daemon process", .serialized, .timeLimit(.minutes(3)))
+@Suite("Daemon process", .serialized, .waiting, .timeLimit(.minutes(10)))
 struct DaemonTests {
     private let daemon = TestDaemon()
 
@@ -147,7 +148,7 @@ struct DaemonTests {
         #expect(files.count <= 50, "some are left for the ledger's own: \(files)")
         // Enough to need another segment of the log, and so descriptors.
         for client in clients {
-            let grant = try await client.send(["ACQUIRE", "main", "cpu=100m", "TTL", "60000"])
+            let grant = try await client.send(["ACQUIRE", "main", "cpu=100m", "TTL", "600000"])
             #expect(grant["status"] != nil || grant["lease"] != nil)
         }
         for descriptor in silent { close(descriptor) }

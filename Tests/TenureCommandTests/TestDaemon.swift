@@ -232,7 +232,7 @@ final class TestDaemon {
     }
 
     /// Takes one CPU; answers lease and token.
-    func acquire(ttl: Int = 60_000) async throws -> [String] {
+    func acquire(ttl: Int = 600_000) async throws -> [String] {
         let grant = try await ask(["ACQUIRE", "main", "cpu=1", "TTL", "\(ttl)"])
         return try ["lease", "token"].map { name in
             switch grant[name] {

@@ -2,13 +2,14 @@
 
 import NIOCore
 import TenureClient
+import TenureTesting
 import TenureWire
 import Testing
 
 @testable import TenureModel
 @testable import TenureServer
 
-@Suite("Connection", .timeLimit(.minutes(2)))
+@Suite("Connection", .waiting, .timeLimit(.minutes(10)))
 struct ConnectionCommandTests {
     @Test
     func `ordinary commands answer what Redis clients expect`() async throws {

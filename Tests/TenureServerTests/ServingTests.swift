@@ -5,12 +5,13 @@ import NIOPosix
 import Synchronization
 import TenureClient
 import TenureModel
+import TenureTesting
 import TenureWire
 import Testing
 
 @testable import TenureServer
 
-@Suite("Serving", .timeLimit(.minutes(2)))
+@Suite("Serving", .waiting, .timeLimit(.minutes(10)))
 struct ServingTests {
     private static let claims = [Claim(amounts: [ClaimAmount(kind: .gpu, amount: 1_000)])]
 

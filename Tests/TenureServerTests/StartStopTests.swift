@@ -7,6 +7,7 @@ import ServiceLifecycle
 import Synchronization
 import TenureClient
 import TenureModel
+import TenureTesting
 import Testing
 
 @testable import TenureServer
@@ -16,7 +17,7 @@ enum ProcessNumber {
     static var own: Int32 { getpid() }
 }
 
-@Suite("Start and stop", .timeLimit(.minutes(2)))
+@Suite("Start and stop", .waiting, .timeLimit(.minutes(10)))
 struct StartStopTests {
     @Test(arguments: [
         ("s", "the socket path 's' is not absolute; write it from /"),

@@ -5,12 +5,13 @@ import Logging
 import NIOCore
 import TenureClient
 import TenureModel
+import TenureTesting
 import Testing
 
 @testable import Tenure
 @testable import TenureServer
 
-@Suite("Waiting connections", .timeLimit(.minutes(2)))
+@Suite("Waiting connections", .waiting, .timeLimit(.minutes(10)))
 struct WaitingConnectionTests {
     @Test
     func `S4: behind a request that waits nothing is decoded, and others are served`() async throws
@@ -140,7 +141,7 @@ struct WaitingConnectionTests {
     func `what one client gives back another gets that waits, in RESP2 and RESP3`() async throws {
         try await serving { ledger, _, socket in
             let holder = try await TenureClient.connect(to: socket)
-            let held = try await holder.send(["ACQUIRE", "main", "cpu=2", "TTL", "60000"])
+            let held = try await holder.send(["ACQUIRE", "main", "cpu=2", "TTL", "600000"])
             let two = try await RawConnection.connect(to: socket, reads: true)
             try await two.send("ACQUIRE main cpu=1 WAIT 60000 HOLDER two TTL 60000\r\nPING\r\n")
             try await wait(until: 1, in: ledger)
@@ -171,7 +172,7 @@ struct WaitingConnectionTests {
     {
         try await serving { ledger, _, socket in
             let holder = try await TenureClient.connect(to: socket)
-            let held = try await holder.send(["ACQUIRE", "main", "cpu=2", "TTL", "60000"])
+            let held = try await holder.send(["ACQUIRE", "main", "cpu=2", "TTL", "600000"])
             let client = try await TenureClient.connect(to: socket)
             let refusal = await #expect(throws: Refusal.self) {
                 try await client.send(["ACQUIRE", "main", "cpu=1", "WAIT", "30"])
@@ -197,7 +198,7 @@ struct WaitingConnectionTests {
     {
         try await serving { ledger, _, socket in
             let holder = try await TenureClient.connect(to: socket)
-            let held = try await holder.send(["ACQUIRE", "main", "cpu=2", "TTL", "60000"])
+            let held = try await holder.send(["ACQUIRE", "main", "cpu=2", "TTL", "600000"])
             let client = try await TenureClient.connect(to: socket)
             let queued = try await client.send(
                 ["ACQUIRE", "main", "cpu=1", "QUEUE", "60000", "REQUEST", "r", "HOLDER", "w"]
@@ -259,7 +260,7 @@ struct WaitingConnectionTests {
     func `a client that comes back with its request id takes up its wait`() async throws {
         try await serving { ledger, _, socket in
             let holder = try await TenureClient.connect(to: socket)
-            let held = try await holder.send(["ACQUIRE", "main", "cpu=2", "TTL", "60000"])
+            let held = try await holder.send(["ACQUIRE", "main", "cpu=2", "TTL", "600000"])
             let gone = try await RawConnection.connect(to: socket, reads: true)
             try await gone.send("ACQUIRE main cpu=1 WAIT 600000 REQUEST r\r\n")
             try await wait(until: 1, in: ledger)
@@ -282,15 +283,15 @@ struct WaitingConnectionTests {
     func `a daemon that stops tells those who wait that nothing was granted`() async throws {
         try await serving(untilStopped: true) { ledger, front, socket in
             let holder = try await TenureClient.connect(to: socket)
-            _ = try await holder.send(["ACQUIRE", "main", "cpu=2", "TTL", "60000"])
+            _ = try await holder.send(["ACQUIRE", "main", "cpu=2", "TTL", "600000"])
             await holder.close()
             let raw = try await RawConnection.connect(to: socket, reads: true)
             try await raw.send("ACQUIRE main cpu=1 WAIT 600000\r\n")
             try await wait(until: 1, in: ledger)
             async let answer = lastWords(to: raw)
             let begun = ContinuousClock.now
-            await front.stop(within: .seconds(60))
-            #expect(begun.duration(to: .now) < .seconds(50))
+            await front.stop(within: .seconds(600))
+            #expect(begun.duration(to: .now) < .seconds(500))
             #expect(
                 try await answer.hasPrefix("-UNKNOWN the ledger is closed; nothing was granted")
             )

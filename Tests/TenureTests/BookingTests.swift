@@ -271,7 +271,7 @@ struct BookingTests {
         #expect(try scene.world.replayFaults() == [])
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(10)))
     func `in a program a booking begins by itself, and is explained`() async throws {
         let scratch = LedgerScratch()
         let ledger = try scratch.open()

@@ -5,7 +5,7 @@ import TenureModel
 import TenureTesting
 import Testing
 
-@Suite("Explain")
+@Suite("Explain", .waiting)
 struct ExplainTests {
     private let scratch = LedgerScratch()
 
@@ -27,8 +27,8 @@ struct ExplainTests {
         let ledger = try await opened()
         defer { ledger.shutdown() }
         let grant = try await ledger.acquire(LedgerScratch.request())
-        _ = try await ledger.renew(grant.reference, ttlMilliseconds: 90_000)
-        _ = try await ledger.renew(grant.reference, ttlMilliseconds: 95_000)
+        _ = try await ledger.renew(grant.reference, ttlMilliseconds: 900_000)
+        _ = try await ledger.renew(grant.reference, ttlMilliseconds: 950_000)
         let told = try await ledger.explain(.lease(grant.lease))
         #expect(text(told, "state") == "held")
         #expect(text(told, "granted", "event") == "granted")

@@ -51,7 +51,7 @@ final class LedgerScratch: Sendable {
 
     /// A request for one CPU.
     static func request(
-        ttl: UInt64? = 60_000,
+        ttl: UInt64? = 600_000,
         holder: String = "me",
         session: SessionID? = nil
     ) -> AcquireRequest {

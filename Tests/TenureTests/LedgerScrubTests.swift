@@ -4,9 +4,10 @@ import Foundation
 import Tenure
 import TenureModel
 import TenureStorage
+import TenureTesting
 import Testing
 
-@Suite("Scrub of a served ledger")
+@Suite("Scrub of a served ledger", .waiting)
 struct LedgerScrubTests {
     private let scratch = LedgerScratch()
 

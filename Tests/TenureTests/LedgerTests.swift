@@ -7,7 +7,7 @@ import TenureModel
 import TenureTesting
 import Testing
 
-@Suite("Ledger on a directory")
+@Suite("Ledger on a directory", .waiting)
 struct LedgerTests {
     private let scratch = LedgerScratch()
 
@@ -248,7 +248,7 @@ struct LedgerTests {
         await #expect(throws: Refusal.self) { try await ledger.check(grant.reference) }
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(10)))
     func `A session of a process in another pid namespace lives by keep-alives`() async throws {
         let ledger = try await opened()
         defer { ledger.shutdown() }
@@ -281,7 +281,7 @@ struct LedgerTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(10)))
     func `A process is watched by one pidfd, from its first session to the end of its last`()
         async throws
     {

@@ -3,6 +3,7 @@
 import Synchronization
 import Tenure
 import TenureModel
+import TenureTesting
 import Testing
 
 /// Counts answers, and lets a test wait for so many.
@@ -24,7 +25,7 @@ private final class AnswerCount: AnswerSink {
     var total: Int { codes.withLock { $0.values.reduce(0, +) } }
 }
 
-@Suite("Overload")
+@Suite("Overload", .waiting)
 struct OverloadTests {
     private let scratch = LedgerScratch()
 

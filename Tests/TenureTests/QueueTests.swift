@@ -61,7 +61,7 @@ struct QueueTests {
         let late = scene.sink.takeLate()
         #expect(late.map(\.queued) == [queued.ticket])
         guard case .grant(let grant)? = late.first?.answer else { throw NotGranted() }
-        #expect(!grant.replayed && grant.ttlMilliseconds == 60_000)
+        #expect(!grant.replayed && grant.ttlMilliseconds == 600_000)
         // By its ticket and by its request id it is the same lease.
         for query in [Query.ticket(queued.ticket), .request(id: "r", tenant: "default")] {
             guard case .grant(let told) = try Self.read(scene, query) else { throw NotGranted() }

@@ -1,11 +1,12 @@
 // Waiting in a program that has the ledger open: the writer's thread, tasks and their cancellation.
 
 import TenureModel
+import TenureTesting
 import Testing
 
 @testable import Tenure
 
-@Suite("Waiting in a program", .timeLimit(.minutes(1)))
+@Suite("Waiting in a program", .waiting, .timeLimit(.minutes(10)))
 struct WaitingLibraryTests {
     private func opened(_ scratch: LedgerScratch) async throws -> (Ledger, Grant) {
         let ledger = try scratch.open()
