@@ -207,6 +207,33 @@ struct PreemptionWaitingTests {
     }
 
     @Test
+    func `who was held up and gives up is kept nowhere`() throws {
+        let scene = try scene(.preemptionGap(1), .preemptionGrace(5_000))
+        _ = try scene.ask([
+            .setPool(name: "side", settings: []),
+            .setResource(
+                ResourceRequest(name: "large", pool: "side", kind: .cpu, capacity: 20_000)
+            ),
+            .setQuota(QuotaRequest(tenant: "a", kind: .cpu, limit: 10_000)),
+        ])
+        _ = try low(scene)
+        try scene.ask(
+            WaitingScene.request(12, wait: 600_000) {
+                ($0.pool, $0.tenant, $0.priority) = ("side", "a", .high)
+            }
+        )
+        let brief = try scene.ask(
+            WaitingScene.request(wait: 1_000) { ($0.tenant, $0.priority) = ("a", .high) }
+        )
+        try scene.settle()
+        #expect(try scene.core.waiting.heldUp.values.map(\.count) == [1])
+        try scene.pass(milliseconds: 1_100)
+        try scene.settle()
+        #expect(scene.refusal(brief)?.code == .timeout)
+        #expect(try scene.core.waiting.heldUp.isEmpty && !scene.core.waiting.isEmpty)
+    }
+
+    @Test
     func `who comes first by a change of the order alone has leases told to leave`() throws {
         let scene = try scene(
             .preemptionGap(1),

@@ -81,7 +81,7 @@ extension LedgerCore {
             .init("reclaimed", .count(counters.reclaimed)),
             .init("waiting", .count(waiting.count)),
             .init("queued", .count(state.queuedCount)),
-            .init("booked", .count(state.bookingCount)),
+            .init("booked", .count(state.bookings.count)),
             .init("bookingsBegun", .count(bookings.begun)),
             .init("bookingsMoved", .count(bookings.moved)),
             .init("bookingsLost", .count(bookings.lost)),

@@ -28,6 +28,9 @@ struct BookingProgress {
 extension LedgerCore {
     // MARK: Beside bookings
 
+    /// Whether anything is booked that has not begun.
+    private var hasBookings: Bool { state.bookings.count > 0 }
+
     /// The same with what it must leave to bookings; nothing when that can not be told yet.
     ///
     /// A booking itself carries what comes back before it begins, and waits until all leases were
@@ -39,7 +42,7 @@ extension LedgerCore {
         if case .book(let booking) = submission.command {
             return try carrying(booking, submission, now: now)
         }
-        if state.hasBookings, case .query(.optimize(let request)) = submission.command {
+        if hasBookings, case .query(.optimize(let request)) = submission.command {
             _ = try ends(of: request.pool)
             // As if every lease lived for ever.
             let room = state.bookedRoom(
@@ -50,7 +53,7 @@ extension LedgerCore {
             )
             return submission.withholding(state.excess(over: room))
         }
-        guard state.hasBookings, let request = try asked(by: submission.command) else {
+        guard hasBookings, let request = try asked(by: submission.command) else {
             return submission
         }
         let room = try bookedRoom(for: submission.command, asking: request, now: now)
@@ -63,7 +66,7 @@ extension LedgerCore {
         asking request: AcquireRequest,
         now: LedgerTime
     ) throws(LedgerFailure) -> [ResourceID: UInt64] {
-        guard state.hasBookings else { return [:] }
+        guard hasBookings else { return [:] }
         var room: [ResourceID: UInt64] = [:]
         for pool in state.bookedPools where request.mayAsk(pool) {
             _ = try ends(of: pool)
@@ -153,9 +156,9 @@ extension LedgerCore {
         of submission: Submission,
         now: LedgerTime
     ) throws(LedgerFailure) -> Decision {
-        guard let request = try asked(by: submission.command), !request.bookedRoom.isEmpty else {
-            return decision
-        }
+        guard hasBookings, let request = try asked(by: submission.command),
+            !request.bookedRoom.isEmpty
+        else { return decision }
         if request.planOnly { return decision.withoutVersion() }
         guard request.plan != nil, case .grant(let grant) = decision.answer, !grant.replayed else {
             return decision
@@ -175,7 +178,7 @@ extension LedgerCore {
     /// Keeps the ends of leases of pools with bookings, and begins those that are due.
     func keepBookings() throws(LedgerFailure) {
         if waiting.isEmpty { try keepEnds() }
-        guard state.hasBookings, !isReadOnly else { return }
+        guard hasBookings, !isReadOnly else { return }
         for pool in state.bookedPools { _ = try ends(of: pool) }
         let now = now
         for id in state.bookings(dueAt: now) {
@@ -187,7 +190,7 @@ extension LedgerCore {
 
     /// When something is to be done for bookings.
     var nextBooking: LedgerTime {
-        guard state.hasBookings, !isReadOnly else { return .never }
+        guard hasBookings, !isReadOnly else { return .never }
         return state.nextBooking { bookings.late[$0] != nil }
     }
 

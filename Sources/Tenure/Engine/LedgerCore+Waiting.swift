@@ -226,8 +226,7 @@ extension LedgerCore {
         case .refused(let refusal) where refusal.isOfWant:
             let obstacle = try giveNotice(decision, for: waiter, at: time)
             let earmark = self.earmark(of: decision, for: waiter)
-            waiting.keep(waiter, refused: refusal, behind: obstacle != nil, earmark: earmark)
-            if let obstacle { waiting.note(waiter, heldUpBy: obstacle) }
+            waiting.keep(waiter, refused: refusal, heldUpBy: obstacle, earmark: earmark)
             return false
         case .grant where try mayRestOnThePast(.acquire(waiter.request)):
             waiting.mark(waiter)

@@ -129,6 +129,8 @@ final class Waiter {
     /// Whether at the last look only those before it kept it from a grant, or leases from being
     /// told to leave for it: a change of the order alone may help.
     var isBehind = false
+    /// What somebody before it waits for who keeps leases from being told to leave for it.
+    var heldUpBy: Shortage?
     /// Whether it waits no more.
     var isGone = false
     /// What it is promised, if that was worked out: only for the first of a line.

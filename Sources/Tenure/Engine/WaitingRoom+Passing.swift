@@ -76,10 +76,18 @@ extension WaitingRoom {
 
     // MARK: Marks
 
-    /// Has a waiter looked at again when those change who wait for `shortage`: one of them keeps
-    /// leases from being told to leave for it.
-    mutating func note(_ waiter: Waiter, heldUpBy shortage: Shortage) {
-        heldUp[shortage, default: SortedList()].insert(waiter, at: waiter.age)
+    /// Has a waiter looked at again when those change who wait for `obstacle`, of whom one keeps
+    /// leases from being told to leave for it; for nothing, when nobody does.
+    mutating func note(_ waiter: Waiter, heldUpBy obstacle: Shortage?) {
+        guard waiter.heldUpBy != obstacle else { return }
+        if let before = waiter.heldUpBy {
+            heldUp[before]?.remove(at: waiter.age)
+            if heldUp[before]?.isEmpty == true { heldUp[before] = nil }
+        }
+        waiter.heldUpBy = obstacle
+        if let obstacle {
+            heldUp[obstacle, default: SortedList()].insert(waiter, at: waiter.age)
+        }
     }
 
     /// Takes the first of those who are to be looked at, and its mark; nothing when there is none.
@@ -95,8 +103,7 @@ extension WaitingRoom {
     private mutating func gather() -> [Waiter] {
         var found = Array(marked.values)
         for shortage in freed.union(reordered) {
-            guard let held = heldUp.removeValue(forKey: shortage) else { continue }
-            found += held.values.filter { !$0.isGone }
+            found += heldUp[shortage]?.values.map(\.self) ?? []
         }
         for shortage in freed {
             found += queues[shortage]?.heads(whereOrderChanged: false) ?? []

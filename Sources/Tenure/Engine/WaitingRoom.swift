@@ -228,6 +228,7 @@ struct WaitingRoom {
             bySession[session]?.removeAll { $0 === waiter }
             if bySession[session]?.isEmpty == true { bySession[session] = nil }
         }
+        note(waiter, heldUpBy: nil)
         stand(waiter, in: [])
         dismiss(waiter.payer)
         isEmpty = all.isEmpty
@@ -238,7 +239,6 @@ struct WaitingRoom {
     private mutating func unmarkAll() {
         freed = []
         reordered = []
-        heldUp = [:]
         turns = []
         passable = []
         followers = []
@@ -318,14 +318,17 @@ struct WaitingRoom {
 
     /// Keeps a waiter that was looked at and refused, in the queues of what it lacks (W1).
     ///
-    /// With `behind` only those before it keep it from a grant, or leases from being told to leave.
+    /// With `behind` only those before it keep it from a grant. With an obstacle leases would be
+    /// told to leave for it, but for somebody before it who waits for that.
     mutating func keep(
         _ waiter: Waiter,
         refused refusal: Refusal,
         behind: Bool = false,
+        heldUpBy obstacle: Shortage? = nil,
         earmark: Earmark? = nil
     ) {
-        waiter.isBehind = behind
+        waiter.isBehind = behind || obstacle != nil
+        note(waiter, heldUpBy: obstacle)
         if waiter.earmark != earmark { set(earmark, for: waiter) }
         // What a restored one was taken to lack was a guess.
         let isFirst = waiter.refusal == nil

@@ -10,12 +10,6 @@
 // their longest life does; those whose end is not known hold what they hold for ever.
 
 extension LedgerState {
-    /// Whether any pool has bookings that have not begun.
-    package var hasBookings: Bool { !bookings.isEmpty }
-
-    /// How many bookings have not begun.
-    package var bookingCount: Int { bookings.count }
-
     /// The pools with bookings that have not begun, by name.
     package var bookedPools: [String] { bookings.parts.keys.sorted() }
 

@@ -53,7 +53,7 @@ package struct LedgerState {
     var reclaimable = Table<ReclaimableKey, ReclaimableKey>()
     var dueQueue = DueQueue()
     var tickets = TicketTable()
-    var bookings = BookingTable()
+    package internal(set) var bookings = BookingTable()
     /// The position at which a pool was set or deleted last, or that of the checkpoint that the
     /// state was read from.
     var poolsChanged: Position

@@ -64,7 +64,7 @@ extension PoolSettings {
 }
 
 /// The bookings that have not begun, which stay in memory, and how they are found.
-struct BookingTable {
+package struct BookingTable {
     /// What one booking takes of one resource.
     struct Part {
         let booking: TicketID
@@ -93,9 +93,10 @@ struct BookingTable {
     var changed: [TicketID: Position] = [:]
 
     /// How many there are.
-    var count: Int { rows.count }
-    /// Whether there are none: all that pools without bookings pay.
-    var isEmpty: Bool { rows.isEmpty }
+    ///
+    /// Kept apart, so that whether there are any is told without a copy of what it is a part of:
+    /// that is all that ledgers without bookings pay.
+    package private(set) var count = 0
 
     /// All of them, oldest first.
     var inOrder: [Booking] { rows.values.sorted { $0.id < $1.id } }
@@ -121,6 +122,7 @@ struct BookingTable {
     /// Adds a booking; O(bookings of its resources).
     mutating func insert(_ booking: Booking) {
         invariant(rows.updateValue(booking, forKey: booking.id) == nil, "K1: booked once")
+        count += 1
         order.insert(StartKey(start: booking.start, id: booking.id))
         counts[booking.ticket.request.tenant, default: 0] += 1
         poolCounts[booking.pool, default: 0] += 1
@@ -139,6 +141,7 @@ struct BookingTable {
     /// Takes a booking out; nothing when it is not there.
     mutating func remove(_ id: TicketID) -> Booking? {
         guard let booking = rows.removeValue(forKey: id) else { return nil }
+        count -= 1
         order.remove(StartKey(start: booking.start, id: id))
         Self.subtractOne(from: &counts, booking.ticket.request.tenant)
         Self.subtractOne(from: &poolCounts, booking.pool)
