@@ -94,6 +94,23 @@ extension Ledger {
         try await document(.cancelBooking(booking))
     }
 
+    /// Plans a drain of a resource or a node from a time to a time; nothing is granted there from
+    /// now on that may live into it.
+    ///
+    /// The answer has the `window` as an id, its `start` and `end` in milliseconds from now, how
+    /// many `resources` it has, how many `leases` may still be there when it begins, and how many
+    /// `bookings` it meets.
+    ///
+    /// - Throws: `Refusal`, also where another window has something of it at a part of the time.
+    public func planWindow(_ window: WindowRequest) async throws -> Document {
+        try await document(.planWindow(window))
+    }
+
+    /// Calls a planned drain off; one that has begun ends now.
+    public func cancelWindow(_ window: WindowID) async throws -> Document {
+        try await document(.cancelWindow(window))
+    }
+
     /// What `acquire` would grant now; changes nothing.
     public func plan(_ request: AcquireRequest) async throws -> Grant {
         var request = request

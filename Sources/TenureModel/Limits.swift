@@ -69,6 +69,13 @@ public enum Limits {
     public static let bookingsPerTenant = 4_096
     /// The most of them of one pool: each is looked at for every grant in it that may live so long.
     public static let bookingsPerPool = 1_024
+    /// The most planned drains that are not over; each is in memory, at about a KiB and some bytes
+    /// for each resource.
+    public static let windows = 4_096
+    /// The most of them that have something of one pool, for the same reason as of bookings.
+    public static let windowsPerPool = 1_024
+    /// The most of them that one resource has.
+    public static let windowsPerResource = 16
     /// How long an answer is kept for its request id, in milliseconds: one hour.
     public static let requestWindowMilliseconds: UInt64 = 3_600_000
     /// The most gaps that are remembered: what lived through so many without renewal ends.

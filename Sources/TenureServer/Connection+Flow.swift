@@ -190,10 +190,10 @@ extension Query {
     fileprivate var isList: Bool {
         switch self {
         case .pools, .resources, .quotas, .tenants, .budgets, .leases, .breakers, .tickets,
-            .optimize, .bookings:
+            .optimize, .bookings, .windows:
             true
         case .pool, .resource, .quota, .tenant, .budget, .usage, .lease, .session, .request,
-            .ticket, .booking,
+            .ticket, .booking, .window,
             .status:
             false
         }

@@ -10,7 +10,8 @@ enum Roles {
         guard !caller.isAdmin else { return nil }
         switch command {
         case .setPool, .deletePool, .setResource, .setResourceState, .setNodeState, .deleteResource,
-            .setQuota, .deleteQuota, .setTenant, .deleteTenant, .setBudget,
+            .planWindow, .cancelWindow, .setQuota, .deleteQuota, .setTenant, .deleteTenant,
+            .setBudget,
             .deleteBudget, .resetBreaker, .revoke, .revokeAll, .query(.optimize),
             .housekeeping:
             let who = caller.uid.map { "user \($0)" } ?? "this caller"

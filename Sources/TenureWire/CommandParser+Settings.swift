@@ -23,6 +23,9 @@ extension CommandParser {
         case .bookingList:
             let filter = TicketFilter(pool: try words.name(.pool), tenant: try words.tenant())
             return .bookings(filter, page: try words.page())
+        case .windowGet: return .window(WindowID(rawValue: try words.id(operand: 0)))
+        case .windowList:
+            return .windows(pool: try words.name(.pool), page: try words.page())
         case .requestGet:
             return .request(
                 id: try Grammar.requestID(try words.text(operand: 0)),
@@ -79,6 +82,8 @@ extension CommandParser {
             )
         case .poolDelete: return .deletePool(name: try words.name(operand: 0))
         case .resourceSet: return .setResource(try resource(words))
+        case .resourceDrain where isPlanned(words), .nodeDrain where isPlanned(words):
+            return .planWindow(try window(words))
         case .resourceCordon, .resourceDrain, .resourceUncordon:
             return .setResourceState(
                 name: try words.name(operand: 0),

@@ -96,8 +96,10 @@ package enum CommandParser {
         case .queueCancel: .cancelTicket(TicketID(rawValue: try words.id(operand: 0)))
         case .book: .book(try booking(words))
         case .bookingCancel: .cancelBooking(TicketID(rawValue: try words.id(operand: 0)))
+        case .windowCancel: .cancelWindow(WindowID(rawValue: try words.id(operand: 0)))
         case .sessionGet, .leaseGet, .leaseList, .requestGet, .queueGet, .queueList, .usageGet,
-            .bookingGet, .bookingList, .optimize, .status, .poolGet, .poolList, .resourceGet,
+            .bookingGet, .bookingList, .windowGet, .windowList, .optimize, .status, .poolGet,
+            .poolList, .resourceGet,
             .resourceList, .quotaGet, .quotaList,
             .tenantGet, .tenantList, .budgetGet, .budgetList, .breakerList:
             .query(try query(words))

@@ -263,9 +263,10 @@ extension CommandTable {
         row(
             .resourceDrain,
             ["name"],
-            options: [.by],
+            options: [.by, .at, .for, .reason],
             isAdmin: true,
-            "Stops new grants on a resource; what is left on it at BY is taken back.",
+            "Stops new grants on a resource, at once or from AT on for FOR; what is left on it BY "
+                + "then is taken back.",
             "RESOURCE DRAIN gpu0 BY 600000"
         ),
         row(
@@ -306,10 +307,11 @@ extension CommandTable {
         row(
             .nodeDrain,
             ["node"],
-            options: [.pool, .by],
+            options: [.pool, .by, .at, .for, .reason],
             isAdmin: true,
-            "Stops new grants on all resources of a node; what is left at BY is taken back.",
-            "NODE DRAIN host1 BY 600000"
+            "Stops new grants on all resources of a node, at once or from AT on for FOR; what is "
+                + "left BY then is taken back.",
+            "NODE DRAIN host1 AT 3600000 FOR 7200000 BY 600000"
         ),
         row(
             .nodeUncordon,

@@ -32,6 +32,9 @@ package enum CommandWord: String, CaseIterable, Sendable {
     case bookingGet = "BOOKING GET"
     case bookingList = "BOOKING LIST"
     case bookingCancel = "BOOKING CANCEL"
+    case windowGet = "WINDOW GET"
+    case windowList = "WINDOW LIST"
+    case windowCancel = "WINDOW CANCEL"
     case explain = "EXPLAIN"
     case poolSet = "POOL SET"
     case poolGet = "POOL GET"
@@ -203,9 +206,9 @@ package final class CommandSpecification: Sendable {
     /// What stands behind an option of this command; nothing when its word says it all.
     ///
     /// LIMIT is the length of a page, of a quota the quantity and of a budget the price; FOR is
-    /// what to optimise for, and of a booking how long it lasts.
+    /// what to optimise for, and of a booking or a planned drain how long it lasts.
     package func value(of option: OptionWord) -> String? {
-        if word == .book, option == .for { return "ms" }
+        if [.book, .resourceDrain, .nodeDrain].contains(word), option == .for { return "ms" }
         let isAmount = word == .quotaSet || word == .budgetSet
         return option == .limit && isAmount ? "q" : option.usualValue
     }
@@ -226,7 +229,7 @@ package final class CommandSpecification: Sendable {
 package enum CommandTable {
     /// The commands in the order in which they are shown.
     package static let all: [CommandSpecification] =
-        granting + bookings + holding + reading + settings + connection
+        granting + bookings + holding + reading + settings + windows + connection
 
     /// What a first word leads to.
     enum Entry {

@@ -1,4 +1,4 @@
-// The words of bookings, and of commands that change a lease which is held.
+// The words of bookings and planned drains, and of commands that change a lease which is held.
 
 internal import TenureModel
 
@@ -16,6 +16,19 @@ extension CommandWriter {
             + option(.select, request.selector.isEmpty ? nil : text(request.selector))
             + option(.tag, request.tags.isEmpty ? nil : text(request.tags))
             + option(.purpose, request.purpose)
+    }
+
+    /// The words of a planned drain.
+    static func words(_ request: WindowRequest) -> [String] {
+        var words: [String]
+        switch request.subject {
+        case .resource(let name): words = ["RESOURCE", "DRAIN", name]
+        case .node(let node, let pool): words = ["NODE", "DRAIN", node] + option(.pool, pool)
+        }
+        words += option(.at, "\(request.startMilliseconds)")
+        words += option(.for, "\(request.lengthMilliseconds)")
+        words += option(.by, request.byMilliseconds.map { "\($0)" })
+        return words + option(.reason, request.reason)
     }
 
     static func words(_ reference: LeaseReference, _ request: GrowRequest) -> [String] {

@@ -51,6 +51,8 @@ package enum CommandWriter {
                 ["NODE", word, request.node] + option(.pool, request.pool)
                     + option(.by, request.byMilliseconds.map { "\($0)" })
             }
+        case .planWindow(let request): words(request)
+        case .cancelWindow(let window): ["WINDOW", "CANCEL", "\(window.rawValue)"]
         case .resetBreaker(.pool(let name)): ["BREAKER", "RESET", "POOL", name]
         case .resetBreaker(.resource(let name)): ["BREAKER", "RESET", "RESOURCE", name]
         case .deleteResource(let name): ["RESOURCE", "DEL", name]
@@ -156,6 +158,9 @@ package enum CommandWriter {
         case .bookings(let filter, let page):
             ["BOOKING", "LIST"] + option(.pool, filter.pool) + option(.tenant, filter.tenant)
                 + words(page)
+        case .window(let window): ["WINDOW", "GET", "\(window.rawValue)"]
+        case .windows(let pool, let page):
+            ["WINDOW", "LIST"] + option(.pool, pool) + words(page)
         case .session(let session): ["SESSION", "GET", "\(session.rawValue)"]
         case .request(let id, let tenant):
             ["REQUEST", "GET", id] + option(.tenant, tenant == "default" ? nil : tenant)

@@ -28,6 +28,7 @@ struct StoreContent: Equatable {
     var budgets: [String: Stored<Budget>] = [:]
     var tickets: [TicketID: Stored<Ticket>] = [:]
     var bookings: [TicketID: Stored<Booking>] = [:]
+    var windows: [WindowID: Stored<Window>] = [:]
     var preemptible: [PreemptibleKey: Stored<PreemptibleKey>] = [:]
     var reclaimable: [ReclaimableKey: Stored<ReclaimableKey>] = [:]
 
@@ -48,6 +49,7 @@ struct StoreContent: Equatable {
         budgets.write(changes.budgets)
         tickets.write(changes.tickets)
         bookings.write(changes.bookings)
+        windows.write(changes.windows)
         preemptible.write(changes.preemptible)
         reclaimable.write(changes.reclaimable)
     }
@@ -64,6 +66,7 @@ struct StoreContent: Equatable {
         rows.budgets = budgets.values.map(\.row)
         rows.tickets = tickets.values.map(\.row)
         rows.bookings = bookings.values.map(\.row)
+        rows.windows = windows.values.map(\.row)
         return rows
     }
 
@@ -81,6 +84,7 @@ struct StoreContent: Equatable {
             ("preemptible", preemptible == other.preemptible),
             ("reclaimable", reclaimable == other.reclaimable),
             ("tickets", tickets == other.tickets), ("bookings", bookings == other.bookings),
+            ("windows", windows == other.windows),
         ]
         return verdicts.filter { !$0.1 }.map(\.0)
     }

@@ -86,6 +86,11 @@ struct GoldenTests {
             codec.encode(drained, key: Resource.bytes(of: drained.id), position: 10).value,
             codec.encode(breaker, key: Breaker.bytes(of: breaker.subject), position: 11).value,
             codec.encode(guarded, key: Pool.bytes(of: guarded.name), position: 12).value,
+            codec.encode(
+                SampleEvents.window,
+                key: Window.bytes(of: SampleEvents.window.id),
+                position: 13
+            ).value,
         ]
         #expect(rows.map(hexadecimal) == GoldenBytes.rows)
     }

@@ -46,6 +46,7 @@ struct RowCodecTests {
         try roundTrip(key: \.self) { $0.member() }
         try roundTrip(key: \.id) { $0.ticket() }
         try roundTrip(key: \.id) { $0.booking() }
+        try roundTrip(key: \.id) { $0.window() }
     }
 
     @Test
@@ -116,6 +117,7 @@ struct RowCodecTests {
         try truncate(StoredAnswer.self, values.requestKey(), values.storedAnswer())
         try truncate(Ticket.self, TicketID(rawValue: 3), values.ticket(maxCost: 7))
         try truncate(Booking.self, TicketID(rawValue: 3), values.booking(maxCost: 7))
+        try truncate(Window.self, WindowID(rawValue: 3), values.window())
         var checkpoint = StoredCheckpoint(ledger: ledger)
         checkpoint.counts[.breakers] = 3
         try truncate(StoredCheckpoint.self, 4, checkpoint)

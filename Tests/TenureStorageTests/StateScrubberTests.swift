@@ -125,6 +125,7 @@ extension RowCodec {
         case .members: try moved(MemberKey.self, key, value)
         case .tickets: try moved(Ticket.self, key, value)
         case .bookings: try moved(Booking.self, key, value)
+        case .windows: try moved(Window.self, key, value)
         case .budgets: try moved(Budget.self, key, value)
         case .tenantLimits: try moved(TenantLimits.self, key, value)
         case .breakers: try moved(Breaker.self, key, value)

@@ -78,7 +78,7 @@ struct CommandTableTests {
             .quotaSet: ["research", "gpu"], .tenantSet: ["research"], .resourceDrain: ["g"],
             .nodeDrain: ["n"], .breakerList: [], .budgetSet: ["research"], .queueList: [],
             .optimize: ["p"],
-            .bookingList: [], .book: ["p", "gpu=1", "AT", "1000", "FOR", "1000"],
+            .bookingList: [], .windowList: [], .book: ["p", "gpu=1", "AT", "1000", "FOR", "1000"],
         ]
         var shown = 0
         for row in CommandTable.all {

@@ -253,6 +253,20 @@ struct RoundTripTests {
         .setNodeState(NodeRequest(node: "n", state: .cordoned)),
         .setNodeState(NodeRequest(node: "n", pool: "p", state: .active)),
         .setNodeState(NodeRequest(node: "n", pool: "p", state: .draining, byMilliseconds: 5)),
+        .planWindow(
+            WindowRequest(.resource("r"), startMilliseconds: 5, lengthMilliseconds: 6)
+        ),
+        .planWindow(
+            WindowRequest(
+                .node("n", pool: "p"),
+                startMilliseconds: 5,
+                lengthMilliseconds: 6,
+                byMilliseconds: 2,
+                reason: "new fan"
+            )
+        ),
+        .cancelWindow(WindowID(rawValue: 13)), .query(.window(WindowID(rawValue: 13))),
+        .query(.windows(pool: "p", page: Page(limit: 2, after: "7"))),
         .deleteResource(name: "r"),
         .setQuota(tenant: "a/b", kind: .gpu, limit: 8_000),
         .setQuota(tenant: "a", kind: .memory, limit: 0),

@@ -7,7 +7,8 @@ extension Command {
     var needsRoom: Bool {
         switch self {
         case .acquire(let request): !request.planOnly
-        case .grow, .book, .sublease, .report, .openSession, .setPool, .setResource, .setQuota,
+        case .grow, .book, .planWindow, .sublease, .report, .openSession, .setPool, .setResource,
+            .setQuota,
             .setTenant,
             .setBudget:
             true

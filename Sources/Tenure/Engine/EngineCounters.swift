@@ -82,6 +82,7 @@ extension LedgerCore {
             .init("waiting", .count(waiting.count)),
             .init("queued", .count(state.queuedCount)),
             .init("booked", .count(state.bookings.count)),
+            .init("windows", .count(state.windows.count)),
             .init("bookingsBegun", .count(bookings.begun)),
             .init("bookingsMoved", .count(bookings.moved)),
             .init("bookingsLost", .count(bookings.lost)),

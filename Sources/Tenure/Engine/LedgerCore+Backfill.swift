@@ -3,8 +3,8 @@
 //   W5  The first of a line that has waited for the `starvationLimit` of its pool, 0 unless set,
 //       has a date, where the ends of leases that are in its way are known. It is granted by then,
 //       unless what was promised to it is lost: to somebody who comes before it, to one who waits
-//       while it holds what the first needs (D2), or because resources fail or shrink. Nobody else
-//       who passes it moves the date.
+//       while it holds what the first needs (D2), or because resources fail, shrink or are to be
+//       drained. Nobody else who passes it moves the date.
 //
 // The first in order is promised the earliest time at which its request fits, in the places where
 // it does; the first of the next line what is left beside that. Who comes later passes when its

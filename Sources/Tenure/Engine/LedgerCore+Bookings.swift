@@ -1,5 +1,7 @@
 // Bookings: what each request is told to leave to them, and their beginning.
 //
+// What windows will drain is left to them in the same way, until they begin.
+//
 // Whatever is decided in a pool with bookings carries how much there is beside them for something
 // that may live so long (K1 in Ledger+BookedRoom.swift). That follows from the ends of leases,
 // which are kept for such pools whether somebody waits or not; as long as not all leases were
@@ -28,8 +30,8 @@ struct BookingProgress {
 extension LedgerCore {
     // MARK: Beside bookings
 
-    /// Whether anything is booked that has not begun.
-    private var hasBookings: Bool { state.bookings.count > 0 }
+    /// Whether anything is booked, or to be drained by a window, that has not begun.
+    private var hasBookings: Bool { state.bookings.pending > 0 }
 
     /// The same with what it must leave to bookings; nothing when that can not be told yet.
     ///
@@ -41,6 +43,9 @@ extension LedgerCore {
     ) throws(LedgerFailure) -> Submission? {
         if case .book(let booking) = submission.command {
             return try carrying(booking, submission, now: now)
+        }
+        if case .planWindow(let window) = submission.command {
+            return try counting(window, submission, now: now)
         }
         if hasBookings, case .query(.optimize(let request)) = submission.command {
             _ = try ends(of: request.pool)
@@ -94,6 +99,28 @@ extension LedgerCore {
         booking.freed = state.amountsBack(by: ends, until: start)
         booking.promised = try promised(in: pool, atOrAfter: start)
         return submission.asking(.book(booking))
+    }
+
+    /// The same with how many leases may still be there when the window begins; nothing until all
+    /// leases were looked at.
+    private func counting(
+        _ window: WindowRequest,
+        _ submission: Submission,
+        now: LedgerTime
+    ) throws(LedgerFailure) -> Submission? {
+        var window = window
+        let start = now.advanced(byMilliseconds: window.startMilliseconds)
+        for (pool, resources) in state.resources(of: window) {
+            guard let ends = try ends(of: pool) else { return nil }
+            window.leases += ends.leases(on: resources, after: start)
+        }
+        return submission.asking(.planWindow(window))
+    }
+
+    /// Has dates worked out anew: what was promised may be what a window takes.
+    private func forgetPromises() {
+        for waiter in waiting.waiters { waiter.promise = nil }
+        for pool in waiting.awaited.keys { waiting.letPass(in: pool) }
     }
 
     /// What is promised to those who wait in a pool and may live beyond `start`.
@@ -169,7 +196,8 @@ extension LedgerCore {
         }
         return Decision(
             refused: .conflict,
-            "what is planned is booked for a time that it may live into; acquire without PLAN"
+            "what is planned is booked, or drained, for a time that it may live into; acquire "
+                + "without PLAN"
         )
     }
 
@@ -309,6 +337,7 @@ extension LedgerCore {
         case .cancelTicket(let id): dismiss(id)
         case .book: noteBooking(decision, by: submission)
         case .cancelBooking(let id): dismissBooking(id)
+        case .planWindow: forgetPromises()
         case .query(.optimize(let request)) where request.isOffered:
             outbox.offer(decision.answer, at: state.position, time: now)
         default: break

@@ -3,10 +3,11 @@
 // A lease whose longest life is known gives back what it holds at the end of that life, or when its
 // quarantine is over after that. Neither renewal nor grace nor a new holder moves that time.
 //
-//   B1  An entry is what the row of its lease says; a lease without a known end has none.
+//   B1  An entry is what the row of its lease says; a lease without a known end has none, and is
+//       known by its resources alone.
 //
-// It is derived, kept while somebody waits, and built by looking at every lease once, some at a
-// time. With n leases it has about 100 bytes for each with a known end; a change is O(log n).
+// It is derived, kept while somebody waits or something is booked, and built by looking at every
+// lease once, some at a time. With n leases it has about 100 bytes for each; a change is O(log n).
 
 /// The leases of one pool that are known to end.
 package struct LeaseEnds {
@@ -43,6 +44,9 @@ package struct LeaseEnds {
     private var entries: [LeaseID: Entry] = [:]
     private var order = OrderedKeys<Key>()
     private var parts: [ResourceID: [Part]] = [:]
+    /// The leases without a known end: what they have something of, and who has something of it.
+    private var endless: [LeaseID: [ResourceID]] = [:]
+    private var endlessOn: [ResourceID: Set<LeaseID>] = [:]
 
     init(pool: String, lockDelay: UInt64) {
         self.pool = pool
@@ -61,6 +65,16 @@ package struct LeaseEnds {
         return sum
     }
 
+    /// How many leases may still have something of these resources behind `time`; O(those leases).
+    package func leases(on resources: [ResourceID], after time: LedgerTime) -> Int {
+        var found: Set<LeaseID> = []
+        for id in resources {
+            for part in parts[id] ?? [] where part.end > time { found.insert(part.lease) }
+            found.formUnion(endlessOn[id] ?? [])
+        }
+        return found.count
+    }
+
     /// Calls `body` with every entry, the earliest end first, until it returns false.
     func visit(_ body: (Entry) -> Bool) {
         order.forEach(from: Key(end: .zero, lease: LeaseID(rawValue: 0))) { key in
@@ -71,7 +85,8 @@ package struct LeaseEnds {
     /// Takes in what a lease is now; nothing when it is gone.
     mutating func set(_ id: LeaseID, _ lease: Lease?) {
         remove(id)
-        guard let lease, lease.terms.pool == pool, let end = end(of: lease) else { return }
+        guard let lease, lease.terms.pool == pool, lease.state != .ended else { return }
+        guard let end = end(of: lease) else { return setEndless(lease) }
         entries[id] = Entry(end: end, placements: lease.placements)
         order.insert(Key(end: end, lease: id))
         for placement in lease.placements {
@@ -89,7 +104,17 @@ package struct LeaseEnds {
     /// Every lease was looked at.
     mutating func complete() { isComplete = true }
 
+    private mutating func setEndless(_ lease: Lease) {
+        let resources = lease.placements.map(\.resource)
+        endless[lease.id] = resources
+        for resource in resources { endlessOn[resource, default: []].insert(lease.id) }
+    }
+
     private mutating func remove(_ id: LeaseID) {
+        for resource in endless.removeValue(forKey: id) ?? [] {
+            endlessOn[resource]?.remove(id)
+            if endlessOn[resource]?.isEmpty == true { endlessOn[resource] = nil }
+        }
         guard let entry = entries.removeValue(forKey: id) else { return }
         order.remove(Key(end: entry.end, lease: id))
         for placement in entry.placements {

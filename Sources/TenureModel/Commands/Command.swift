@@ -56,6 +56,10 @@ public enum Command: Equatable, Sendable {
     case setResourceState(name: String, state: ResourceState, byMilliseconds: UInt64? = nil)
     /// The same for all resources of a node, in one pool or in all, whole or not at all.
     case setNodeState(NodeRequest)
+    /// Plans a drain of a resource or a node from a time to a time.
+    indirect case planWindow(WindowRequest)
+    /// Calls a planned drain off, or ends it early.
+    case cancelWindow(WindowID)
     /// Deletes a resource without use.
     case deleteResource(name: String)
     /// Sets the quota of a tenant for a kind, or changes it.
@@ -135,6 +139,10 @@ public enum Query: Equatable, Sendable {
     case booking(TicketID)
     /// Bookings that have not begun, oldest first.
     case bookings(TicketFilter, page: Page)
+    /// One planned drain that is not over.
+    case window(WindowID)
+    /// Planned drains that are not over, of one pool or all, oldest first.
+    case windows(pool: String?, page: Page)
     /// One session.
     case session(SessionID)
     /// Which leases of a pool would better be elsewhere.

@@ -79,6 +79,8 @@ extension LedgerState {
         case .setResourceState(let name, let state, let by):
             setResourceState(name, state, byMilliseconds: by, now: now)
         case .setNodeState(let request): setNodeState(request, now: now)
+        case .planWindow(let request): planWindow(request, now: now)
+        case .cancelWindow(let id): cancelWindow(id, now: now)
         case .deleteResource(let name): deleteResource(name)
         case .setQuota(let request): setQuota(request)
         case .deleteQuota(let tenant, let kind): deleteQuota(tenant, kind)

@@ -59,6 +59,7 @@ extension LedgerState {
         case .budgetSet, .budgetDeleted, .budgetHeld, .budgetSettled: try applyBudget(event)
         case .queued, .ticketProlonged, .ticketEnded: try applyTicket(event)
         case .booked, .bookingMoved: applyBooking(event)
+        case .windowPlanned, .windowBegan, .windowEnded: applyWindow(event)
         case .refused, .refusalsCounted: break
         }
     }
@@ -376,6 +377,7 @@ extension LedgerState {
         } else {
             facts.nextResource = max(facts.nextResource, declaration.id.rawValue + 1)
             place(Resource(id: declaration.id, request: request))
+            joinWindows(declaration.id, request)
         }
         changedResources[declaration.id] = facts.position
         noteChange(of: request.pool)

@@ -1,4 +1,4 @@
-// What bookings leave to others.
+// What bookings, and windows that have not begun, leave to others.
 //
 //   K1  At its start every booking that was accepted fits where it was booked, unless something was
 //       lost: a resource, a part of its capacity, or time, where a quarantine began late. Whatever
@@ -6,14 +6,15 @@
 //
 // For every resource, at the start of every booking: what leases may still hold then, what all
 // bookings take then, and what is newly granted and may live so long is no more than its capacity.
-// Nothing but bookings begins later than now, so at all other times there is less. Leases end when
-// their longest life does; those whose end is not known hold what they hold for ever.
+// Nothing but bookings and windows begins later than now, so at all other times there is less.
+// Leases end when their longest life does; those whose end is not known hold what they hold for
+// ever. A window takes more than any capacity, so that nothing is left beside it (K2).
 
 extension LedgerState {
-    /// The pools with bookings that have not begun, by name.
+    /// The pools with bookings or windows that have not begun, by name.
     package var bookedPools: [String] { bookings.parts.keys.sorted() }
 
-    /// Whether a pool has bookings that have not begun.
+    /// Whether a pool has bookings or windows that have not begun.
     package func hasBookings(in pool: String) -> Bool { bookings.parts[pool] != nil }
 
     /// The booking of this name, if it has not begun.
@@ -88,7 +89,7 @@ extension LedgerState {
         _ promised: [PromisedTime]
     ) -> [LedgerTime] {
         let met = parts.filter { part in
-            part.start < end && part.freeBy > start && part.booking != exception
+            part.start < end && part.freeBy > start && part.owner != exception?.rawValue
         }
         if met.isEmpty { return [] }
         let dates = promised.filter { $0.places[id] != nil }.map(\.from)
@@ -137,9 +138,9 @@ extension LedgerState {
     /// Whether the places of a booking come back before its end, if nothing else happens.
     package func comesBack(_ booking: Booking, by ends: LeaseEnds) -> Bool {
         booking.placements.allSatisfy { placement in
-            guard let resource = resource(placement.resource), isGrantable(resource) else {
-                return false
-            }
+            guard let resource = resource(placement.resource),
+                isGrantable(resource) || isBack(resource, before: booking.end)
+            else { return false }
             let back = ends.amount(backTo: resource.id, until: booking.end)
             let used = resource.used > back ? resource.used - back : 0
             return resource.capacity >= used && resource.capacity - used >= placement.amount
@@ -162,6 +163,12 @@ extension LedgerState {
         return nil
     }
 
+    /// Whether a resource is drained by a window alone that is over by then.
+    private func isBack(_ resource: Resource, before time: LedgerTime) -> Bool {
+        guard let window = windows.running(resource.id), window.end < time else { return false }
+        return window.members.contains { $0.resource == resource.id && $0.before == .active }
+    }
+
     /// Whether anything of a resource is granted.
     private func isGrantable(_ resource: Resource) -> Bool {
         guard resource.state == .active, let slot = pools.index(forKey: resource.pool) else {
@@ -180,10 +187,13 @@ extension LedgerState {
         var unbooked = request
         unbooked.bookedRoom = [:]
         guard place(unbooked, nearby: nearby) != nil else { return nil }
+        let isBooked = bookings.count(in: request.pool) > 0
+        let what = windows.count == 0 ? "booked" : isBooked ? "booked or drained" : "drained"
+        let lists = windows.count == 0 ? "BOOKING LIST" : "BOOKING LIST and WINDOW LIST"
         return Refusal(
             .exhausted,
-            "what is free in pool \(request.pool) is booked for a time that this request may live "
-                + "into; \(remedy); see BOOKING LIST",
+            "what is free in pool \(request.pool) is \(what) for a time that this request may live "
+                + "into; \(remedy); see \(lists)",
             limit: request.totals.count == 1 ? request.totals[0].kind.name : ""
         )
     }

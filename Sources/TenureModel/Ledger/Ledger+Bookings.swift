@@ -103,8 +103,8 @@ extension LedgerState {
             .exhausted,
             "pool \(asked.request.pool) can not keep \(wanted.joined(separator: ",")) free from "
                 + "\(asked.startMilliseconds) ms on for \(asked.lengthMilliseconds) ms, beside "
-                + "what is booked, promised to those who wait, and held: what has no MAXLIFETIME "
-                + "counts as held for ever; book another time, see BOOKING LIST",
+                + "what is booked or drained then, promised to those who wait, and held: what has "
+                + "no MAXLIFETIME counts as held for ever; book another time, see BOOKING LIST",
             limit: totals.count == 1 ? totals[0].kind.name : ""
         )
     }

@@ -32,11 +32,11 @@ extension LedgerState {
 
     /// The resource as fields, with what is left of its drain.
     func document(of resource: Resource, now: LedgerTime) -> Document {
-        guard resource.state == .draining, case .map(let fields) = resource.document else {
-            return resource.document
-        }
+        guard case .map(let fields) = resource.document else { return resource.document }
+        let window = windowField(of: resource.id)
+        guard resource.state == .draining else { return .map(fields + window) }
         let left = ttl(until: resource.drain?.by ?? .never, now: now)
-        return .map(fields + [DrainNotice(milliseconds: left).field])
+        return .map(fields + [DrainNotice(milliseconds: left).field] + window)
     }
 
     // MARK: Changing states
@@ -53,7 +53,12 @@ extension LedgerState {
         if let refusal = fault(ofDrainBy: byMilliseconds, state) ?? drainFault(resource, now: now) {
             return Decision(.refused(refusal))
         }
-        return Decision(stateChange(resource, state, byMilliseconds, now: now), done)
+        return Decision(
+            leavingWindows([resource.id]) + [
+                stateChange(resource, state, byMilliseconds, now: now)
+            ],
+            done
+        )
     }
 
     func setNodeState(_ request: NodeRequest, now: LedgerTime) -> Decision {
@@ -65,38 +70,46 @@ extension LedgerState {
         }
         let names = request.pool.map { [$0] } ?? pools.keys.sorted()
         let found = names.flatMap { pools[$0]?.index.resources(inPlace: request.node) ?? [] }
-        guard !found.isEmpty else {
-            return Decision(
-                refused: .notFound,
-                "no resource is on node \(request.node.printable)"
-                    + (request.pool.map { " in pool \($0)" } ?? "") + "; see RESOURCE LIST"
-            )
-        }
-        guard found.count <= Limits.nodeResources else {
-            return Decision(
-                refused: .malformed,
-                "node \(request.node) has \(found.count) resources, above the limit of "
-                    + "\(Limits.nodeResources) in one step; name a POOL, or change them one by one"
-            )
+        if let refusal = nodeFault(request.node, request.pool, found: found.count) {
+            return Decision(.refused(refusal))
         }
         var events: [Event] = []
+        var changed: [ResourceID] = []
         for resource in found.compactMap({ resource($0) }) where resource.state.isOperators {
             if resource.state == request.state, resource.drain == nil,
-                request.byMilliseconds == nil
+                request.byMilliseconds == nil, windows.running(resource.id) == nil
             {
                 continue
             }
             if let refusal = drainFault(resource, now: now) { return Decision(.refused(refusal)) }
+            changed.append(resource.id)
             events.append(stateChange(resource, request.state, request.byMilliseconds, now: now))
         }
         return Decision(
-            events,
+            leavingWindows(changed) + events,
             .document(
                 .map([
                     .init("status", .string("ok")), .init("resources", .count(events.count)),
                     .init("position", .id(events.isEmpty ? facts.position : nextPosition)),
                 ])
             )
+        )
+    }
+
+    /// The refusal where a node has no resources, or more than change in one step.
+    func nodeFault(_ node: String, _ pool: String?, found count: Int) -> Refusal? {
+        if count == 0 {
+            return Refusal(
+                .notFound,
+                "no resource is on node \(node.printable)"
+                    + (pool.map { " in pool \($0)" } ?? "") + "; see RESOURCE LIST"
+            )
+        }
+        guard count > Limits.nodeResources else { return nil }
+        return Refusal(
+            .malformed,
+            "node \(node) has \(count) resources, above the limit of \(Limits.nodeResources) in "
+                + "one step; name a POOL, or change them one by one"
         )
     }
 
@@ -122,7 +135,7 @@ extension LedgerState {
     }
 
     /// The refusal of a change while the end of the drain is carried out (H1).
-    private func drainFault(_ resource: Resource, now: LedgerTime) -> Refusal? {
+    func drainFault(_ resource: Resource, now: LedgerTime) -> Refusal? {
         guard let drain = resource.drain, drain.by <= now, resource.isInUse else { return nil }
         return Refusal(
             .busy,

@@ -66,6 +66,7 @@ extension LedgerState {
         if let remembered { return remembered }
         if let fault = try subleasesFault() { return fault }
         if let fault = try tagFault() { return fault }
+        if let fault = windowFault() { return fault }
         if count != facts.leases {
             return "I6: \(facts.leases) leases are counted, \(count) are there"
         }

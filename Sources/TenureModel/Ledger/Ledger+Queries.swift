@@ -42,6 +42,8 @@ extension LedgerState {
         case .tickets(let filter, let page): return ticketPage(filter, page, now: now)
         case .booking(let id): return try bookingAnswer(id, caller: caller, now: now)
         case .bookings(let filter, let page): return bookingPage(filter, page, now: now)
+        case .window(let id): return windowAnswer(id, now: now)
+        case .windows(let pool, let page): return windowPage(of: pool, page, now: now)
         case .session(let id): return try sessionAnswer(id, caller: caller, now: now)
         case .request(let id, let tenant): return try requestAnswer(id, tenant, now: now)
         case .optimize(let request): return try optimize(request, now: now)
@@ -270,6 +272,7 @@ extension LedgerState {
             .init("sessions", .count(facts.sessions)),
             .init("queued", .count(tickets.count)),
             .init("booked", .count(bookings.count)),
+            .init("windows", .count(windows.count)),
             .init("storedAnswers", .count(facts.storedAnswers)),
             .init("epoch", .integer(Int64(facts.epoch))),
             .init("time", .count(facts.time.nanoseconds)),

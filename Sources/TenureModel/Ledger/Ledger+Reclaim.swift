@@ -95,6 +95,7 @@ extension LedgerState {
             case .storedAnswer, .ticket: try forget(entry, into: &batch)
             case .drain: try reclaimDrained(entry, into: &batch, now: now)
             case .breaker: breakerDue(entry, into: &batch)
+            case .windowStart, .windowEnd: windowDue(entry, into: &batch, now: now)
             case .budgetWindow:
                 batch.weight += 1
                 if let event = windowEnd(entry, now: now) { batch.windows.append(event) }

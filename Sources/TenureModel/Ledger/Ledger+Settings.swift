@@ -55,11 +55,7 @@ extension LedgerState {
                     "the ledger has \(Limits.resources) resources, its limit"
                 )
             }
-            let id = ResourceID(rawValue: facts.nextResource)
-            return Decision(
-                .resourceSet(ResourceDeclaration(id: id, request: request)),
-                done
-            )
+            return declare(request)
         }
         guard resource.pool == request.pool, resource.kind == request.kind,
             request.node == nil || resource.node == request.node
@@ -86,6 +82,22 @@ extension LedgerState {
             .resourceSet(ResourceDeclaration(id: resource.id, request: whole)),
             done
         )
+    }
+
+    /// A resource that was not there, with what the windows of its node make of it.
+    private func declare(_ request: ResourceRequest) -> Decision {
+        let id = ResourceID(rawValue: facts.nextResource)
+        let taking = windows(takingIn: request)
+        if let full = taking.first(where: { $0.members.count >= Limits.nodeResources }) {
+            return Decision(
+                refused: .busy,
+                "window \(full.id.rawValue) of its node has \(full.members.count) resources, the "
+                    + "limit; retry when it is over, or cancel it"
+            )
+        }
+        var events = [Event.resourceSet(ResourceDeclaration(id: id, request: request))]
+        if taking.contains(where: \.hasBegun) { events.append(.resourceStateSet(id, .draining)) }
+        return Decision(events, done)
     }
 
     private func fault(of request: ResourceRequest) -> Refusal? {
@@ -120,7 +132,8 @@ extension LedgerState {
             )
         }
         return Decision(
-            breakersEnding(with: .resource(resource.id)) + [.resourceDeleted(resource.id)],
+            breakersEnding(with: .resource(resource.id))
+                + leavingWindows(deleting: resource.id) + [.resourceDeleted(resource.id)],
             done
         )
     }

@@ -124,7 +124,8 @@ extension LedgerState {
         // One position gives one token: what is a session has never been a lease.
         guard wasGiven(id), try session(SessionID(rawValue: id.rawValue)) == nil,
             tickets[TicketID(rawValue: id.rawValue)] == nil,
-            bookings[TicketID(rawValue: id.rawValue)] == nil
+            bookings[TicketID(rawValue: id.rawValue)] == nil,
+            windows[WindowID(rawValue: id.rawValue)] == nil
         else {
             let sentence = "lease \(id.rawValue) was never granted by this ledger"
             return .refused(Refusal(.notFound, sentence + "; check the id"))

@@ -220,6 +220,7 @@ extension LedgerState {
             add(record.lease, to: &relief)
             if let served = record.served { addBooking(served.ticket, to: &relief) }
         case .ticketEnded(let end): addBooking(end.ticket, to: &relief)
+        case .windowEnded(let end): addWindow(end.window, to: &relief)
         case .grown(let record):
             guard var lease = try lease(record.lease) else { return }
             lease.placements = record.added
@@ -264,11 +265,10 @@ extension LedgerState {
         case .budgetDeleted(let tenant):
             relief.shortages.insert(Shortage(budgetOf: tenant))
         case .budgetHeld, .budgetSettled, .opened, .grace, .epochRaised, .renewed, .preempted,
-            .handedOver,
-            .sessionOpened,
-            .sessionKept,
-            .sessionForgotten, .answered, .answersForgotten, .refused, .refusalsCounted,
-            .leasesForgotten, .drainAdvanced, .queued, .ticketProlonged, .booked, .bookingMoved:
+            .handedOver, .sessionOpened, .sessionKept, .sessionForgotten, .answered,
+            .answersForgotten, .refused, .refusalsCounted,
+            .leasesForgotten, .drainAdvanced, .queued, .ticketProlonged, .booked, .bookingMoved,
+            .windowPlanned, .windowBegan:
             break
         }
     }
@@ -276,6 +276,13 @@ extension LedgerState {
     /// What was withheld for a booking is not any more.
     private func addBooking(_ id: TicketID, to relief: inout Relief) {
         if let booking = bookings[id] { relief.pools.insert(booking.pool) }
+    }
+
+    /// What was withheld for a window is not any more; what drained in it has events of its own.
+    private func addWindow(_ id: WindowID, to relief: inout Relief) {
+        for member in windows[id]?.members ?? [] {
+            if let pool = resource(member.resource)?.pool { relief.pools.insert(pool) }
+        }
     }
 
     private func add(_ subject: BreakerSubject, to relief: inout Relief) {

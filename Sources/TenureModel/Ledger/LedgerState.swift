@@ -54,6 +54,7 @@ package struct LedgerState {
     var dueQueue = DueQueue()
     var tickets = TicketTable()
     package internal(set) var bookings = BookingTable()
+    package internal(set) var windows = WindowTable()
     /// The position at which a pool was set or deleted last, or that of the checkpoint that the
     /// state was read from.
     var poolsChanged: Position
@@ -120,6 +121,7 @@ package struct LedgerState {
         for ticket in resident.tickets { tickets.set(ticket) }
         for booking in resident.bookings { bookings.insert(booking) }
         for resource in resident.resources.sorted(by: { $0.id < $1.id }) { place(resource) }
+        for window in resident.windows { restore(window) }
         restoreBreakers(resident.breakers)
     }
 
@@ -135,7 +137,7 @@ package struct LedgerState {
     private var changedSettings: Int {
         changedPools.count + changedResources.count + changedQuotas.count
             + changedTenantLimits.count + breakers.changed.count + changedBudgets.count
-            + changedTickets.count + bookings.changed.count
+            + changedTickets.count + bookings.changed.count + windows.changed.count
     }
 
     /// How many scattered rows the changes cost as much as, when they are written.
@@ -182,6 +184,10 @@ package struct LedgerState {
             changes.bookings[id] = Changed(value: bookings[id], position: position)
         }
         bookings.changed = [:]
+        for (id, position) in windows.changed {
+            changes.windows[id] = Changed(value: windows[id], position: position)
+        }
+        windows.changed = [:]
         changedPools = [:]
         changedResources = [:]
         changedQuotas = [:]

@@ -64,10 +64,16 @@ extension PoolSettings {
 }
 
 /// The bookings that have not begun, which stay in memory, and how they are found.
+///
+/// Beside them it has what windows will take, so that both are withheld in the same way.
 package struct BookingTable {
-    /// What one booking takes of one resource.
+    /// What one booking takes of one resource, or one window of it.
     struct Part {
-        let booking: TicketID
+        /// More than any resource has: what a window takes, whatever the capacity becomes.
+        static let everything = Limits.amountMax
+
+        /// The number of the booking or window.
+        let owner: UInt64
         let start: LedgerTime
         let freeBy: LedgerTime
         let amount: UInt64
@@ -87,16 +93,18 @@ package struct BookingTable {
     private var counts: [String: Int] = [:]
     private var poolCounts: [String: Int] = [:]
     private var order = OrderedKeys<StartKey>()
-    /// What they take, by pool and resource, the earliest first; no entry is empty.
+    /// What they and windows take, by pool and resource, the earliest first; no entry is empty.
     private(set) var parts: [String: [ResourceID: [Part]]] = [:]
     /// Those that changed since the last checkpoint, and where.
     var changed: [TicketID: Position] = [:]
 
     /// How many there are.
+    package private(set) var count = 0
+    /// How many there are, and how many parts of windows.
     ///
     /// Kept apart, so that whether there are any is told without a copy of what it is a part of:
-    /// that is all that ledgers without bookings pay.
-    package private(set) var count = 0
+    /// that is all that ledgers without bookings and windows pay.
+    package private(set) var pending = 0
 
     /// All of them, oldest first.
     var inOrder: [Booking] { rows.values.sorted { $0.id < $1.id } }
@@ -123,13 +131,14 @@ package struct BookingTable {
     mutating func insert(_ booking: Booking) {
         invariant(rows.updateValue(booking, forKey: booking.id) == nil, "K1: booked once")
         count += 1
+        pending += 1
         order.insert(StartKey(start: booking.start, id: booking.id))
         counts[booking.ticket.request.tenant, default: 0] += 1
         poolCounts[booking.pool, default: 0] += 1
         if let key = booking.ticket.requestKey { byRequest[key] = booking.id }
         for placement in booking.placements {
             let part = Part(
-                booking: booking.id,
+                owner: booking.id.rawValue,
                 start: booking.start,
                 freeBy: booking.freeBy,
                 amount: placement.amount
@@ -142,31 +151,52 @@ package struct BookingTable {
     mutating func remove(_ id: TicketID) -> Booking? {
         guard let booking = rows.removeValue(forKey: id) else { return nil }
         count -= 1
+        pending -= 1
         order.remove(StartKey(start: booking.start, id: id))
         Self.subtractOne(from: &counts, booking.ticket.request.tenant)
         Self.subtractOne(from: &poolCounts, booking.pool)
         if let key = booking.ticket.requestKey { byRequest[key] = nil }
         for placement in booking.placements {
-            parts[booking.pool]?[placement.resource]?.remove(id)
-            if parts[booking.pool]?[placement.resource]?.isEmpty == true {
-                parts[booking.pool]?[placement.resource] = nil
-            }
+            removePart(of: id.rawValue, from: placement.resource, in: booking.pool)
         }
-        if parts[booking.pool]?.isEmpty == true { parts[booking.pool] = nil }
         return booking
     }
 
-    /// What bookings but `exception` take of a resource at these times, which are in order, of its
-    /// parts; O(parts log parts).
+    private mutating func removePart(of owner: UInt64, from id: ResourceID, in pool: String) {
+        parts[pool]?[id]?.remove(owner)
+        if parts[pool]?[id]?.isEmpty == true { parts[pool]?[id] = nil }
+        if parts[pool]?.isEmpty == true { parts[pool] = nil }
+    }
+
+    /// Withholds all of a resource for the time of a window; O(parts of the resource).
+    mutating func withhold(_ id: ResourceID, in pool: String, for window: Window) {
+        pending += 1
+        let part = Part(
+            owner: window.id.rawValue,
+            start: window.start,
+            freeBy: window.end,
+            amount: Part.everything
+        )
+        parts[pool, default: [:]][id, default: []].add(part)
+    }
+
+    /// Does not withhold it any more.
+    mutating func giveUp(_ id: ResourceID, in pool: String, of window: WindowID) {
+        pending -= 1
+        removePart(of: window.rawValue, from: id, in: pool)
+    }
+
+    /// What bookings but `exception`, and windows, take of a resource at these times, which are in
+    /// order, of its parts; O(parts log parts).
     static func booked(
         _ parts: [Part],
         at times: [LedgerTime],
         except exception: TicketID? = nil
     ) -> [UInt64] {
-        var begun = parts.filter { $0.booking != exception }[...]
+        var begun = parts.filter { $0.owner != exception?.rawValue }[...]
         var ended = begun.sorted { $0.freeBy < $1.freeBy }[...]
-        // What is held at once is never more than a capacity, but its parts, added up, may be more
-        // than 64 bits on the way.
+        // What is taken at once is never more than a capacity and one window, but its parts, added
+        // up, may be more than 64 bits on the way.
         var sum: UInt64 = 0
         return times.map { time in
             while let part = begun.first, part.start <= time {
@@ -193,9 +223,9 @@ extension [BookingTable.Part] {
         insert(part, at: firstIndex { $0.start > part.start } ?? count)
     }
 
-    /// Takes the part of a booking out.
-    fileprivate mutating func remove(_ id: TicketID) {
-        removeAll { $0.booking == id }
+    /// Takes the part of a booking or window out.
+    fileprivate mutating func remove(_ owner: UInt64) {
+        removeAll { $0.owner == owner }
     }
 }
 

@@ -156,6 +156,7 @@ package struct FrozenChanges: Sendable {
     package var budgets: [String: Changed<Budget>] = [:]
     package var tickets: [TicketID: Changed<Ticket>] = [:]
     package var bookings: [TicketID: Changed<Booking>] = [:]
+    package var windows: [WindowID: Changed<Window>] = [:]
     package var preemptible: [PreemptibleKey: Changed<PreemptibleKey>] = [:]
     package var reclaimable: [ReclaimableKey: Changed<ReclaimableKey>] = [:]
 
@@ -167,7 +168,7 @@ package struct FrozenChanges: Sendable {
             + storedAnswers.count + usage.count + due.count + members.count
             + tenantLimits.count + breakers.count + budgets.count
             + preemptible.count + reclaimable.count + tickets.count
-            + bookings.count
+            + bookings.count + windows.count
     }
 }
 
@@ -197,6 +198,7 @@ package struct ResidentRows: Sendable {
     package var budgets: [Budget] = []
     package var tickets: [Ticket] = []
     package var bookings: [Booking] = []
+    package var windows: [Window] = []
 
     package init() {}
 }

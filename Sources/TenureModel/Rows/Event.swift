@@ -80,6 +80,12 @@ package enum Event: Hashable, Sendable {
     indirect case booked(Booking)
     /// What was booked is not there; the grant behind it is elsewhere.
     case bookingMoved(TicketID, reason: String)
+    /// Resources are to be drained from a time to a time.
+    indirect case windowPlanned(Window)
+    /// They drain from here on; how, the events behind it say.
+    case windowBegan(WindowID)
+    /// It is over, of all of its resources or of some; what they are, the events behind it say.
+    case windowEnded(WindowEnd)
     indirect case refused(RefusalRecord)
     case refusalsCounted([RefusalCount])
 }

@@ -44,6 +44,9 @@ extension Event {
         case .ticketEnded: "ticket-ended"
         case .booked: "booked"
         case .bookingMoved: "booking-moved"
+        case .windowPlanned: "window-planned"
+        case .windowBegan: "window-began"
+        case .windowEnded: "window-ended"
         case .refused: "refused"
         case .refusalsCounted: "refusals-counted"
         }
@@ -80,6 +83,8 @@ extension Event {
         case .committed(_, _, let placements), .reduced(_, let placements):
             placements.map(\.resource)
         case .booked(let booking): booking.placements.map(\.resource)
+        case .windowPlanned(let window): window.members.map(\.resource)
+        case .windowEnded(let end): end.resources
         default: []
         }
     }
@@ -141,6 +146,7 @@ extension Event {
         case .sessionOpened, .sessionKept, .sessionEnded, .sessionForgotten: sessionFields
         case .queued, .ticketProlonged, .ticketEnded: ticketFields
         case .booked, .bookingMoved: bookingFields
+        case .windowPlanned, .windowBegan, .windowEnded: windowFields
         case .answered, .answersForgotten, .refused, .refusalsCounted: answerFields
         }
     }

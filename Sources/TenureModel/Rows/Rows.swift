@@ -469,11 +469,15 @@ package struct DueKey: Hashable, Comparable, Sendable {
         case drain = 6
         /// The end of the time for which a breaker is open.
         case breaker = 7
+        /// The end of a planned drain; before the beginning of another at that time.
+        case windowEnd = 8
+        /// The beginning of a planned drain.
+        case windowStart = 9
     }
 
     package let time: LedgerTime
     package let subject: Class
-    /// The id of a lease, session, ticket or resource; for a stored answer or a budget the
+    /// The id of a lease, session, ticket, window or resource; for a stored answer or a budget the
     /// position that stored it; the number of a breaker.
     package let id: UInt64
 

@@ -39,6 +39,7 @@ extension ByteReader {
             return try sessionEvent(tag)
         case .queued, .ticketProlonged, .ticketEnded: return try ticketEvent(tag)
         case .booked, .bookingMoved: return try bookingEvent(tag)
+        case .windowPlanned, .windowBegan, .windowEnded: return try windowEvent(tag)
         default: return try settingsEvent(tag)
         }
     }

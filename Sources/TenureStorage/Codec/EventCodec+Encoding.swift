@@ -59,6 +59,7 @@ extension FieldWriter {
             sessionFields(of: event)
         case .queued, .ticketProlonged, .ticketEnded: ticketFields(of: event)
         case .booked, .bookingMoved: bookingFields(of: event)
+        case .windowPlanned, .windowBegan, .windowEnded: windowFields(of: event)
         default: settingsFields(of: event)
         }
     }
@@ -285,6 +286,9 @@ extension Event {
         case .ticketEnded: .ticketEnded
         case .booked: .booked
         case .bookingMoved: .bookingMoved
+        case .windowPlanned: .windowPlanned
+        case .windowBegan: .windowBegan
+        case .windowEnded: .windowEnded
         case .resourceSet: .resourceSet
         case .resourceStateSet: .resourceStateSet
         case .resourceDrained: .resourceDrained

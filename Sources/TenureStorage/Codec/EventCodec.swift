@@ -66,6 +66,9 @@
 //    50  preempted         until u64 · evidence text · count · each: id u64
 //    51  booked            id u64 · booking (BookingCoding.swift)
 //    52  booking moved     id u64 · reason text
+//    53  window planned    id u64 · window (WindowCoding.swift)
+//    54  window began      id u64
+//    55  window ended      id u64 · cause u8 · count · each: resource u32
 //   128  refused           tenant text · pool text · code text · limit text · message text
 //   129  refusals counted  count · each: tenant text · pool text · code text · limit text
 //                          · count u64
@@ -194,6 +197,9 @@ package enum EventTag: UInt8, CaseIterable, Sendable {
     case preempted = 50
     case booked = 51
     case bookingMoved = 52
+    case windowPlanned = 53
+    case windowBegan = 54
+    case windowEnded = 55
     case refused = 128
     case refusalsCounted = 129
 }

@@ -153,6 +153,7 @@ package struct RowCodec: Sendable {
         case .members: _ = try decode(MemberKey.self, keyBytes: key, value: value)
         case .tickets: _ = try decode(Ticket.self, keyBytes: key, value: value)
         case .bookings: _ = try decode(Booking.self, keyBytes: key, value: value)
+        case .windows: _ = try decode(Window.self, keyBytes: key, value: value)
         case .budgets: _ = try decode(Budget.self, keyBytes: key, value: value)
         case .tenantLimits: _ = try decode(TenantLimits.self, keyBytes: key, value: value)
         case .breakers: _ = try decode(Breaker.self, keyBytes: key, value: value)

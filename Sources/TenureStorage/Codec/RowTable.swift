@@ -21,6 +21,7 @@ package enum RowTable: UInt8, CaseIterable, Sendable {
     case breakers = 13
     case bookings = 14
     case preemptible = 16
+    case windows = 17
     case reclaimable = 18
 
     /// The tables whose rows are counted and digested: all but `meta`.
@@ -55,6 +56,7 @@ package enum RowTable: UInt8, CaseIterable, Sendable {
         case .breakers: "breakers"
         case .bookings: "bookings"
         case .preemptible: "preemptible"
+        case .windows: "windows"
         case .reclaimable: "reclaimable"
         }
     }

@@ -22,6 +22,7 @@
 //   members       session u64 · lease u64              nothing
 //   tickets       id u64                               ticket (TicketCoding.swift)
 //   bookings      id u64                               booking (BookingCoding.swift)
+//   windows       id u64                               window (WindowCoding.swift)
 //   budgets       tenant                               budget (BudgetCoding.swift)
 //   tenants       tenant                               tenant limits (TenantCoding.swift)
 //   breakers      0x00 pool, or 0x01 resource u32      breaker (BreakerCoding.swift)

@@ -27,6 +27,7 @@ extension ResidentRows {
             resident.breakers = try all(Breaker.self, reader, &codec, counts)
             resident.tickets = try all(Ticket.self, reader, &codec, counts)
             resident.bookings = try all(Booking.self, reader, &codec, counts)
+            resident.windows = try all(Window.self, reader, &codec, counts)
         } catch {
             throw StorageError(error, in: path)
         }

@@ -57,6 +57,7 @@ package struct CheckpointWriter: Sendable {
         try rows(changes.breakers, body)
         try rows(changes.tickets, body)
         try rows(changes.bookings, body)
+        try rows(changes.windows, body)
         try rows(changes.preemptible, body)
         try rows(changes.reclaimable, body)
     }

@@ -53,6 +53,7 @@ struct ModelState {
         rows.breakers = rows.breakers.filter { $0.value.value != nil }
         rows.tickets = rows.tickets.filter { $0.value.value != nil }
         rows.bookings = rows.bookings.filter { $0.value.value != nil }
+        rows.windows = rows.windows.filter { $0.value.value != nil }
         rows.preemptible = rows.preemptible.filter { $0.value.value != nil }
         rows.reclaimable = rows.reclaimable.filter { $0.value.value != nil }
         return rows
@@ -106,6 +107,8 @@ struct ModelState {
         set(\.tickets, ticket.id, ticket)
         let booking = values.booking()
         set(\.bookings, booking.id, booking)
+        let window = values.window()
+        set(\.windows, window.id, window)
     }
 
     private mutating func removeSome() {
@@ -119,6 +122,7 @@ struct ModelState {
         removeOne(\.breakers)
         removeOne(\.tickets)
         removeOne(\.bookings)
+        removeOne(\.windows)
         removeOne(\.preemptible)
         removeOne(\.reclaimable)
         removeOne(\.pools)

@@ -284,7 +284,8 @@ struct RandomValues {
         let key = DueKey(
             time: time(),
             subject: pick([
-                .lease, .session, .storedAnswer, .budgetWindow, .drain, .breaker,
+                .lease, .session, .storedAnswer, .budgetWindow, .drain, .breaker, .windowStart,
+                .windowEnd,
             ]),
             id: u64()
         )

@@ -55,6 +55,7 @@ extension RandomValues {
         case .ticketEnded: .ticketEnded(ticketEnd())
         case .booked: .booked(booking())
         case .bookingMoved: .bookingMoved(TicketID(rawValue: u64()), reason: text())
+        case .windowPlanned, .windowBegan, .windowEnded: windowEvent(tag)
         case .grown: .grown(growthRecord())
         case .handedOver: .handedOver(handOverRecord())
         case .subleased: .subleased(subleaseRecord())
@@ -298,6 +299,10 @@ enum SampleEvents {
         .breakerCleared(.pool("gpus"), reason: "reset"),
         .preempted([lease.id], until: LedgerTime(nanoseconds: 79), evidence: "full"),
         .booked(booking), .bookingMoved(booking.id, reason: "gone"),
+        .windowPlanned(window), .windowBegan(window.id),
+        .windowEnded(
+            WindowEnd(window: window.id, cause: .changed, resources: [ResourceID(rawValue: 7)])
+        ),
         .refused(
             RefusalRecord(tenant: "t", pool: "p", code: .quota, limit: "t gpu", message: "full")
         ),
@@ -312,6 +317,19 @@ enum SampleEvents {
             start: LedgerTime(nanoseconds: 82),
             freeBy: LedgerTime(nanoseconds: 83),
             placements: lease.placements
+        )
+    }
+
+    static var window: Window {
+        Window(
+            id: WindowID(rawValue: 0x0001_0000_0000_000d),
+            start: LedgerTime(nanoseconds: 84),
+            end: LedgerTime(nanoseconds: 85),
+            byMilliseconds: 6,
+            node: "n1",
+            pool: nil,
+            reason: "fan",
+            members: [Window.Member(resource: ResourceID(rawValue: 7), before: .cordoned)]
         )
     }
 

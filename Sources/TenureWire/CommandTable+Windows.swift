@@ -1,0 +1,27 @@
+// The rows of the command table that are about planned drains; RESOURCE DRAIN and NODE DRAIN plan
+// them.
+
+extension CommandTable {
+    /// What is asked about planned drains, and what ends them.
+    static let windows = [
+        row(
+            .windowCancel,
+            ["window"],
+            isAdmin: true,
+            "Calls a planned drain off, or ends it early.",
+            "WINDOW CANCEL 281474976710673"
+        ),
+        row(
+            .windowGet,
+            ["window"],
+            "Shows a planned drain that is not over.",
+            "WINDOW GET 281474976710673"
+        ),
+        row(
+            .windowList,
+            options: [.pool, .limit, .after],
+            "Lists planned drains that are not over, by age.",
+            "WINDOW LIST POOL gpus"
+        ),
+    ]
+}
