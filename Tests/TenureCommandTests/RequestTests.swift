@@ -130,6 +130,10 @@ struct RequestCase: Sendable, CustomTestStringConvertible {
         .init("resource uncordon g", "RESOURCE UNCORDON g"),
         .init("resource drain g", "RESOURCE DRAIN g"),
         .init("resource drain g --by 10m", "RESOURCE DRAIN g BY 600000"),
+        .init(
+            "resource drain g --at 2h --for 1h --reason fan",
+            "RESOURCE DRAIN g AT 7200000 FOR 3600000 REASON fan"
+        ),
         .init("breaker list --pool p --limit 3", "BREAKER LIST POOL p LIMIT 3"),
         .init("breaker reset pool p", "BREAKER RESET POOL p"),
         .init("breaker reset resource g", "BREAKER RESET RESOURCE g"),
@@ -144,6 +148,13 @@ struct RequestCase: Sendable, CustomTestStringConvertible {
         ),
         .init("node cordon n", "NODE CORDON n"),
         .init("node drain n --pool p --by 1h", "NODE DRAIN n POOL p BY 3600000"),
+        .init(
+            "node drain n --by 1m --at 2h --for 1h",
+            "NODE DRAIN n BY 60000 AT 7200000 FOR 3600000"
+        ),
+        .init("window list --pool p", "WINDOW LIST POOL p"),
+        .init("window get 12", "WINDOW GET 12"),
+        .init("window cancel 12", "WINDOW CANCEL 12"),
         .init("node uncordon n --pool p", "NODE UNCORDON n POOL p"),
         .init("resource del g", "RESOURCE DEL g"),
         .init("quota set t gpu --limit 8", "QUOTA SET t gpu LIMIT 8"),

@@ -43,7 +43,22 @@ struct TimelineTests {
         return .granted(GrantRecord(lease: lease, stored: nil, why: why))
     }
 
-    /// Two leases of two tenants, one on the resource and in a session.
+    private static func planned(_ id: UInt64, of resource: ResourceID) -> Event {
+        .windowPlanned(
+            Window(
+                id: WindowID(rawValue: id),
+                start: .zero,
+                end: .never,
+                byMilliseconds: nil,
+                node: nil,
+                pool: nil,
+                reason: nil,
+                members: [Window.Member(resource: resource)]
+            )
+        )
+    }
+
+    /// Two leases of two tenants, one on the resource and in a session, and two planned drains.
     private static let history: [(name: String, event: Event)] = [
         (
             "declared",
@@ -81,13 +96,25 @@ struct TimelineTests {
                 )
             )
         ),
+        ("plan 20", planned(20, of: resource)),
+        ("plan 21", planned(21, of: ResourceID(rawValue: 4))),
+        ("begin 20", .windowBegan(WindowID(rawValue: 20))),
+        ("begin 21", .windowBegan(WindowID(rawValue: 21))),
+        ("end 20", .windowEnded(WindowEnd(window: WindowID(rawValue: 20), cause: .over))),
     ]
 
     @Test(arguments: [
         ("10", ["grant 10", "renew 10", "end 5", "reclaim 10"]),
         ("11", ["grant 11", "renew 11", "release 11"]),
         ("5", ["grant 10", "renew 10", "end 5", "reclaim 10"]),
-        ("box/gpu0", ["declared", "grant 10", "renew 10", "end 5", "reclaim 10"]),
+        (
+            "box/gpu0",
+            [
+                "declared", "grant 10", "renew 10", "end 5", "reclaim 10", "plan 20", "begin 20",
+                "end 20",
+            ]
+        ),
+        ("20", ["plan 20", "begin 20", "end 20"]),
         ("a", ["grant 10", "renew 10", "end 5", "reclaim 10", "quota a"]),
         ("ab", ["grant 11", "renew 11", "release 11", "refused ab"]),
         ("b", []),

@@ -41,7 +41,8 @@ package struct TenureTool: AsyncParsableCommand {
                     Reserve.self,
                     Commit.self,
                     Cancel.self, Plan.self, LeaseNoun.self, SessionNoun.self, RequestNoun.self,
-                    QueueNoun.self, Book.self, BookingNoun.self, Optimize.self, Explain.self,
+                    QueueNoun.self, Book.self, BookingNoun.self, WindowNoun.self, Optimize.self,
+                    Explain.self,
                 ]
             ),
             CommandGroup(

@@ -13,8 +13,9 @@ package struct Timeline {
     private var leases: Set<LeaseID> = []
     private var sessions: Set<SessionID> = []
     private var tickets: Set<TicketID> = []
+    private var windows: Set<WindowID> = []
 
-    /// A timeline of the id of a lease, session or ticket, of a resource or of a tenant.
+    /// A timeline of the id of a lease, session, ticket or window, of a resource or of a tenant.
     package init(of subject: String) {
         self.subject = subject
         number = UInt64(subject)
@@ -22,6 +23,7 @@ package struct Timeline {
             leases = [LeaseID(rawValue: number)]
             sessions = [SessionID(rawValue: number)]
             tickets = [TicketID(rawValue: number)]
+            windows = [WindowID(rawValue: number)]
         }
     }
 
@@ -79,7 +81,22 @@ package struct Timeline {
             if isPart { tickets.insert(booking.id) }
             return isPart
         case .bookingMoved(let booking, _): return tickets.contains(booking)
+        case .windowPlanned, .windowBegan, .windowEnded: return concernsWindow(event)
         default: return concernsTenant(event)
+        }
+    }
+
+    private mutating func concernsWindow(_ event: Event) -> Bool {
+        switch event {
+        case .windowPlanned(let window):
+            let isPart =
+                windows.contains(window.id)
+                || window.members.contains { resources.contains($0.resource) }
+            if isPart { windows.insert(window.id) }
+            return isPart
+        case .windowBegan(let window): return windows.contains(window)
+        case .windowEnded(let end): return windows.contains(end.window)
+        default: return false
         }
     }
 

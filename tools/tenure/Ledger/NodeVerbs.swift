@@ -27,21 +27,49 @@ struct NodeArguments: ParsableArguments {
     }
 }
 
-/// When a drain ends.
-struct DrainEnd: ParsableArguments {
+/// When a drain begins and ends.
+struct DrainTimes: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Take back what is left after this long, as 10m.",
+            "Take back what is left this long after it begins, as 10m.",
             valueName: "duration"
         ),
         transform: Durations.parse
     )
     var by: UInt64?
 
+    @Option(
+        help: ArgumentHelp(
+            "When it begins, from now, as 2h; at once when absent.",
+            valueName: "duration"
+        ),
+        transform: Durations.parse
+    )
+    var at: UInt64?
+
+    @Option(
+        name: .customLong("for"),
+        help: ArgumentHelp("How long it lasts; of one that begins later.", valueName: "duration"),
+        transform: Durations.parse
+    )
+    var length: UInt64?
+
+    @Option(help: ArgumentHelp("What it is for; of one that begins later.", valueName: "text"))
+    var reason: String?
+
+    func validate() throws {
+        guard (at == nil) == (length == nil), reason == nil || at != nil else {
+            throw ValidationError("a drain that begins later needs --at and --for")
+        }
+    }
+
     /// The words for it.
     var words: [String] {
         var words = Words()
         words.add("BY", by)
+        words.add("AT", at)
+        words.add("FOR", length)
+        words.add("REASON", reason)
         return words.list
     }
 }
@@ -70,17 +98,22 @@ struct NodeDrain: LedgerVerb {
             With --by what is still held then is taken back, as by lease revoke. Until then \
             renewals and checks tell holders how long is left.
 
+            With --at and --for it is planned: from now on nothing is granted there that may live \
+            into it, at its time the node drains, and at its end it grants again by itself. The \
+            answer tells how many leases may still be there when it begins.
+
             EXAMPLES
               tenure node drain box --by 30m
+              tenure node drain box --at 8h --for 2h --by 10m --reason 'new power supply'
               tenure node drain box --pool gpus
             """
     )
 
     @OptionGroup var node: NodeArguments
-    @OptionGroup var end: DrainEnd
+    @OptionGroup var times: DrainTimes
     @OptionGroup var options: GlobalOptions
 
-    func request() -> [String] { node.words("DRAIN") + end.words }
+    func request() -> [String] { node.words("DRAIN") + times.words }
 }
 
 struct NodeUncordon: LedgerVerb {

@@ -154,17 +154,22 @@ struct ResourceDrain: LedgerVerb {
             With --by what is still held then is taken back, as by lease revoke. Until then \
             renewals and checks tell holders how long is left.
 
+            With --at and --for it is planned: from now on nothing is granted there that may live \
+            into it, at its time the resource drains, and at its end it grants again by itself. \
+            The answer tells how many leases may still be there when it begins.
+
             EXAMPLES
               tenure resource drain box/gpu0
               tenure resource drain box/gpu0 --by 10m
+              tenure resource drain box/gpu0 --at 8h --for 2h --by 10m --reason 'new fan'
             """
     )
 
     @OptionGroup var resource: ResourceArgument
-    @OptionGroup var end: DrainEnd
+    @OptionGroup var times: DrainTimes
     @OptionGroup var options: GlobalOptions
 
-    func request() -> [String] { ["RESOURCE", "DRAIN", resource.name] + end.words }
+    func request() -> [String] { ["RESOURCE", "DRAIN", resource.name] + times.words }
 }
 
 struct ResourceDelete: LedgerVerb {
