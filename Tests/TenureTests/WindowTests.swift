@@ -54,7 +54,7 @@ struct WindowTests {
     }
 
     @Test
-    func `K2: neither who preempts, nor who waits, nor a move takes what it needs`() throws {
+    func `K2: neither who preempts nor who waits takes what it needs`() throws {
         let scene = try Scene([4], .preemptionGap(1))
         let victim = try scene.take(4, life: 9_000)
         let window = try scene.window("n0", at: 10_000, for: 5_000)
@@ -100,6 +100,27 @@ struct WindowTests {
         #expect(try moves() == 0)
         try scene.told(.cancelWindow(window))
         #expect(try moves() == 1)
+    }
+
+    @Test
+    func `who would live into a window is promised a place behind it, and others pass`() throws {
+        let scene = try Scene([4], .maxLifetime(0))
+        _ = try scene.take(2, life: 2_000)
+        let window = try scene.window("n0", at: 10_000, for: 5_000)
+        let head = try scene.ask(Scene.request(3, life: nil, wait: 60_000, id: "head"))
+        let ticket = try #require(try scene.core.state.queued.first?.id)
+        #expect(try scene.ticket(ticket)["startsBy"] == .integer(15_000))
+        #expect(scene.grant(try scene.ask(Scene.request(2, life: 9_000))) != nil)
+        // Nothing that it is promised goes to a booking, and what is beside that does.
+        #expect(try scene.refusedBooking(2, at: 16_000, for: 1_000).code == .exhausted)
+        _ = try scene.book(1, at: 16_000, for: 1_000)
+        try scene.pass(milliseconds: 10_000)
+        #expect(try scene.told(.query(.window(window)))["status"] == .string("running"))
+        #expect(scene.waits(head))
+        try scene.pass(milliseconds: 5_000)
+        #expect(scene.grant(head) != nil)
+        try scene.pass(milliseconds: 1_000)
+        #expect(try scene.core.invariantFault() == nil)
     }
 
     @Test
@@ -189,6 +210,25 @@ struct WindowTests {
         let revoked = events.indices.filter { events[$0] == "revoked" }
         #expect(revoked.count == 3 && revoked.allSatisfy { $0 < end })
         #expect(try scene.windowEnds() == [WindowEnd(window: window, cause: .over)])
+    }
+
+    @Test
+    func `one window begins when the one before it is over, and nothing is granted between`()
+        throws
+    {
+        let scene = try Scene([400])
+        for _ in 0..<300 { _ = try scene.take(1, life: nil) }
+        let first = try scene.window("n0", at: 1_000, for: 1_000, by: 990)
+        let second = try scene.window("n0", at: 2_000, for: 9_000)
+        let waiting = try scene.ask(Scene.request(1, life: nil, wait: 60_000))
+        try scene.pass(milliseconds: 1_000)
+        try scene.pass(milliseconds: 4_000)
+        #expect(try scene.windowEnds() == [WindowEnd(window: first, cause: .over)])
+        #expect(try scene.told(.query(.window(second)))["status"] == .string("running"))
+        #expect(try scene.state("n0") == "draining" && scene.waits(waiting))
+        #expect(try scene.core.invariantFault() == nil)
+        try scene.pass(milliseconds: 6_000)
+        #expect(try scene.state("n0") == "active" && scene.grant(waiting) != nil)
     }
 
     @Test

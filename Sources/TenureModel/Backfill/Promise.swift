@@ -72,8 +72,13 @@ struct DateSearch {
     ///
     /// Unknown where it matters which places a request gets beside each other. For a request in one
     /// place each end is looked at once, for others O(k log k) places where
-    /// the k-th end is enough.
-    mutating func outlook(by ends: LeaseEnds, now: LedgerTime) -> Promise.Outlook {
+    /// the k-th end is enough. Beside the ends of leases those of what is `booked` are looked at,
+    /// which are in order: there is more room behind them.
+    mutating func outlook(
+        by ends: LeaseEnds,
+        and booked: [LeaseEnds.Entry],
+        now: LedgerTime
+    ) -> Promise.Outlook {
         guard request.isIndifferent else { return .unknown }
         if let places = places(freed: [:], slots: [], at: now) { return .dated(now, places) }
         let isOnePlace = request.claims.count == 1 && request.claims[0].places == 1
@@ -85,6 +90,11 @@ struct DateSearch {
         }
         let isCut = entries.count > limit
         if isCut { entries.removeLast() }
+        if !booked.isEmpty {
+            let last = isCut ? entries.last?.end ?? now : .never
+            entries += booked.prefix { $0.end <= last }
+            entries.sort { $0.end < $1.end }
+        }
         let found = isOnePlace ? searchOnePlace(entries) : searchGang(entries)
         if let found { return .dated(max(found.end, now), found.places) }
         return isCut ? .notBefore(entries.last?.end ?? now) : .unknown

@@ -81,8 +81,9 @@ extension LedgerState {
     /// When a request fits at the latest that waits, and where, with what is promised to others
     /// before it left alone.
     ///
-    /// Bookings are left alone that begin before the `end` of what is granted at a date, beside
-    /// what is promised at these `times`. Looks at `Limits.datingLeases` ends at most.
+    /// Bookings and windows are left alone that begin before the `end` of what is granted at a
+    /// date, beside what is promised at these `times`. Looks at `Limits.datingLeases` ends of
+    /// leases at most, and at as many of bookings and windows.
     package func promise(
         to request: AcquireRequest,
         besides: [ResourceID: UInt64],
@@ -114,7 +115,11 @@ extension LedgerState {
             ) { placements in
                 self.tooDear(request, placements) == nil
             }
-            let outlook = search.outlook(by: ends, now: now)
+            let outlook = search.outlook(
+                by: ends,
+                and: bookedEnds(in: request.pool, after: now),
+                now: now
+            )
             return Promise(
                 outlook: outlook,
                 besides: besides,

@@ -97,6 +97,25 @@ extension LedgerState {
         return Set(times.map { max($0, start) }).sorted()
     }
 
+    /// When what bookings and windows of a pool take is free again, the first first; at most
+    /// `Limits.datingLeases`.
+    ///
+    /// As ends that bring nothing back: there is room behind them that nobody may live into before.
+    func bookedEnds(in pool: String, after now: LedgerTime) -> [LeaseEnds.Entry] {
+        var ends: [LeaseEnds.Entry] = []
+        for (id, parts) in bookings.parts[pool] ?? [:] {
+            for part in parts where part.freeBy > now {
+                let nothing = Placement(resource: id, amount: 0)
+                ends.append(LeaseEnds.Entry(end: part.freeBy, placements: [nothing]))
+            }
+        }
+        ends.sort { left, right in
+            left.end != right.end
+                ? left.end < right.end : left.placements[0].resource < right.placements[0].resource
+        }
+        return Array(ends.prefix(Limits.datingLeases))
+    }
+
     /// What of each resource is free beyond so much.
     package func excess(over room: [ResourceID: UInt64]) -> [ResourceID: UInt64] {
         var excess: [ResourceID: UInt64] = [:]
