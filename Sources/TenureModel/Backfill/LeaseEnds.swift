@@ -1,7 +1,8 @@
 // When the leases of one pool are over at the latest, in order.
 //
 // A lease whose longest life is known gives back what it holds at the end of that life, or when its
-// quarantine is over after that. Neither renewal nor grace nor a new holder moves that time.
+// quarantine is over after that. Neither renewal nor grace nor a new holder moves that time. What
+// is carved from a lease that is held goes back to that one: its quarantine frees nothing.
 //
 //   B1  An entry is what the row of its lease says; a lease without a known end has none, and is
 //       known by its resources alone.
@@ -83,10 +84,12 @@ package struct LeaseEnds {
     }
 
     /// Takes in what a lease is now; nothing when it is gone.
-    mutating func set(_ id: LeaseID, _ lease: Lease?) {
+    ///
+    /// With `goesBack` what it holds goes to the lease that it was carved from, and not to anybody.
+    mutating func set(_ id: LeaseID, _ lease: Lease?, goesBack: Bool) {
         remove(id)
         guard let lease, lease.terms.pool == pool, lease.state != .ended else { return }
-        guard let end = end(of: lease) else { return setEndless(lease) }
+        guard let end = end(of: lease, goesBack) else { return setEndless(lease) }
         entries[id] = Entry(end: end, placements: lease.placements)
         order.insert(Key(end: end, lease: id))
         for placement in lease.placements {
@@ -96,8 +99,8 @@ package struct LeaseEnds {
     }
 
     /// Takes in the next lease of the first look at all of them.
-    mutating func scan(_ lease: Lease) {
-        set(lease.id, lease)
+    mutating func scan(_ lease: Lease, goesBack: Bool) {
+        set(lease.id, lease, goesBack: goesBack)
         scanned = lease.id
     }
 
@@ -124,13 +127,14 @@ package struct LeaseEnds {
     }
 
     /// When what it holds is free at the latest; nothing when that is not known.
-    private func end(of lease: Lease) -> LedgerTime? {
+    private func end(of lease: Lease, _ goesBack: Bool) -> LedgerTime? {
+        var end = lease.terms.lifetimeEnd.advanced(byMilliseconds: lockDelay)
         switch lease.state {
-        case .quarantined: return lease.deadline
-        case .held, .reserved, .preempted:
-            let end = lease.terms.lifetimeEnd.advanced(byMilliseconds: lockDelay)
-            return end < .never ? end : nil
+        // The lease that it was carved from ends when it would have.
+        case .quarantined: end = goesBack ? max(end, lease.deadline) : lease.deadline
+        case .held, .reserved, .preempted: break
         case .ended: return nil
         }
+        return end < .never ? end : nil
     }
 }

@@ -27,7 +27,7 @@ extension LedgerState {
         var rows = MergedLeases(state: leases, source: source, after: ends.scanned)
         for _ in 0..<limit {
             guard let lease = try rows.next() else { return ends.complete() }
-            ends.scan(lease)
+            ends.scan(lease, goesBack: try goesBack(lease))
         }
     }
 
@@ -36,8 +36,15 @@ extension LedgerState {
         for id in leases {
             // What was not looked at yet will be.
             guard ends.isComplete || ends.scanned.map({ id <= $0 }) ?? false else { continue }
-            ends.set(id, try lease(id))
+            let lease = try lease(id)
+            ends.set(id, lease, goesBack: try goesBack(lease))
         }
+    }
+
+    /// Whether what a lease holds is its parent's when it ends.
+    private func goesBack(_ lease: Lease?) throws(RowFault) -> Bool {
+        guard let parent = lease?.parent else { return false }
+        return try self.lease(parent)?.state.isHeld ?? false
     }
 
     /// Whether the ends are those that the pool's lock-delay gives.

@@ -207,8 +207,10 @@ extension LedgerState {
     private func add(_ leases: [LeaseID], to relief: inout Relief) throws(RowFault) {
         for id in leases {
             relief.ends.append(id)
-            // What a sub-lease gives back goes there.
-            if let parent = try lease(id)?.parent { relief.ends.append(parent) }
+            guard let lease = try lease(id) else { continue }
+            // What a sub-lease gives back goes there, and to nobody when that one has ended.
+            if let parent = lease.parent { relief.ends.append(parent) }
+            relief.ends += lease.subleases
         }
     }
 
