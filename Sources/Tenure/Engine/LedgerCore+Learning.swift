@@ -13,4 +13,17 @@ extension LedgerCore {
         default: return
         }
     }
+
+    /// Records prices that were worked out, and has new ones worked out, one pool at a time.
+    func learn() throws(LedgerFailure) {
+        if isLearning, !isReadOnly, let learnt = runner.learnt() {
+            isLearning = false
+            try perform(learnt)
+        }
+        guard !isLearning, state.poolToLearn != nil, let task = state.takeLearning() else {
+            return
+        }
+        isLearning = true
+        runner.learn(task)
+    }
 }

@@ -63,7 +63,7 @@ package final class LedgerCore {
     /// Whether E4 asks for a record before the answers of this group leave.
     private var owesRecord = false
     /// Whether prices are being worked out.
-    private var isLearning = false
+    var isLearning = false
 
     init(
         state: consuming LedgerState,
@@ -120,7 +120,13 @@ package final class LedgerCore {
     }
 
     /// Decides one command, perhaps again; its answer waits in the outbox.
-    private func admit(_ submission: Submission, again: Bool = false) throws(LedgerFailure) {
+    ///
+    /// With `lookingFirst` those are looked at before it whose turn it may be.
+    private func admit(
+        _ submission: Submission,
+        again: Bool = false,
+        lookingFirst: Bool = true
+    ) throws(LedgerFailure) {
         try noteStall()
         if isReadOnly, submission.command.needsRoom {
             outbox.add(.refused(Self.readOnlyRefusal), to: submission)
@@ -138,10 +144,10 @@ package final class LedgerCore {
                 let found = try behindOthers(
                     decision,
                     of: carrying,
-                    lookingFirst: !again,
+                    lookingFirst: lookingFirst,
                     now: time
                 )
-            else { return try admit(submission, again: true) }
+            else { return try admit(submission, again: true, lookingFirst: false) }
             decision = found
         }
         decision = try withBookings(decision, of: carrying, now: time)
@@ -352,19 +358,6 @@ package final class LedgerCore {
         guard !isReadOnly else { return }
         let counts = refusals.turn(now: now)
         if !counts.isEmpty { try perform(.refusalsCounted(counts)) }
-    }
-
-    /// Records prices that were worked out, and has new ones worked out, one pool at a time.
-    private func learn() throws(LedgerFailure) {
-        if isLearning, !isReadOnly, let learnt = runner.learnt() {
-            isLearning = false
-            try perform(learnt)
-        }
-        guard !isLearning, state.poolToLearn != nil, let task = state.takeLearning() else {
-            return
-        }
-        isLearning = true
-        runner.learn(task)
     }
 
     // MARK: Failure
