@@ -116,6 +116,24 @@ struct RevokeAllTests {
         #expect(try world.count("free") == 10)
     }
 
+    @Test(arguments: [0, 5_000] as [UInt64])
+    func `a lease of whose part of the node another was carved has that part`(
+        lockDelay: UInt64
+    ) throws {
+        var world = try World.hosts(2, gpus: 1, .lockDelay(lockDelay))
+        let gang = AcquireRequest(pool: "pool", claims: [.of(places: 2, (.gpu, 1_000))])
+        let parent = try world.granted(gang)
+        let part = SubleaseRequest(parts: [Part(resource: "n1-g0", quantity: "1")])
+        try world.ask(.sublease(parent.reference, part))
+        let taken = try Self.steps(Self.request { $0.node = "n1" }, &world)
+        #expect(taken[0]["revoked"] == .integer(2))
+        #expect(Self.leases(taken) == [parent.lease.rawValue])
+        world.pass(milliseconds: lockDelay)
+        try world.reclaim()
+        #expect(try world.count("free", of: "n1-g0") == 1_000)
+        #expect(try Self.standing(&world) == [])
+    }
+
     @Test
     func `what a budget held of them is settled`() throws {
         var world = World()

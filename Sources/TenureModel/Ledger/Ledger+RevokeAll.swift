@@ -29,7 +29,7 @@ extension LedgerState {
             looked += 1
             last = lease.id
             // What is carved from one of them ends with it.
-            guard !lease.state.isOver, admits(lease, request), !batch.leases.contains(lease.id)
+            guard !lease.state.isOver, try admits(lease, request), !batch.leases.contains(lease.id)
             else { continue }
             batch.leases.insert(lease.id)
             batch.weight += 1
@@ -98,11 +98,14 @@ extension LedgerState {
         return nil
     }
 
-    private func admits(_ lease: Lease, _ request: RevokeRequest) -> Bool {
+    private func admits(_ lease: Lease, _ request: RevokeRequest) throws(RowFault) -> Bool {
         guard request.filter.admits(lease), Label.match(request.tags, in: lease.terms.tags) else {
             return false
         }
         guard let node = request.node else { return true }
-        return lease.placements.contains { resource($0.resource)?.place == node }
+        // What is carved from it and ends with its own holder would go back to it.
+        return try placementsWithSubleases(of: lease).contains {
+            resource($0.resource)?.place == node
+        }
     }
 }
