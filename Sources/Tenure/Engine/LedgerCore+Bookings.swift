@@ -196,8 +196,8 @@ extension LedgerCore {
         }
         return Decision(
             refused: .conflict,
-            "what is planned is booked, or drained, for a time that it may live into; acquire "
-                + "without PLAN"
+            "what is planned is booked, or drained, for a time that it may live into; "
+                + submission.command.remedyForPlan
         )
     }
 

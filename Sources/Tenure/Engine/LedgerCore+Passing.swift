@@ -28,7 +28,7 @@ extension LedgerCore {
         if asked.planOnly { return found.withoutVersion() }
         return Decision(
             refused: .conflict,
-            "what is planned depends on those who wait; acquire without PLAN"
+            "what is planned depends on those who wait; \(submission.command.remedyForPlan)"
         )
     }
 
@@ -241,6 +241,13 @@ extension WaitingRoom {
             in: waiter.request.pool,
             selecting: waiter.request.selector
         )
+    }
+}
+
+extension Command {
+    /// What to do where a plan can not be carried out.
+    var remedyForPlan: String {
+        if case .grow = self { "OPTIMIZE again" } else { "acquire without PLAN" }
     }
 }
 

@@ -36,6 +36,7 @@ extension LedgerState {
             placements: []
         )
         let request = booking.request(at: start, settings)
+        if let refusal = tooLong(asked, settings) { return Decision(.refused(refusal)) }
         let terms: Terms
         switch try self.terms(of: request, now: start) {
         case .success(let found): terms = found
@@ -63,6 +64,17 @@ extension LedgerState {
         return Decision(
             identity.superseded + [.booked(booking)],
             .document(answer(to: booking, replayed: false, now: now))
+        )
+    }
+
+    private func tooLong(_ asked: BookingRequest, _ settings: PoolSettings?) -> Refusal? {
+        guard let most = settings?.maxLifetime, most > 0, asked.lengthMilliseconds > most else {
+            return nil
+        }
+        return Refusal(
+            .malformed,
+            "FOR \(asked.lengthMilliseconds) ms is above maxLifetime \(most) ms of pool "
+                + asked.request.pool
         )
     }
 
