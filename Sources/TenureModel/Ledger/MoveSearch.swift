@@ -109,29 +109,48 @@ struct MoveSearch {
         return measure
     }
 
-    /// The measure of a place as it is, or with some of it freed or taken.
+    /// The measure of a place as it is.
     ///
     /// In thousandths of a device, or in millionths of a cost for an hour.
-    private mutating func measure(
-        _ slot: Int,
-        freeing freed: [Placement] = [],
-        taking taken: [Placement] = []
-    ) -> Int128 {
+    private mutating func measure(_ slot: Int) -> Int128 {
         switch goal {
-        case .fragmentation:
-            let place = index.devicePlace(
-                index.places[slot],
-                in: resources,
-                less: taken.byResource,
-                freed: freed.byResource
-            )
-            return Int128(gradient.fragments(of: place))
+        case .fragmentation: return fragments(of: slot)
         case .cost:
             let held = index.places[slot].resources.compactMap { id in
                 resources[Int(id.rawValue)].map { Placement(resource: id, amount: $0.used) }
             }
-            return price(held) - price(freed) + price(taken)
+            return price(held)
         }
+    }
+
+    /// What a place gains without some of what is held there.
+    private mutating func relief(of slot: Int, freeing freed: [Placement]) -> Int128 {
+        switch goal {
+        case .fragmentation: measureNow(slot) - fragments(of: slot, freeing: freed)
+        case .cost: price(freed)
+        }
+    }
+
+    /// What a place loses with more that is held there.
+    private mutating func loss(of slot: Int, taking taken: [Placement]) -> Int128 {
+        switch goal {
+        case .fragmentation: fragments(of: slot, taking: taken) - measureNow(slot)
+        case .cost: price(taken)
+        }
+    }
+
+    private mutating func fragments(
+        of slot: Int,
+        freeing freed: [Placement] = [],
+        taking taken: [Placement] = []
+    ) -> Int128 {
+        let place = index.devicePlace(
+            index.places[slot],
+            in: resources,
+            less: taken.byResource,
+            freed: freed.byResource
+        )
+        return Int128(gradient.fragments(of: place))
     }
 
     private func price(_ parts: [Placement]) -> Int128 {
@@ -149,7 +168,7 @@ struct MoveSearch {
         }
         let places = Set(parts.keys)
         for (slot, parts) in parts.sorted(by: { $0.key < $1.key }) {
-            let relief = measureNow(slot) - measure(slot, freeing: parts)
+            let relief = relief(of: slot, freeing: parts)
             guard let claims = claims(of: parts) else { continue }
             candidates.append(
                 Movable(
@@ -269,7 +288,7 @@ struct MoveSearch {
             guard let placements = placements(of: shape, in: index.places[slot], placer) else {
                 continue
             }
-            let loss = measure(slot, taking: placements) - measureNow(slot)
+            let loss = loss(of: slot, taking: placements)
             found.append(Option(slot: slot, placements: placements, loss: loss))
         }
         return found.sorted { ($0.loss, $0.slot) < ($1.loss, $1.slot) }

@@ -244,7 +244,7 @@ public struct PoolSettings: Hashable, Sendable {
     public var agingStep: UInt64 = 3_600_000
     /// The most classes that a request rises by waiting: past every class, where age alone decides.
     public var agingCap: UInt64 = 4
-    /// How long others may pass one who waits and whose date is not known: not at all.
+    /// How long one waits before anything is promised to it: not at all.
     public var starvationLimit: UInt64 = 0
     /// What the objectives of a balanced placement weigh: each the same.
     public var weights = ObjectiveWeights()
