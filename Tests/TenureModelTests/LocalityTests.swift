@@ -291,6 +291,27 @@ struct LocalityTests {
     }
 
     @Test
+    func `what lies behind the places that are looked at is found all the same`() throws {
+        var world = World()
+        world.checksEveryStep = false
+        try world.declarePool()
+        // All of the other model are fuller.
+        for node in 0..<4_100 {
+            let isWanted = node == 4_099
+            let model = Label(name: "model", value: isWanted ? "b" : "a")
+            try world.declare("n\(node)", .slot, isWanted ? 9 : 4, labels: [model])
+        }
+        for places in 1...2 {
+            let claim = Claim.of(places: places, (.slot, 4))
+            var request = AcquireRequest(pool: "pool", claims: [claim])
+            request.selector = [Label(name: "model", value: "b")]
+            request.strategy = .locality
+            request.planOnly = true
+            #expect(Set(try world.granted(request).placements.map(\.node)) == ["n4099"])
+        }
+    }
+
+    @Test
     func `few of many places are looked at`() throws {
         var world = World()
         world.checksEveryStep = false

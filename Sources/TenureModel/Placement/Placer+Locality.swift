@@ -56,7 +56,17 @@ extension Placer {
             attempt.looks = locality.isRequired ? .max : Self.localityLooksMax
             if place(&attempt, at: level, in: index) { return true }
         }
-        return false
+        // What no look reached goes to the first places that fit.
+        return attempt.looks <= 0 && placeAnywhere(attempt.orders, in: index)
+    }
+
+    /// Places every claim wherever it fits, in one of these orders.
+    private mutating func placeAnywhere(_ orders: [[Claim]], in index: PlaceIndex) -> Bool {
+        let mark = mark
+        return orders.contains { claims in
+            goBack(to: mark)
+            return claims.allSatisfy { placeFirst($0, in: index) }
+        }
     }
 
     private mutating func place(
