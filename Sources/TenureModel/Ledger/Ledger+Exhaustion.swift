@@ -1,7 +1,8 @@
 // Why a request does not fit: now, or ever.
 
 extension LedgerState {
-    /// Why the request could not fit even an empty pool, or nothing when it could.
+    /// Why the request could not fit even an empty pool, or nothing when it could, or when that
+    /// can not be told.
     mutating func infeasible(
         _ request: AcquireRequest,
         nearby: Nearby = Nearby()
@@ -20,7 +21,7 @@ extension LedgerState {
             strategy: request.within == nil ? .firstFit : .locality,
             in: &pools.values[slot].index
         )
-        if fits { return nil }
+        if fits || placer.isCut && mightFitApart(request, placer.rules, poolAt: slot) { return nil }
         return infeasibility(of: request, pools.values[slot].index)
     }
 

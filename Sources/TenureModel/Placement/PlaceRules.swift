@@ -23,6 +23,19 @@ struct PlaceRules {
     /// Whether every place may be used.
     var isEmpty: Bool { rules.isEmpty }
 
+    /// Whether parts of one request are kept apart from each other.
+    var keepApart: Bool { rules.contains { $0.sort == .apart } }
+
+    /// The most parts that are kept apart in so many places: one in each domain, any number where
+    /// a place has none.
+    func mostParts(in places: Int) -> Int {
+        let counts = rules.filter { $0.sort == .apart }.map { rule in
+            (0..<places).allSatisfy { rule.domains.domain(of: $0) != nil }
+                ? rule.domains.count : .max
+        }
+        return counts.min() ?? .max
+    }
+
     /// Places must be in one of these domains.
     mutating func add(near marked: Set<Int>, of domains: DomainIndex) {
         rules.append(Rule(sort: .near, domains: domains, marked: marked))

@@ -68,6 +68,8 @@ struct Placer {
     var candidates: [Candidate] = []
     private(set) var considered: UInt32 = 0
     private(set) var passedOver = PassedOver()
+    /// Whether not all was tried that might have fit.
+    var isCut = false
 
     /// A search over `resources`, as they are or as if nothing were used, or less was.
     ///
@@ -94,7 +96,8 @@ struct Placer {
     /// Places every claim; false when one does not fit.
     ///
     /// In the order asked; where that fails once more with the largest first, so that a small
-    /// claim does not take the only place that is large enough for another.
+    /// claim does not take the only place that is large enough for another. Claims that are kept
+    /// apart are then placed as `placeApart` does.
     mutating func place(
         _ claims: [Claim],
         strategy: Strategy,
@@ -102,21 +105,26 @@ struct Placer {
     ) -> Bool {
         hasSeveral = claims.count > 1 || claims.contains { $0.places > 1 }
         defer { putBack(&index) }
-        scoreWithheld(in: &index)
-        if strategy == .locality { return placeTogether(claims, in: &index) }
         let mark = mark
-        if placeInOrder(claims, strategy: strategy, in: &index) { return true }
         let reordered = Self.largestFirst(claims)
-        guard reordered != claims else { return false }
-        goBack(to: mark)
-        candidates = []
-        putBack(&index)
-        scoreWithheld(in: &index)
-        return placeInOrder(reordered, strategy: strategy, in: &index)
+        let hasOneOrder = strategy == .locality || reordered == claims
+        for claims in hasOneOrder ? [claims] : [claims, reordered] {
+            startAnew(from: mark, in: &index)
+            let isPlaced =
+                strategy == .locality
+                ? placeTogether(claims, in: &index)
+                : placeInOrder(claims, strategy: strategy, in: &index)
+            if isPlaced { return true }
+        }
+        guard mayFitOtherwise(claims) else { return false }
+        isCut = locality.isRequired
+        if isCut { return false }
+        startAnew(from: mark, in: &index)
+        return placeApart(reordered, in: index)
     }
 
     /// Scores the places of what is withheld as if that were gone.
-    private mutating func scoreWithheld(in index: inout PlaceIndex) {
+    mutating func scoreWithheld(in index: inout PlaceIndex) {
         guard view == .now, !withheld.isEmpty else { return }
         for slot in Set(withheld.keys.compactMap { index.slot(of: $0) }) {
             onTrial.append(slot)
@@ -125,7 +133,7 @@ struct Placer {
     }
 
     /// Scores again by what is there.
-    private mutating func putBack(_ index: inout PlaceIndex) {
+    mutating func putBack(_ index: inout PlaceIndex) {
         for slot in onTrial { index.score(slot, in: resources) }
         onTrial = []
     }

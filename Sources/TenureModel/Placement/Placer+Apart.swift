@@ -1,0 +1,82 @@
+// Placement of claims that are kept apart from each other, where they want different places.
+//
+// One order of the claims may give the only place of one to another. Where both orders that are
+// tried first fail, places are tried part by part, and given back where the next finds none.
+
+extension Placer {
+    /// How many parts are placed so.
+    static let apartPartsMax = 32
+    /// How many places are tried.
+    static let apartLooksMax = 512
+
+    /// Begins again with what was placed by then.
+    mutating func startAnew(from mark: Mark, in index: inout PlaceIndex) {
+        goBack(to: mark)
+        candidates = []
+        putBack(&index)
+        scoreWithheld(in: &index)
+    }
+
+    /// Whether all that is asked may fit in an order that was not tried.
+    func mayFitOtherwise(_ claims: [Claim]) -> Bool { claims.count > 1 && rules.keepApart }
+
+    /// Places every claim where they are kept apart; false where nothing fits, or where it was not
+    /// found: then `isCut`.
+    ///
+    /// The places are tried in their order, whatever the strategy prefers.
+    mutating func placeApart(_ claims: [Claim], in index: PlaceIndex) -> Bool {
+        let parts = claims.flatMap { claim in
+            Array(repeating: Claim(amounts: claim.amounts), count: claim.places)
+        }
+        var looks = parts.count > Self.apartPartsMax ? 0 : Self.apartLooksMax
+        let isPlaced = looks > 0 && place(parts[...], from: 0, &looks, in: index)
+        isCut = !isPlaced && looks == 0
+        return isPlaced
+    }
+
+    private mutating func place(
+        _ parts: ArraySlice<Claim>,
+        from start: Int,
+        _ looks: inout Int,
+        in index: PlaceIndex
+    ) -> Bool {
+        guard let part = parts.first else { return true }
+        let rest = parts.dropFirst()
+        var start = start
+        while looks > 0, let slot = index.firstSlot(from: start, for: part.amounts, view: view) {
+            looks -= 1
+            let mark = mark
+            if fill(index.places[slot], with: part.amounts, atMost: 1, taking: .tightest) == 1,
+                place(rest, from: rest.first == part ? slot : 0, &looks, in: index)
+            {
+                return true
+            }
+            goBack(to: mark)
+            start = slot + 1
+        }
+        return false
+    }
+}
+
+extension LedgerState {
+    /// Whether a request whose claims are kept apart may fit, though no order was found: each claim
+    /// does, all do together, and there are places enough for them to be apart.
+    mutating func mightFitApart(
+        _ request: AcquireRequest,
+        _ rules: PlaceRules,
+        poolAt slot: Int
+    ) -> Bool {
+        let places = request.claims.reduce(0) { $0 + $1.places }
+        guard rules.mostParts(in: pools.values[slot].index.places.count) >= places else {
+            return false
+        }
+        var together = request
+        together.away = []
+        return infeasible(together) == nil
+            && request.claims.allSatisfy { claim in
+                var alone = request
+                alone.claims = [claim]
+                return infeasible(alone) == nil
+            }
+    }
+}
