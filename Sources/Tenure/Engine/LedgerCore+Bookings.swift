@@ -19,6 +19,12 @@ struct BookingProgress {
     /// The last change of the pool at which one could not begin that is due; 0 to try it again
     /// whenever there is something to do.
     var late: [TicketID: Position] = [:]
+    /// The last that was late and tried again.
+    var lastLate: TicketID?
+    /// Whether some are due that were not tried, because enough were.
+    var isCut = false
+    /// Until when the disk had no room for a lease.
+    var fullUntil = LedgerTime.zero
     /// Who made those that have not begun.
     var listeners: [TicketID: Submission] = [:]
     /// How many began, how many of them elsewhere, and how many ended without.
@@ -31,7 +37,7 @@ extension LedgerCore {
     // MARK: Beside bookings
 
     /// Whether anything is booked, or to be drained by a window, that has not begun.
-    private var hasBookings: Bool { state.bookings.pending > 0 }
+    var hasBookings: Bool { state.bookings.pending > 0 }
 
     /// The same with what it must leave to bookings; nothing when that can not be told yet.
     ///
@@ -73,7 +79,8 @@ extension LedgerCore {
     ) throws(LedgerFailure) -> [ResourceID: UInt64] {
         guard hasBookings else { return [:] }
         var room: [ResourceID: UInt64] = [:]
-        for pool in state.bookedPools where request.mayAsk(pool) {
+        let pools = request.pool == AcquireRequest.allPools ? state.bookedPools : request.poolsAsked
+        for pool in pools where state.hasBookings(in: pool) {
             _ = try ends(of: pool)
             let found = state.bookedRoom(
                 in: pool,
@@ -96,7 +103,11 @@ extension LedgerCore {
         guard let ends = try ends(of: pool) else { return nil }
         var booking = booking
         let start = now.advanced(byMilliseconds: booking.startMilliseconds)
-        booking.freed = state.amountsBack(by: ends, until: start)
+        booking.freed = state.amountsBack(
+            by: ends,
+            until: start,
+            of: Set(booking.request.claims.flatMap(\.amounts).map(\.kind))
+        )
         booking.promised = try promised(in: pool, atOrAfter: start)
         return submission.asking(.book(booking))
     }
@@ -201,127 +212,6 @@ extension LedgerCore {
         )
     }
 
-    // MARK: Beginning
-
-    /// Keeps the ends of leases of pools with bookings, and begins those that are due.
-    func keepBookings() throws(LedgerFailure) {
-        if waiting.isEmpty { try keepEnds() }
-        guard hasBookings, !isReadOnly else { return }
-        for pool in state.bookedPools { _ = try ends(of: pool) }
-        let now = now
-        for id in state.bookings(dueAt: now) {
-            // What is due may be what is booked.
-            guard try !isAnythingDue() else { return }
-            try begin(id)
-        }
-    }
-
-    /// When something is to be done for bookings.
-    var nextBooking: LedgerTime {
-        guard hasBookings, !isReadOnly else { return .never }
-        return state.nextBooking { bookings.late[$0] != nil }
-    }
-
-    private func begin(_ id: TicketID) throws(LedgerFailure) {
-        try noteStall()
-        let time = now
-        guard let booking = state.booking(id) else { return }
-        guard time < booking.end else {
-            let isLate = bookings.late[id] != nil
-            let refusal = Refusal(
-                .timeout,
-                isLate
-                    ? "what was booked did not come back before its end"
-                    : "the ledger did not run before its end"
-            )
-            return try endBooking(id, refusal, at: time)
-        }
-        let version = max(state.lastChange(of: booking.pool), 1)
-        guard bookings.late[id] != version,
-            let (decision, comesBack) = try decide(booking, now: time)
-        else { return }
-        switch decision.answer {
-        case .grant:
-            bookings.begun += 1
-            if case .bookingMoved? = decision.events.first { bookings.moved += 1 }
-            try commitToMemory(decision.events, at: time)
-            tell(decision.answer, of: id)
-        case .refused(let refusal) where refusal.code == .busy: bookings.late[id] = 0
-        case .refused(let refusal) where refusal.code == .exhausted && comesBack:
-            bookings.late[id] = version
-        case .refused(let refusal): try endBooking(id, refusal, at: time)
-        default: violated("K1: a booking begins or is refused")
-        }
-    }
-
-    /// A lease in its places, or in others that are nobody's, as one who came when it was made.
-    ///
-    /// And whether what is missing comes back in time. Nothing as long as not all leases were
-    /// looked at.
-    ///
-    /// The ends of leases are not held on to, so that what is decided changes them in place.
-    private func decide(
-        _ booking: Booking,
-        now: LedgerTime
-    ) throws(LedgerFailure) -> (Decision, comesBack: Bool)? {
-        guard let ends = try ends(of: booking.pool) else { return nil }
-        let request = booking.ticket.request
-        let passer = Passer(
-            order: WaitOrder(
-                rank: request.priority.rawValue,
-                payer: try payer(of: request.tenant),
-                age: WaitAge(position: Token(rawValue: booking.id.rawValue).position, number: 0)
-            ),
-            needs: request.possibleShortages,
-            pool: request.pool,
-            selector: request.selector,
-            end: booking.freeBy
-        )
-        var withheld: [ResourceID: UInt64] = [:]
-        var mayMove = true
-        switch try passage(of: passer) {
-        case .free: break
-        case .beside(let some, _): withheld = some
-        case .held: mayMove = false
-        }
-        let room = state.bookedRoom(
-            in: booking.pool,
-            from: now,
-            before: booking.freeBy,
-            by: ends,
-            except: booking.id
-        )
-        do throws(RowFault) {
-            let decision = try state.begin(
-                booking.id,
-                room: room,
-                withheld: withheld,
-                mayMove: mayMove,
-                now: now
-            )
-            return (decision, state.comesBack(booking, by: ends))
-        } catch {
-            throw LedgerFailure(error)
-        }
-    }
-
-    private func endBooking(
-        _ id: TicketID,
-        _ refusal: Refusal,
-        at time: LedgerTime
-    ) throws(LedgerFailure) {
-        let decision: Decision
-        do throws(RowFault) {
-            decision = try state.endBooking(id, refusal, now: time)
-        } catch {
-            throw LedgerFailure(error)
-        }
-        bookings.lost += 1
-        counters.refused += 1
-        try commitToMemory(decision.events, at: time)
-        tell(decision.answer, of: id)
-    }
-
     // MARK: Telling
 
     /// Keeps who made a booking, to be told what becomes of it.
@@ -351,7 +241,7 @@ extension LedgerCore {
         tell(.refused(refusal), of: id)
     }
 
-    private func tell(_ answer: Answer, of id: TicketID) {
+    func tell(_ answer: Answer, of id: TicketID) {
         bookings.late[id] = nil
         guard let submission = bookings.listeners.removeValue(forKey: id) else { return }
         outbox.add(answer, of: id, to: submission)
@@ -359,10 +249,8 @@ extension LedgerCore {
 }
 
 extension AcquireRequest {
-    /// Whether a pool may be one of those that it asks.
-    fileprivate func mayAsk(_ name: String) -> Bool {
-        pool == Self.allPools || pool == name || fallbackPools.contains(name)
-    }
+    /// The pools that it names.
+    fileprivate var poolsAsked: [String] { [pool] + fallbackPools }
 }
 
 extension Submission {

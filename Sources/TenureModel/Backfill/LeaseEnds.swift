@@ -28,13 +28,6 @@ package struct LeaseEnds {
         }
     }
 
-    /// What one lease gives back to one resource.
-    private struct Part {
-        let lease: LeaseID
-        let end: LedgerTime
-        let amount: UInt64
-    }
-
     package let pool: String
     /// The lock-delay that the ends include, in milliseconds.
     let lockDelay: UInt64
@@ -44,7 +37,8 @@ package struct LeaseEnds {
     package private(set) var isComplete = false
     private var entries: [LeaseID: Entry] = [:]
     private var order = OrderedKeys<Key>()
-    private var parts: [ResourceID: [Part]] = [:]
+    /// No entry is empty.
+    private var parts: [ResourceID: ReturningAmounts] = [:]
     /// The leases without a known end: what they have something of, and who has something of it.
     private var endless: [LeaseID: [ResourceID]] = [:]
     private var endlessOn: [ResourceID: Set<LeaseID>] = [:]
@@ -57,20 +51,32 @@ package struct LeaseEnds {
     /// How many leases have a known end.
     package var count: Int { entries.count }
 
-    /// What comes back to a resource until `end`; O(entries of the resource).
+    /// What comes back to a resource until `end`.
     func amount(backTo resource: ResourceID, until end: LedgerTime) -> UInt64 {
-        var sum: UInt64 = 0
-        for part in parts[resource] ?? [] where part.end <= end {
-            sum = sum.addingSaturating(part.amount)
-        }
-        return sum
+        amounts(backTo: resource, until: CollectionOfOne(end))[0]
     }
+
+    /// What comes back to a resource until each of these times, which are in order.
+    func amounts(
+        backTo resource: ResourceID,
+        until times: some Collection<LedgerTime>
+    ) -> [UInt64] {
+        parts[resource]?.sums(until: times) ?? Array(repeating: 0, count: times.count)
+    }
+
+    /// What comes back until `end`, of all resources to which anything ever does.
+    func amountsBack(until end: LedgerTime) -> [ResourceID: UInt64] {
+        parts.mapValues { $0.sums(until: CollectionOfOne(end))[0] }.filter { $0.value > 0 }
+    }
+
+    /// How many leases with a known end have something of a resource.
+    func count(on resource: ResourceID) -> Int { parts[resource]?.count ?? 0 }
 
     /// How many leases may still have something of these resources behind `time`; O(those leases).
     package func leases(on resources: [ResourceID], after time: LedgerTime) -> Int {
         var found: Set<LeaseID> = []
         for id in resources {
-            for part in parts[id] ?? [] where part.end > time { found.insert(part.lease) }
+            parts[id]?.forEachLease(after: time) { found.insert($0) }
             found.formUnion(endlessOn[id] ?? [])
         }
         return found.count
@@ -92,9 +98,9 @@ package struct LeaseEnds {
         guard let end = end(of: lease, goesBack) else { return setEndless(lease) }
         entries[id] = Entry(end: end, placements: lease.placements)
         order.insert(Key(end: end, lease: id))
-        for placement in lease.placements {
-            let part = Part(lease: id, end: end, amount: placement.amount)
-            parts[placement.resource, default: []].append(part)
+        for placement in [].adding(lease.placements) {
+            let part = ReturningAmounts.Part(end: end, lease: id, amount: placement.amount)
+            parts[placement.resource, default: ReturningAmounts()].insert(part)
         }
     }
 
@@ -121,7 +127,7 @@ package struct LeaseEnds {
         guard let entry = entries.removeValue(forKey: id) else { return }
         order.remove(Key(end: entry.end, lease: id))
         for placement in entry.placements {
-            parts[placement.resource]?.removeAll { $0.lease == id }
+            parts[placement.resource]?.remove(id, end: entry.end)
             if parts[placement.resource]?.isEmpty == true { parts[placement.resource] = nil }
         }
     }

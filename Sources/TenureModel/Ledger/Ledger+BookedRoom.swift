@@ -1,8 +1,9 @@
 // What bookings, and windows that have not begun, leave to others.
 //
 //   K1  At its start every booking that was accepted fits where it was booked, unless something was
-//       lost: a resource, a part of its capacity, or time, where a quarantine began late. Whatever
-//       may live beyond the start of a booking, and is granted before it, leaves it its places.
+//       lost: a resource, a part of its capacity, or time, where a quarantine began late or the
+//       lock-delay was raised. Whatever may live beyond the start of a booking, and is granted
+//       before it, leaves it its places.
 //
 // For every resource, at the start of every booking: what leases may still hold then, what all
 // bookings take then, and what is newly granted and may live so long is no more than its capacity.
@@ -64,9 +65,11 @@ extension LedgerState {
         for id in resources ?? Array(booked.keys) {
             guard let parts = booked[id], let resource = resource(id) else { continue }
             let times = Self.fullTimes(parts, id, from: start, before: end, exception, promised)
+            if times.isEmpty { continue }
             let sums = BookingTable.booked(parts, at: times, except: exception)
-            for (time, sum) in zip(times, sums) {
-                let back = ends?.amount(backTo: id, until: time) ?? 0
+            let amounts = ends?.amounts(backTo: id, until: times)
+            for (index, time) in times.enumerated() {
+                let (sum, back) = (sums[index], amounts?[index] ?? 0)
                 var taken = resource.used > back ? resource.used - back : 0
                 taken = taken.addingSaturating(sum)
                 for promise in promised where promise.from <= time && promise.until > time {
@@ -141,17 +144,23 @@ extension LedgerState {
         return most
     }
 
-    /// What leases give back to the resources of a pool until `time`, by their known ends.
-    package func amountsBack(by ends: LeaseEnds, until time: LedgerTime) -> [ResourceID: UInt64] {
-        var amounts: [ResourceID: UInt64] = [:]
-        ends.visit { entry in
-            guard entry.end <= time else { return false }
-            for placement in entry.placements {
-                amounts[placement.resource, default: 0] += placement.amount
-            }
-            return true
+    /// How many parts are added up to find the room of these resources, or of all that are booked.
+    func bookedParts(in pool: String, of resources: [ResourceID]?, by ends: LeaseEnds) -> Int {
+        guard let booked = bookings.parts[pool] else { return 0 }
+        return (resources ?? Array(booked.keys)).reduce(0) { sum, id in
+            booked[id].map { sum + $0.count + ends.count(on: id) } ?? sum
         }
-        return amounts
+    }
+
+    /// What leases give back to resources of these kinds until `time`, by their known ends.
+    package func amountsBack(
+        by ends: LeaseEnds,
+        until time: LedgerTime,
+        of kinds: Set<Kind>
+    ) -> [ResourceID: UInt64] {
+        ends.amountsBack(until: time).filter { id, _ in
+            resource(id).map { kinds.contains($0.kind) } ?? false
+        }
     }
 
     /// Whether the places of a booking come back before its end, if nothing else happens.
@@ -165,6 +174,9 @@ extension LedgerState {
             return resource.capacity >= used && resource.capacity - used >= placement.amount
         }
     }
+
+    /// Whether something of what was booked is not there now.
+    package func isLost(_ booking: Booking) -> Bool { lost(of: booking) != nil }
 
     /// Why what was booked is not there now, as a sentence; nothing when all of it is.
     func lost(of booking: Booking) -> String? {
@@ -194,6 +206,14 @@ extension LedgerState {
             return false
         }
         return !pools.values[slot].index.heldBack.contains(resource.id)
+    }
+
+    /// When the first booking or window begins that may be in the way of a request which would fit
+    /// now, but for those; nothing where that is not so.
+    package mutating func firstBooking(inTheWayOf request: AcquireRequest) -> LedgerTime? {
+        guard place(request) == nil, bookedRefusal(of: request) != nil else { return nil }
+        return request.bookedRoom.keys
+            .compactMap { bookings.parts[request.pool]?[$0]?.first?.start }.min()
     }
 
     /// Why a request does not fit that would, but for bookings; nothing where those are not why.
