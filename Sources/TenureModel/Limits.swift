@@ -102,6 +102,8 @@ public enum Limits {
     public static let datingLeases = 4_096
     /// The same where it wants several places, for which more is to be tried with each.
     public static let datingLeasesOfGangs = 1_024
+    /// How many places are looked at to find a date beside bookings: some milliseconds.
+    public static let datingSteps = 16_384
     /// The most moves of one plan.
     public static let moves = 100
     /// The most places that are looked at for one plan of moves, with each sort of lease: what is

@@ -9,7 +9,8 @@
 // The first in order is promised the earliest time at which its request fits, in the places where
 // it does; the first of the next line what is left beside that. Who comes later passes when its
 // longest life is over by that date, or beside what is promised; nobody passes one who has waited
-// for so long, has no date, and wants the same.
+// for so long, has no date, and wants the same, but who is gone when a booking begins that alone
+// keeps that one out.
 //
 // Dates follow from the leases, and who waits is known here alone, so they are kept here: a record
 // says what was granted, not who might have been before. Before anybody passes, those are looked at
@@ -213,7 +214,7 @@ extension LedgerCore {
         now: LedgerTime
     ) throws(LedgerFailure) -> Promise {
         let end = try latestEnd(of: head.command, asking: head.request, now: now)
-        let made = state.promise(
+        var made = state.promise(
             to: head.request,
             besides: besides,
             times: times,
@@ -224,6 +225,13 @@ extension LedgerCore {
             if head.grows != nil || end == .never { return end }
             let life = end.nanoseconds - now.nanoseconds
             return date.advanced(byNanoseconds: life).advanced(byNanoseconds: Self.lateness)
+        }
+        if made.outlook == .unknown, state.hasBookings(in: head.request.pool) {
+            var request = head.request
+            request.bookedRoom = try bookedRoom(for: head.command, asking: request, now: now)
+            // Who is gone when that begins is in nobody's way.
+            let start = state.firstBooking(inTheWayOf: request)
+            made = start.map { made.notBefore($0) } ?? made
         }
         waits.dated += 1
         let pause =

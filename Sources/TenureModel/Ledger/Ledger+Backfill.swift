@@ -103,7 +103,7 @@ extension LedgerState {
             return Promise(outlook: .unknown, besides: besides, version: facts.position, steps: 0)
         }
         return withoutActuallyEscaping(end) { end in
-            let room: DateSearch.Room = { date, resources in
+            let room = DateSearch.Room { date, resources in
                 self.bookedRoom(
                     in: request.pool,
                     of: resources,
@@ -112,6 +112,8 @@ extension LedgerState {
                     by: ends,
                     beside: times
                 )
+            } parts: { resources in
+                self.bookedParts(in: request.pool, of: resources, by: ends)
             }
             var search = DateSearch(
                 request,
