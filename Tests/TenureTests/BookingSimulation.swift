@@ -1,7 +1,8 @@
 // Random work beside bookings, compared with a slow and obvious oracle.
 //
-// Nothing fails or shrinks, and nothing is quarantined. After each step, when the writer has
-// nothing left to do at once:
+// Nothing fails or shrinks. Every other run has a lock-delay; in those what is due is taken back
+// when it is, so that a quarantine begins late by the time of some records, which is the slack.
+// After each step, when the writer has nothing left to do at once:
 //   - K1: at the start of every booking, what leases may still hold then and what all bookings take
 //     then is no more than there is;
 //   - no booking waits beyond its start, and each that began did so in its places, with its end;
@@ -16,10 +17,13 @@ import Testing
 @Suite("Bookings by seed", .computing)
 struct BookingSimulation {
     private static let nodes = 4
+    private static let slack: UInt64 = 100_000
 
     /// What the test knows of one run.
     private struct Run {
         let scene: BookingScene
+        /// In milliseconds.
+        let lockDelay: UInt64
         var generator: SeededGenerator
         var held: [Grant] = []
         var live: Set<Int> = []
@@ -36,11 +40,13 @@ struct BookingSimulation {
 
     @Test(arguments: 1...40 as ClosedRange<UInt64>)
     func `K1: at its start every booking fits, whatever was granted`(seed: UInt64) throws {
+        let lockDelay: UInt64 = seed % 2 == 0 ? 0 : 300
         var run = Run(
-            scene: try BookingScene([], .agingStep(0)),
+            scene: try BookingScene([], .agingStep(0), .lockDelay(lockDelay)),
+            lockDelay: lockDelay,
             generator: SeededGenerator(seed: seed)
         )
-        for node in 0..<Self.nodes { try run.scene.declare("c\(node)", .cpu, 4_000) }
+        try declare(run.scene)
         for step in 0..<150 {
             let comment: Comment = "seed \(seed), step \(step)"
             try act(&run)
@@ -57,15 +63,36 @@ struct BookingSimulation {
 
     // MARK: Checks
 
-    /// The leases that there are, with the end of each.
+    private func declare(_ scene: BookingScene) throws {
+        for node in 0..<Self.nodes {
+            for (kind, capacity) in [(Kind.gpu, 1_000), (.cpu, 4_000)] as [(Kind, UInt64)] {
+                let request = ResourceRequest(
+                    name: "\(kind.name)-\(node)",
+                    pool: "main",
+                    kind: kind,
+                    capacity: capacity,
+                    node: "n\(node)"
+                )
+                try scene.ask(.setResource(request))
+            }
+        }
+    }
+
+    /// The leases that there are, with the time at which each is free again at the latest.
     private func leases(
-        in state: LedgerState
+        in state: LedgerState,
+        _ lockDelay: UInt64
     ) throws -> [(end: LedgerTime, placements: [Placement])] {
         var leases: [(end: LedgerTime, placements: [Placement])] = []
         var rows = MergedLeases(state: state.leases, source: state.source, after: nil)
         while let lease = try rows.next() {
             guard lease.state != .ended else { continue }
-            leases.append((lease.terms.lifetimeEnd, lease.placements))
+            let end = lease.terms.lifetimeEnd.advanced(byMilliseconds: lockDelay)
+            var parent: Lease?
+            if let id = lease.parent { parent = try state.lease(id) }
+            let goesBack = parent.map { $0.state.isHeld } ?? false
+            let isQuarantined = lease.state == .quarantined && !goesBack
+            leases.append((isQuarantined ? lease.deadline : end, lease.placements))
         }
         return leases
     }
@@ -73,13 +100,15 @@ struct BookingSimulation {
     private func checkRoom(_ run: Run, _ comment: Comment) throws {
         let state = try run.scene.core.state
         let now = try run.scene.core.now
-        let leases = try leases(in: state)
+        let leases = try leases(in: state, run.lockDelay)
+        let slack = run.lockDelay > 0 ? Self.slack : 0
         let bookings = state.bookings.inOrder
         for booking in bookings {
-            #expect(booking.start > now, "\(comment): a booking waits beyond its start")
+            let latest = booking.start.advanced(byNanoseconds: slack)
+            #expect(latest > now, "\(comment): a booking waits beyond its start")
             var taken: [ResourceID: UInt64] = [:]
-            let there = bookings.filter { $0.start <= booking.start && $0.end > booking.start }
-            let held = leases.filter { $0.end > booking.start }
+            let there = bookings.filter { $0.start <= booking.start && $0.freeBy > booking.start }
+            let held = leases.filter { $0.end > latest }
             for placement in there.flatMap(\.placements) + held.flatMap(\.placements) {
                 taken[placement.resource, default: 0] += placement.amount
             }
@@ -94,16 +123,19 @@ struct BookingSimulation {
     private func checkDates(_ run: inout Run, _ comment: Comment) throws {
         let core = try run.scene.core
         let now = core.now
+        let slack = run.lockDelay > 0 ? Self.slack : 0
         let waiting = Set(core.waiting.waiters.map(\.age))
         run.dates = run.dates.filter { age, date in
             guard waiting.contains(age) else { return false }
-            #expect(date > now, "\(comment): one waits beyond its date")
+            let latest = date.advanced(byNanoseconds: slack)
+            #expect(latest > now, "\(comment): one waits beyond its date")
             return true
         }
         guard let (head, promise) = try core.promises(in: "main").first, let date = promise?.date
         else { return }
         if let before = run.dates[head.age] {
-            #expect(date <= before, "\(comment): a date has moved back")
+            let latest = before.advanced(byNanoseconds: slack)
+            #expect(date <= latest, "\(comment): a date has moved back")
         } else {
             run.dated += 1
         }
@@ -139,11 +171,26 @@ struct BookingSimulation {
     // MARK: Work
 
     private func reopen(_ run: inout Run) throws {
-        try run.scene.reopen(after: UInt64.random(in: 0...20, using: &run.generator))
+        // What ends while the ledger is closed is quarantined late.
+        let pause = UInt64.random(in: 0...20, using: &run.generator)
+        try run.scene.reopen(after: run.lockDelay > 0 ? 0 : pause)
         run.live = run.live.filter { run.scene.answers[$0] != nil }
         // Whoever waited in memory is forgotten, and with it who was first.
         run.dates = [:]
         try run.scene.settle()
+    }
+
+    /// Lets time pass, with a lock-delay from one time to the next at which something is due.
+    private func pass(_ run: Run, nanoseconds: UInt64) throws {
+        let core = try run.scene.core
+        let end = core.now.advanced(byNanoseconds: nanoseconds)
+        while run.lockDelay > 0, core.now < end {
+            let due = min(try core.state.nextDue(), end)
+            let pause = due.nanoseconds - min(due, core.now).nanoseconds
+            run.scene.scene.world.clock.advance(byNanoseconds: pause + 1)
+            try run.scene.pass(milliseconds: 0)
+        }
+        if run.lockDelay == 0 { try run.scene.pass(milliseconds: nanoseconds / 1_000_000) }
     }
 
     private func act(_ run: inout Run) throws {
@@ -151,7 +198,8 @@ struct BookingSimulation {
         for _ in 0..<Int.random(in: 1...3, using: &run.generator) { commands.append(command(&run)) }
         run.live.formUnion(try run.scene.scene.ask(commands))
         if run.generator.chance(60) {
-            try run.scene.pass(milliseconds: UInt64.random(in: 1...400, using: &run.generator))
+            let pause = UInt64.random(in: 1...400, using: &run.generator)
+            try pass(run, nanoseconds: pause * 1_000_000)
         }
         while true {
             try run.scene.settle()
@@ -192,7 +240,13 @@ struct BookingSimulation {
                 run.held.remove(at: index)
                 return .release(lease.reference, parts: nil)
             case 33..<40: return .renew(lease.reference, ttlMilliseconds: nil)
-            case 40..<46:
+            case 40..<43:
+                var part = SubleaseRequest(
+                    parts: [Part(resource: lease.placements[0].resource, quantity: "500m")]
+                )
+                part.ttlMilliseconds = UInt64.random(in: 100...1_500, using: &run.generator)
+                return .sublease(lease.reference, part)
+            case 43..<46:
                 let amount = ClaimAmount(kind: .cpu, amount: 500)
                 return .grow(lease.reference, GrowRequest(claims: [Claim(amounts: [amount])]))
             default: return .commit(lease.reference, parts: nil)
@@ -204,11 +258,13 @@ struct BookingSimulation {
 
     private func claims(_ run: inout Run) -> [Claim] {
         let halves = UInt64.random(in: 1...8, using: &run.generator)
+        var amounts = [ClaimAmount(kind: .cpu, amount: halves * 500)]
+        if run.generator.chance(30) {
+            let device = ClaimAmount(kind: .gpu, amount: run.generator.chance(50) ? 500 : 1_000)
+            amounts = run.generator.chance(50) ? [device] : amounts + [device]
+        }
         let places = run.generator.chance(25) ? Int.random(in: 2...3, using: &run.generator) : 1
-        return BookingScene.claims(
-            [ClaimAmount(kind: .cpu, amount: halves * 500)],
-            places: places
-        )
+        return BookingScene.claims(amounts, places: places)
     }
 
     private func booking(_ run: inout Run) -> BookingRequest {
