@@ -102,9 +102,39 @@ struct SeveralPoolsTests {
         #expect(try world.ask(.acquire(many)).code == .notFound)
         many.fallbackPools.append("b")
         #expect(try world.ask(.acquire(many)).code == .malformed)
-        var waiting = request(1, "a", "b")
-        waiting.waitMilliseconds = 1
-        #expect(try world.ask(.acquire(waiting)).sentence.contains("WAIT and QUEUE take one pool"))
+    }
+
+    @Test
+    func `one that waits is told at once what no waiting helps in one of its pools`() throws {
+        var world = try world([("a", 2), ("b", 4)])
+        try world.ask(.setPool(name: "b", settings: [.ttlDefault(4_000), .ttlMax(5_000)]))
+        _ = try world.granted(.of(1, pool: "a"))
+        var ask = request(2, "a", "b")
+        ask.ttlMilliseconds = 9_000
+        #expect(try world.ask(.acquire(ask)).code == .exhausted)
+        ask.waitMilliseconds = 1
+        let answer = try world.ask(.acquire(ask))
+        #expect(answer.code == .malformed && answer.sentence.contains("b: "))
+        // Of those who ask less one grants, whatever the other says.
+        ask = request(1, "a", "b")
+        (ask.ttlMilliseconds, ask.waitMilliseconds) = (9_000, 1)
+        #expect(try world.granted(ask).pool == "a")
+    }
+
+    @Test
+    func `the refusal tells the limit in each pool`() throws {
+        var world = try world([("a", 2), ("b", 4), ("c", 1)])
+        _ = try world.granted(.of(2, pool: "a"))
+        _ = try world.granted(.of(3, pool: "b"))
+        let answer = try world.ask(.acquire(request(2, "a", "b", "c")))
+        #expect(
+            answer.sentence.contains(
+                "none of 3 pools grants it (a: EXHAUSTED slot, b: EXHAUSTED slot, "
+                    + "c: UNSATISFIABLE slot); a: "
+            )
+        )
+        guard case .refused(let refusal) = answer else { return #expect(Bool(false)) }
+        #expect(refusal.pools.map(\.limit) == ["slot", "slot", "slot"])
     }
 
     @Test

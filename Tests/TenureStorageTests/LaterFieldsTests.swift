@@ -21,11 +21,29 @@ struct LaterFieldsTests {
     @Test
     func `what a queued request asks of its places is appended behind its bounds, as rules`() throws
     {
+        // No price, no most of two amounts, and two rules.
+        let tail: [UInt8] =
+            [0, 0, 0, 2, 0, 4, 0x72, 0x61, 0x63, 0x6b]
+            + [2, 1, 0x61, 1, 0x62, 4, 0x6e, 0x6f, 0x64, 0x65]
+        try check(tail) { request in
+            request.within = "rack"
+            request.away = [Affinity(Label(name: "a", value: "b"), level: "node")]
+        }
+    }
+
+    @Test
+    func `the pools that a queued request asks next are appended as rules, in their order`() throws
+    {
+        let tail: [UInt8] = [0, 0, 0, 2, 3, 2, 0x7a, 0x7a, 3, 1, 0x61]
+        try check(tail) { $0.fallbackPools = ["zz", "a"] }
+    }
+
+    /// The sample of a queued request with this change has this tail, and reads as it was.
+    private func check(_ tail: [UInt8], _ change: (inout AcquireRequest) -> Void) throws {
         let sample = SampleEvents.ticket
         let before = EventCodec.encode([.queued(sample)])
         var request = sample.request
-        request.within = "rack"
-        request.away = [Affinity(Label(name: "a", value: "b"), level: "node")]
+        change(&request)
         let ticket = Ticket(
             id: sample.id,
             request: request,
@@ -35,10 +53,6 @@ struct LaterFieldsTests {
             until: sample.until
         )
         let bytes = EventCodec.encode([.queued(ticket)])
-        // No price, no most of two amounts, and two rules.
-        let tail: [UInt8] =
-            [0, 0, 0, 2, 0, 4, 0x72, 0x61, 0x63, 0x6b]
-            + [2, 1, 0x61, 1, 0x62, 4, 0x6e, 0x6f, 0x64, 0x65]
         #expect(Array(bytes[6...]) == Array(before[6...]) + tail)
         #expect(try EventCodec.decode(bytes).events == [.queued(ticket)])
     }

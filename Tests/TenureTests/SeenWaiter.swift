@@ -12,6 +12,8 @@ struct SeenWaiter {
     let shares: [Share]
     let age: WaitAge
     let request: AcquireRequest
+    /// The pools that it asks, in order.
+    let pools: [String]
     let needs: [Shortage]
     var lacks: [Shortage]
     let ticket: TicketID?
@@ -20,9 +22,10 @@ struct SeenWaiter {
         ticket = waiter.ticket
         age = waiter.age
         request = waiter.request
-        needs = waiter.request.possibleShortages
+        pools = state.poolsInOrder(of: request)
+        needs = request.possibleShortages(in: pools)
         lacks = waiter.lacks
-        let aged = state.aging(of: request.pool).rank(
+        let aged = state.aging(of: pools.first ?? "").rank(
             of: request.priority,
             waited: now.milliseconds(since: waiter.since)
         )
@@ -37,14 +40,15 @@ struct SeenWaiter {
         waited milliseconds: UInt64,
         in state: LedgerState
     ) throws {
-        rank = state.aging(of: newcomer.pool).rank(
+        request = newcomer
+        pools = state.poolsInOrder(of: newcomer)
+        rank = state.aging(of: pools.first ?? "").rank(
             of: newcomer.priority,
             waited: milliseconds
         )
         isEarmarked = false
         age = .newest
-        request = newcomer
-        needs = newcomer.possibleShortages
+        needs = newcomer.possibleShortages(in: pools)
         lacks = []
         ticket = nil
         shares = try Self.shares(of: newcomer.tenant, in: state)
@@ -71,44 +75,105 @@ struct SeenWaiter {
         return age < other.age
     }
 
-    /// Whether this one is before `other` in a queue that `other` has to pass.
-    func isInTheWay(of other: SeenWaiter) -> Bool {
-        isBefore(other)
-            && lacks.contains { lack in
-                other.needs.contains(lack)
-                    && (lack.isQuota || !request.selector.excludes(other.request.selector))
-            }
+    /// The first of its pools of which it lacks room, or anything where it lacks room nowhere.
+    var home: String? {
+        func first(_ isMeant: (Shortage) -> Bool) -> String? {
+            pools.first { pool in lacks.contains { $0.pool == pool && isMeant($0) } }
+        }
+        return first { !$0.isBesideRoom } ?? first { !$0.isQuota }
+    }
+
+    /// Whether this one is before `other` in a queue that `other` has to pass to be served by
+    /// `pool`: of quotas, or of what it lacks at home.
+    func isInTheWay(of other: SeenWaiter, in pool: String) -> Bool {
+        isBefore(other) && isLacking(something: other, in: home == pool ? pool : "")
+    }
+
+    /// Whether this one is a guest of `pool` that comes before `other` and lacks there what `other`
+    /// needs.
+    func isGuestInTheWay(of other: SeenWaiter, in pool: String) -> Bool {
+        home != pool && isBefore(other) && lacks.contains { $0.pool == pool }
+            && isLacking(something: other, in: pool)
+    }
+
+    private func isLacking(something other: SeenWaiter, in pool: String) -> Bool {
+        lacks.contains { lack in
+            guard other.needs.contains(lack) else { return false }
+            if lack.isQuota { return true }
+            return lack.pool == pool && !request.selector.excludes(other.request.selector)
+        }
+    }
+
+    /// The pools of this one in which nobody of `all` is in its way.
+    func openPools(among all: [SeenWaiter]) -> [String] {
+        pools.filter { pool in !all.contains { $0.isInTheWay(of: self, in: pool) } }
+    }
+}
+
+extension LedgerState {
+    /// Whether what `guest` asks would be granted by `pool` alone.
+    func wouldGrant(_ guest: SeenWaiter, in pool: String, now: LedgerTime) throws -> Bool {
+        var state = self
+        var request = guest.request.asked(of: pool)
+        request.requestID = nil
+        let decision = try state.decide(.acquire(request), caller: .embedder, now: now)
+        if case .grant = decision.answer { return true }
+        return false
     }
 }
 
 extension LedgerCore {
     /// What would be decided about one who waits, on a copy of the state, with what is promised to
-    /// those before it left alone.
-    func freshLook(at waiter: Waiter, now: LedgerTime) throws -> Decision {
-        func decide(withholding withheld: [ResourceID: UInt64]) throws -> Decision {
-            var state = state
-            if let ticket = waiter.ticket {
-                return try state.serve(ticket, withheld: withheld, now: now)
+    /// those before it left alone; as if it asked none of the `blocked` pools.
+    func freshLook(
+        at waiter: Waiter,
+        leavingOut blocked: [String] = [],
+        now: LedgerTime
+    ) throws -> Decision {
+        var pools = Dictionary(uniqueKeysWithValues: blocked.map { ($0, "") })
+        var withheld: [ResourceID: UInt64] = [:]
+        while true {
+            var decision = try freshLook(at: waiter, withholding: withheld, pools, now: now)
+            // Nobody is told to leave for what is promised to others.
+            if !withheld.isEmpty, case .refused = decision.answer { decision.events = [] }
+            guard case .grant(let grant) = decision.answer else { return decision }
+            let pool = grant.pool ?? waiter.request.pool
+            switch try passage(of: passer(waiter, in: pool, now: now)) {
+            case .beside(let more, _):
+                if more.allSatisfy({ withheld[$0, default: 0] >= $1 }) { return decision }
+                withheld.merge(more, uniquingKeysWith: max)
+            case .held where waiter.pools.count > 1: pools[pool] = ""
+            default: return decision
             }
-            var command = waiter.command
-            switch command {
-            case .acquire(var request):
-                request.withheld = withheld
-                command = .acquire(request)
-            case .grow(let reference, var request):
-                request.withheld = withheld
-                command = .grow(reference, request)
-            default: break
-            }
-            return try state.decide(command, caller: .embedder, now: now)
         }
-        let decision = try decide(withholding: [:])
-        guard case .grant = decision.answer,
-            case .beside(let withheld, _) = try passage(of: passer(waiter, now: now))
-        else { return decision }
-        var beside = try decide(withholding: withheld)
-        // Nobody is told to leave for what is promised to others.
-        if case .refused = beside.answer { beside.events = [] }
-        return beside
+    }
+
+    private func freshLook(
+        at waiter: Waiter,
+        withholding withheld: [ResourceID: UInt64],
+        _ pools: [String: String],
+        now: LedgerTime
+    ) throws -> Decision {
+        var state = state
+        if let ticket = waiter.ticket {
+            return try state.serve(
+                ticket,
+                withheld: withheld,
+                poolsWithWaiters: pools,
+                now: now
+            )
+        }
+        var command = waiter.command
+        switch command {
+        case .acquire(var request):
+            request.withheld = withheld
+            request.poolsWithWaiters = pools
+            command = .acquire(request)
+        case .grow(let reference, var request):
+            request.withheld = withheld
+            command = .grow(reference, request)
+        default: break
+        }
+        return try state.decide(command, caller: .embedder, now: now)
     }
 }

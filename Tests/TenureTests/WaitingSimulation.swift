@@ -1,9 +1,11 @@
 // Random work of many who wait, compared after every step with a slow and obvious oracle.
 //
 // After each step, when the writer has nothing left to do at once:
-//   - nobody waits who would be granted now, unless somebody before him waits for what he needs;
+//   - nobody waits who would be granted now, unless somebody before him waits for what he needs in
+//     every pool that he asks;
 //   - nobody waits past his time;
-//   - who was granted in the step passed nobody who had waited before him for what he needed.
+//   - who was granted in the step passed nobody who had waited before him for what he needed, but
+//     for guests of the pool, and those only where they did not fit.
 
 import TenureLog
 import TenureModel
@@ -14,12 +16,12 @@ import Testing
 
 @Suite("Waiting by seed", .computing)
 struct WaitingSimulation {
-    private static let tenants = ["a", "a/b", "a/c", "d"]
-    private static let pools = ["main", "side"]
-    private static let nodes = ["n1", "n2", "n3"]
+    static let tenants = ["a", "a/b", "a/c", "d"]
+    static let pools = ["main", "side"]
+    static let nodes = ["n1", "n2", "n3"]
 
     /// What the test knows of one run.
-    private struct Run {
+    struct Run {
         let scene: WaitingScene
         let hasQuotas: Bool
         var generator: SeededGenerator
@@ -29,6 +31,11 @@ struct WaitingSimulation {
         var held: [Grant] = []
         var sessions: [SessionView] = []
         var grants = 0
+        /// Grants by another pool than the first.
+        var fallbacks = 0
+        /// How often one was granted something before a guest that waited for the same and did not
+        /// fit.
+        var guestsPassed = 0
         /// Grants to those who waited, in the lives of the ledger that are over.
         var waited: Int64 = 0
     }
@@ -51,13 +58,14 @@ struct WaitingSimulation {
             let comment: Comment = "seed \(seed), step \(step)"
             try #require(try scene.core.invariantFault() == nil, comment)
             try checkNobodyIsForgotten(scene, comment)
-            try checkNobodyWasPassed(before, ages, shadow, run, comment)
+            try checkNobodyWasPassed(before, ages, shadow, &run, comment)
             for number in Array(run.live.keys) {
                 guard let answer = scene.answers[number] else { continue }
                 run.live[number] = nil
                 guard case .grant(let grant) = answer else { continue }
                 run.held.append(grant)
                 if !grant.replayed { run.grants += 1 }
+                if !grant.fallback.isEmpty { run.fallbacks += 1 }
             }
             if run.generator.chance(4) { try reopen(&run, comment) }
         }
@@ -65,6 +73,7 @@ struct WaitingSimulation {
         try checkTickets(scene)
         run.waited += try scene.figure("waitsGranted") ?? 0
         #expect(run.waited > 0)
+        #expect(run.fallbacks > 0)
         #expect(try scene.world.replayFaults() == [])
     }
 
@@ -139,8 +148,10 @@ struct WaitingSimulation {
         let all = try Array(scene.core.waiting.waiters)
         let waiters = try all.map { try SeenWaiter($0, in: scene.core.state, now: now) }
         for (one, waiter) in zip(all, waiters) {
-            if waiters.contains(where: { $0.isInTheWay(of: waiter) }) { continue }
-            let answer = try scene.core.freshLook(at: one, now: now).answer
+            let open = waiter.openPools(among: waiters)
+            if open.isEmpty { continue }
+            let blocked = waiter.pools.filter { !open.contains($0) }
+            let answer = try scene.core.freshLook(at: one, leavingOut: blocked, now: now).answer
             guard case .refused(let refusal) = answer, refusal.isOfWant else {
                 Issue.record("\(comment): \(waiter) waits for nothing")
                 continue
@@ -158,7 +169,7 @@ struct WaitingSimulation {
         _ before: [(waiter: Waiter, lacks: [Shortage])],
         _ ages: [Int: WaitAge],
         _ shadow: LedgerState,
-        _ run: Run,
+        _ run: inout Run,
         _ comment: Comment
     ) throws {
         if run.hasQuotas { return }
@@ -190,10 +201,21 @@ struct WaitingSimulation {
                 } else {
                     continue
                 }
-                for (waiter, lacks) in waiting {
+                let pool = record.lease.terms.pool
+                let others = try waiting.map { waiter, lacks in
                     var other = try SeenWaiter(waiter, in: state, now: time)
                     other.lacks = lacks
-                    #expect(!other.isInTheWay(of: granted), comment)
+                    return other
+                }
+                for (other, waiter) in zip(others, waiting.map(\.waiter)) {
+                    // Who has moved meanwhile is in nobody's way any more where it was at home.
+                    let isAtHome = other.pools.count == 1 || other.home == waiter.home
+                    #expect(!(isAtHome && other.isInTheWay(of: granted, in: pool)), comment)
+                    guard other.isGuestInTheWay(of: granted, in: pool),
+                        other.openPools(among: others).contains(pool)
+                    else { continue }
+                    run.guestsPassed += 1
+                    #expect(try !state.wouldGrant(other, in: pool, now: time), comment)
                 }
             }
             try state.apply(events, at: position, time: time)
@@ -259,125 +281,5 @@ struct WaitingSimulation {
         }
         try scene.ask(.setQuota(tenant: "a", kind: .gpu, limit: 3000))
         try scene.ask(.setQuota(tenant: "a/b", kind: .cpu, limit: 3000))
-    }
-
-    private func command(_ run: inout Run) -> Command {
-        let (held, sessions) = (run.held, run.sessions)
-        let draw = Int.random(in: 0..<100, using: &run.generator)
-        if draw < 50 || held.isEmpty { return .acquire(request(&run.generator, sessions)) }
-        let lease = held[Int.random(in: 0..<held.count, using: &run.generator)]
-        switch draw {
-        case 50..<70: return .release(lease.reference, parts: nil)
-        case 70..<76:
-            let part = lease.placements[0]
-            return .release(
-                lease.reference,
-                parts: [Part(resource: part.resource, quantity: "500m")]
-            )
-        case 76..<80: return .revoke(lease.lease, reason: "test")
-        case 80..<84: return .commit(lease.reference, parts: nil)
-        case 84..<87 where run.hasQuotas:
-            let tenant = run.generator.chance(50) ? "a" : "a/b"
-            let kind = run.generator.chance(50) ? Kind.gpu : .cpu
-            let limit = UInt64.random(in: 1...6, using: &run.generator) * 1000
-            if run.generator.chance(20) { return .deleteQuota(tenant: tenant, kind: kind) }
-            var quota = QuotaRequest(tenant: tenant, kind: kind, limit: limit)
-            if run.generator.chance(50) {
-                quota.guarantee = UInt64.random(in: 0...limit, using: &run.generator)
-                quota.lending = .amount(0)
-            }
-            return .setQuota(quota)
-        case 87..<92:
-            return .setResourceState(
-                name: resource(&run.generator),
-                state: run.generator.chance(40) ? .cordoned : .active
-            )
-        case 92..<95:
-            return .openSession(
-                SessionRequest(
-                    ttlMilliseconds: UInt64.random(in: 300...3_000, using: &run.generator)
-                )
-            )
-        case 95..<97:
-            guard let session = sessions.last else { return .query(.status) }
-            let reference = SessionReference(session: session.session, token: session.token)
-            return .closeSession(reference)
-        default:
-            let pool = Self.pools[Int.random(in: 0..<2, using: &run.generator)]
-            var request = ResourceRequest(
-                name: "\(pool)-n3-gpu",
-                pool: pool,
-                kind: .gpu,
-                capacity: run.generator.chance(50) ? 2000 : 1000,
-                node: "n3"
-            )
-            request.force = true
-            if run.generator.chance(50) {
-                request.labels = [Label(name: "model", value: run.generator.chance(50) ? "x" : "y")]
-            }
-            return .setResource(request)
-        }
-    }
-
-    private func resource(_ generator: inout SeededGenerator) -> String {
-        let pool = Self.pools[Int.random(in: 0..<2, using: &generator)]
-        let node = Self.nodes[Int.random(in: 0..<3, using: &generator)]
-        return "\(pool)-\(node)-\(generator.chance(50) ? "gpu" : "cpu")"
-    }
-
-    private func request(
-        _ generator: inout SeededGenerator,
-        _ sessions: [SessionView]
-    ) -> AcquireRequest {
-        let pool = Self.pools[generator.chance(80) ? 0 : 1]
-        var amounts: [ClaimAmount] = []
-        if generator.chance(70) {
-            amounts.append(ClaimAmount(kind: .gpu, amount: generator.chance(50) ? 500 : 1000))
-        }
-        if amounts.isEmpty || generator.chance(50) {
-            amounts.append(
-                ClaimAmount(
-                    kind: .cpu,
-                    amount: UInt64.random(in: 1...4, using: &generator) * 500
-                )
-            )
-        }
-        var request = AcquireRequest(
-            pool: pool,
-            claims: [Claim(places: generator.chance(20) ? 2 : 1, amounts: amounts)]
-        )
-        if generator.chance(15) {
-            request.claims.append(Claim(amounts: [ClaimAmount(kind: .cpu, amount: 500)]))
-        }
-        request.tenant = Self.tenants[Int.random(in: 0..<4, using: &generator)]
-        request.holder = "h"
-        request.strategy = generator.chance(50) ? .bestFit : .firstFit
-        request.priority = generator.chance(70) ? .normal : generator.chance(50) ? .high : .low
-        if generator.chance(25) {
-            let value = ["x", "y", "x|y"][Int.random(in: 0..<3, using: &generator)]
-            request.selector = [Label(name: "model", value: value)]
-        }
-        if generator.chance(20), let session = sessions.last {
-            request.session = session.session
-        } else {
-            request.ttlMilliseconds = UInt64.random(in: 200...4_000, using: &generator)
-        }
-        if generator.chance(15) {
-            request.holdMilliseconds = UInt64.random(in: 200...2_000, using: &generator)
-        }
-        if generator.chance(80) {
-            request.waitMilliseconds = UInt64.random(in: 100...5_000, using: &generator)
-        }
-        if generator.chance(15) {
-            // Asked again now and then, with the same body or another.
-            request.requestID = "r\(Int.random(in: 0..<6, using: &generator))"
-        } else if generator.chance(25) {
-            request.requestID = "q\(generator.next() % 1_000)"
-        }
-        if request.requestID != nil, request.waitMilliseconds != nil, generator.chance(50) {
-            request.queueMilliseconds = request.waitMilliseconds
-            request.waitMilliseconds = nil
-        }
-        return request
     }
 }

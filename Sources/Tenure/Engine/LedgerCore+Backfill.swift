@@ -93,22 +93,26 @@ extension LedgerCore {
         withheld.merge(more, uniquingKeysWith: max)
         if !more.isEmpty, first == nil { first = dated }
         if let first { return .beside(withheld, first: first) }
-        return .free(past: isPassing)
+        return .free(past: isPassing || waiting.isGuestPassed(by: passer))
     }
 
     /// Whether nothing is promised to `head` yet: it has not waited as long as its pool says.
     private func mayStillBePassed(_ head: Waiter, now: LedgerTime) -> Bool {
-        now.milliseconds(since: head.since) < state.starvationLimit(of: head.request.pool)
+        now.milliseconds(since: head.since) < state.starvationLimit(of: head.home)
     }
 
-    /// How a waiter may pass.
-    func passer(_ waiter: Waiter, now: LedgerTime) throws(LedgerFailure) -> Passer {
+    /// How a waiter may pass in one of its pools.
+    func passer(
+        _ waiter: Waiter,
+        in pool: String,
+        now: LedgerTime
+    ) throws(LedgerFailure) -> Passer {
         Passer(
             order: waiter.order,
-            needs: waiter.needs,
-            pool: waiter.request.pool,
+            needs: waiter.needs(in: pool),
+            pool: pool,
             selector: waiter.request.selector,
-            end: try latestEnd(of: waiter.command, asking: waiter.request, now: now)
+            end: try latestEnd(of: waiter.command, asking: waiter.asked(of: pool), now: now)
         )
     }
 
@@ -126,7 +130,8 @@ extension LedgerCore {
 
     // MARK: Promises
 
-    /// The first of every line for capacity of a pool with what each is promised, in order.
+    /// The first of every line for capacity of a pool with what each is promised, in order; of
+    /// those who are at home there.
     ///
     /// Nothing is promised to those behind the first few, to who contends with one before it that
     /// has no date, and to anybody as long as not all leases were looked at. With `refreshing` an
@@ -135,7 +140,7 @@ extension LedgerCore {
         in pool: String,
         refreshing: Bool = false
     ) throws(LedgerFailure) -> [(head: Waiter, promise: Promise?)] {
-        let heads = waiting.heads(in: pool)
+        let heads = waiting.residents(in: pool)
         guard !heads.isEmpty, let ends = try ends(of: pool) else { return heads.map { ($0, nil) } }
         var besides: [ResourceID: UInt64] = [:]
         var times: [PromisedTime] = []
@@ -143,7 +148,10 @@ extension LedgerCore {
         for head in heads {
             let isBehindOneWithoutDate = found.contains { before in
                 before.promise?.date == nil
-                    && before.head.contends(for: head.needs, selecting: head.request.selector)
+                    && before.head.contends(
+                        for: head.needs(in: pool),
+                        selecting: head.request.selector
+                    )
             }
             guard found.count < EngineLimits.datedHeads, !isBehindOneWithoutDate,
                 !mayStillBePassed(head, now: now)
@@ -179,7 +187,7 @@ extension LedgerCore {
         refreshing: Bool
     ) throws(LedgerFailure) -> Promise? {
         let now = now
-        let version = state.lastChange(of: head.request.pool)
+        let version = state.lastChange(of: head.home)
         if let known = head.promise, known.besides == besides {
             let date = known.date
             let isKept =
@@ -201,7 +209,7 @@ extension LedgerCore {
     }
 
     private func keep(_ promise: Promise, for head: Waiter) -> Promise {
-        if promise.outlook != head.promise?.outlook { waiting.letPass(in: head.request.pool) }
+        if promise.outlook != head.promise?.outlook { waiting.letPass(in: head.home) }
         head.promise = promise
         return promise
     }
@@ -213,9 +221,10 @@ extension LedgerCore {
         _ ends: LeaseEnds,
         now: LedgerTime
     ) throws(LedgerFailure) -> Promise {
-        let end = try latestEnd(of: head.command, asking: head.request, now: now)
+        let request = head.homeRequest
+        let end = try latestEnd(of: head.command, asking: request, now: now)
         var made = state.promise(
-            to: head.request,
+            to: request,
             besides: besides,
             times: times,
             by: ends,
@@ -226,8 +235,8 @@ extension LedgerCore {
             let life = end.nanoseconds - now.nanoseconds
             return date.advanced(byNanoseconds: life).advanced(byNanoseconds: Self.lateness)
         }
-        if made.outlook == .unknown, state.hasBookings(in: head.request.pool) {
-            var request = head.request
+        if made.outlook == .unknown, state.hasBookings(in: head.home) {
+            var request = request
             request.bookedRoom = try bookedRoom(for: head.command, asking: request, now: now)
             // Who is gone when that begins is in nobody's way.
             let start = state.firstBooking(inTheWayOf: request)
@@ -259,13 +268,14 @@ extension LedgerCore {
         guard waiting.mustGather else { return }
         var open: Set<String> = []
         for pool in waiting.passablePools where try mayPass(in: pool) { open.insert(pool) }
-        waiting.gatherFollowers(where: open.contains) { waiter in
-            state.preempts(in: waiter.request.pool) || state.mightFit(waiter.request)
+        waiting.gatherFollowers(where: open.contains) { waiter, pool in
+            state.preempts(in: pool) || state.mightFit(waiter.asked(of: pool))
         }
     }
 
     /// Whether anybody may pass the first of a line in a pool.
     private func mayPass(in pool: String) throws(LedgerFailure) -> Bool {
+        if waiting.hasGuestInFront(in: pool) { return true }
         let now = now
         return try promises(in: pool, refreshing: true).contains { head, promise in
             switch promise?.outlook {

@@ -145,7 +145,7 @@ extension LedgerCore {
         var promised: [ResourceID: UInt64] = [:]
         for (head, promise) in try promises(in: pool) {
             guard let promise, let date = promise.date,
-                try latestEnd(of: head.command, asking: head.request, now: date)
+                try latestEnd(of: head.command, asking: head.homeRequest, now: date)
                     .advanced(byNanoseconds: Self.lateness) > start
             else { continue }
             promised = promised.adding(promise.own)
@@ -159,8 +159,8 @@ extension LedgerCore {
         _ promise: Promise,
         of head: Waiter
     ) throws(LedgerFailure) -> PromisedTime? {
-        guard state.hasBookings(in: head.request.pool), let date = promise.date else { return nil }
-        let end = try latestEnd(of: head.command, asking: head.request, now: date)
+        guard state.hasBookings(in: head.home), let date = promise.date else { return nil }
+        let end = try latestEnd(of: head.command, asking: head.homeRequest, now: date)
             .advanced(byNanoseconds: Self.lateness)
         return PromisedTime(places: promise.own, from: date, until: end)
     }

@@ -45,11 +45,15 @@ extension LedgerCore {
         }
     }
 
-    /// Whether a waiter may be served although others come before it.
-    func passes(_ waiter: Waiter, at time: LedgerTime) throws(LedgerFailure) -> Bool {
+    /// Whether a waiter may be served by a pool although others come before it there.
+    func passes(
+        _ waiter: Waiter,
+        in pool: String,
+        at time: LedgerTime
+    ) throws(LedgerFailure) -> Bool {
         guard waiter.holder != nil else { return false }
         let waits = waiting.holdingWaits
-        for other in waiting.obstacles(to: waiter) {
+        for other in waiting.obstacles(to: waiter, in: pool) {
             do throws(RowFault) {
                 guard try state.needsWhatIsHeld(other.request, by: waits, now: time) else {
                     return false

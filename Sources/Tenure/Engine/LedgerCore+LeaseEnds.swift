@@ -78,7 +78,7 @@ extension LedgerCore {
             waiting.letPass(in: pool)
             // There may be more beside bookings than was known.
             guard state.hasBookings(in: pool) else { continue }
-            for waiter in waiting.waiters where waiter.request.pool == pool {
+            for waiter in waiting.waiters where waiter.pools.contains(pool) {
                 waiting.mark(waiter)
             }
         }

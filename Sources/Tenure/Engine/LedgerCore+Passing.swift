@@ -19,6 +19,7 @@ extension LedgerCore {
         }
         if case .query(let query) = submission.command { return try dated(decision, of: query) }
         guard let asked = try asked(by: submission.command) else { return decision }
+        waiting.isNewcomerPostponed = false
         guard let found = try pass(decision, submission, lookingFirst: lookingFirst, now: now)
         else { return nil }
         guard asked.planOnly || asked.plan != nil, case .grant(let grant) = found.answer,
@@ -77,6 +78,7 @@ extension LedgerCore {
             // They may be granted what this one would get.
             if lookingFirst, try lookAtMarked() { return nil }
             passage = .held(shortage, by: head)
+            waiting.isNewcomerPostponed = true
         }
         switch passage {
         case .free:
@@ -100,8 +102,13 @@ extension LedgerCore {
                 return hold(submission, request, shortage, head)
             }
             // The next pool is asked; each time there is one less.
-            let again = submission.leavingOut(pool)
-            return try pass(try decide(again, now: now), again, lookingFirst: false, now: now)
+            let again = submission.leavingOut([pool: shortage.limit])
+            return try pass(
+                try decide(again, now: now),
+                again,
+                lookingFirst: lookingFirst,
+                now: now
+            )
         }
     }
 
@@ -145,81 +152,11 @@ extension LedgerCore {
             throw LedgerFailure(error)
         }
     }
-
-    /// What becomes of a grant to one who waits; nothing when it waits on.
-    func pass(
-        _ waiter: Waiter,
-        _ decision: Decision,
-        at time: LedgerTime
-    ) throws(LedgerFailure) -> Decision? {
-        waiting.rise(at: time)
-        let passage = try passage(of: passer(waiter, now: time))
-        switch passage {
-        case .free(past: false): return decision
-        case .held(let shortage, let head):
-            if try passes(waiter, at: time) { return decision }
-            let refusal = refusal(of: waiter.request, lacking: shortage, behind: head)
-            waiting.keep(waiter, refused: refusal, behind: true, earmark: waiter.earmark)
-            return nil
-        case .free, .beside: break
-        }
-        if waiting.hasTurns, let (shortage, head) = waiting.firstPassed(by: waiter) {
-            // Those whose turn it may be come first.
-            waiting.letPass(in: waiter.request.pool)
-            let refusal = refusal(of: waiter.request, lacking: shortage, behind: head)
-            waiting.keep(waiter, refused: refusal, behind: true, earmark: waiter.earmark)
-            return nil
-        }
-        guard case .beside(let withheld, let head) = passage else {
-            waits.passed += 1
-            return decision
-        }
-        let found = try decide(waiter, withheld: withheld, now: time)
-        guard case .refused(let refusal) = found.answer, refusal.isOfWant else {
-            waits.passed += 1
-            return found
-        }
-        if try passes(waiter, at: time) { return decision }
-        keepBehind(waiter, head, refusal)
-        return nil
-    }
-
-    /// Keeps one for whom nothing is free beside what is promised to `head`.
-    private func keepBehind(_ waiter: Waiter, _ head: Waiter, _ refusal: Refusal) {
-        guard refusal.code == .exhausted else {
-            return waiting.keep(waiter, refused: refusal, behind: true, earmark: waiter.earmark)
-        }
-        let shortage = refusal.shortage(of: waiter.needs)
-        waiting.keep(
-            waiter,
-            refused: self.refusal(of: waiter.request, lacking: shortage, behind: head),
-            behind: true,
-            earmark: waiter.earmark
-        )
-    }
-
-    /// Decides about one who waits, with this left to others.
-    func decide(
-        _ waiter: Waiter,
-        withheld: [ResourceID: UInt64] = [:],
-        now: LedgerTime
-    ) throws(LedgerFailure) -> Decision {
-        let room = try bookedRoom(for: waiter.command, asking: waiter.request, now: now)
-        guard let ticket = waiter.ticket else {
-            let submission = waiter.parties[0].submission.withholding(withheld).within(room)
-            return try decide(submission, now: now)
-        }
-        do throws(RowFault) {
-            return try state.serve(ticket, withheld: withheld, bookedRoom: room, now: now)
-        } catch {
-            throw LedgerFailure(error)
-        }
-    }
 }
 
 extension WaitingRoom {
     /// The first whom one at `order` would pass, and for want of what.
-    fileprivate func firstPassed(
+    func firstPassed(
         by order: WaitOrder,
         needing needs: [Shortage],
         in pool: String,
@@ -232,15 +169,6 @@ extension WaitingRoom {
             return (shortage, head)
         }
         return nil
-    }
-
-    fileprivate func firstPassed(by waiter: Waiter) -> (Shortage, Waiter)? {
-        firstPassed(
-            by: waiter.order,
-            needing: waiter.needs,
-            in: waiter.request.pool,
-            selecting: waiter.request.selector
-        )
     }
 }
 
@@ -269,10 +197,10 @@ extension Submission {
         }
     }
 
-    /// The same, not of `pool`.
-    fileprivate func leavingOut(_ pool: String) -> Submission {
-        guard case .acquire(var request) = command else { return self }
-        request.poolsWithWaiters.append(pool)
+    /// The same, not of these pools, with what others wait for there.
+    func leavingOut(_ pools: [String: String]) -> Submission {
+        guard !pools.isEmpty, case .acquire(var request) = command else { return self }
+        request.poolsWithWaiters.merge(pools) { before, _ in before }
         return asking(.acquire(request))
     }
 
@@ -284,7 +212,7 @@ extension Submission {
 
 extension Refusal {
     /// Which capacity of `needs` it names, or the first of them.
-    fileprivate func shortage(of needs: [Shortage]) -> Shortage {
+    func shortage(of needs: [Shortage]) -> Shortage {
         let capacity = needs.filter { !$0.isQuota }
         return capacity.first { $0.limit == limit } ?? capacity[0]
     }

@@ -11,10 +11,12 @@ extension LedgerCore {
 
     /// A ticket as one who waits.
     func waiter(of ticket: Ticket) throws(LedgerFailure) -> Waiter {
-        Waiter(
+        let pools = state.poolsInOrder(of: ticket.request)
+        return Waiter(
             ticket,
+            pools,
             try payer(of: ticket.request.tenant),
-            state.aging(of: ticket.request.pool)
+            state.aging(ofFirst: pools)
         )
     }
 
@@ -40,6 +42,12 @@ extension LedgerCore {
             waiting.set(try share(of: name), of: level)
         }
         try noteEnds(after: relief)
+        guard !relief.pools.isEmpty else { return }
+        for waiter in waiting.waiters where waiter.request.pool == AcquireRequest.allPools {
+            let pools = state.poolsInOrder(of: waiter.request)
+            waiting.set(pools, for: waiter)
+            waiting.set(state.aging(ofFirst: pools), for: waiter, now: now)
+        }
         for pool in relief.pools { waiting.set(state.aging(of: pool), of: pool, now: now) }
     }
 
@@ -50,4 +58,9 @@ extension LedgerCore {
             throw LedgerFailure(error)
         }
     }
+}
+
+extension LedgerState {
+    /// How a request ages that asks these pools: as the first of them says.
+    func aging(ofFirst pools: [String]) -> Aging { aging(of: pools.first ?? "") }
 }

@@ -50,10 +50,12 @@ extension LedgerCore {
         } else if request.isQueued {
             return try letQueue(submission, refused: refusal, by: holder, at: time)
         } else {
+            let pools = state.poolsInOrder(of: request)
             let waiter = Waiter(
                 request,
+                pools,
                 try payer(of: request.tenant),
-                state.aging(of: request.pool),
+                state.aging(ofFirst: pools),
                 waiting.nextAge(at: state.position),
                 since: time
             )
@@ -65,10 +67,17 @@ extension LedgerCore {
                 milliseconds: limit
             )
             (waiter.grows, waiter.growthID) = (command.grows, command.growthID)
-            waiting.note(waiter, holdsAs: holder)
-            lookForVictims(of: waiter)
+            begin(waiter, holdsAs: holder)
         }
         return true
+    }
+
+    /// Has one looked at again who has just come to wait, where that may help.
+    private func begin(_ waiter: Waiter, holdsAs holder: WaitingHolder?) {
+        waiting.note(waiter, holdsAs: holder)
+        lookForVictims(of: waiter)
+        // It was refused because others may get what it would get, and they may not.
+        if waiting.isNewcomerPostponed { waiting.postpone(waiter) }
     }
 
     /// Gives a request that was refused for want a ticket, if it asked for that.
@@ -95,8 +104,7 @@ extension LedgerCore {
         waits.queued += 1
         let waiter = try waiter(of: ticket)
         waiting.enter(waiter, refused: refusal, now: time)
-        waiting.note(waiter, holdsAs: holder)
-        lookForVictims(of: waiter)
+        begin(waiter, holdsAs: holder)
         if let limit = request.waitMilliseconds {
             waiting.join(waiter, submission, now: time, milliseconds: limit)
         } else {

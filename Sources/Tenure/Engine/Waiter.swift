@@ -100,8 +100,14 @@ final class Waiter {
     let since: LedgerTime
     /// Its place in the queue, if it is one that is kept.
     let ticket: TicketID?
+    /// The pools that it asks, in order.
+    private(set) var pools: [String]
+    /// Where it is promised something: the first of its pools in which it waits for capacity.
+    ///
+    /// In the lines of the others it is a guest.
+    var home: String
     /// Everything that it could lack.
-    let needs: [Shortage]
+    private(set) var needs: [Shortage]
     /// How its class rises.
     var aging: Aging
     /// Its class now.
@@ -141,9 +147,10 @@ final class Waiter {
     /// How many who queued it are told what becomes of it: the latest.
     static let listenersMax = 4
 
-    /// One who waits in memory.
+    /// One who waits in memory for one of `pools`.
     init(
         _ request: AcquireRequest,
+        _ pools: [String],
         _ payer: Payer,
         _ aging: Aging,
         _ age: WaitAge,
@@ -156,11 +163,13 @@ final class Waiter {
         self.since = since
         ticket = nil
         rank = request.priority.rawValue
-        needs = request.possibleShortages
+        self.pools = pools
+        home = pools.first ?? ""
+        needs = request.possibleShortages(in: pools)
     }
 
-    /// One who waits under a ticket.
-    init(_ ticket: Ticket, _ payer: Payer, _ aging: Aging) {
+    /// One who waits under a ticket for one of `pools`.
+    init(_ ticket: Ticket, _ pools: [String], _ payer: Payer, _ aging: Aging) {
         request = ticket.request
         self.payer = payer
         self.aging = aging
@@ -169,8 +178,32 @@ final class Waiter {
         until = ticket.until
         self.ticket = ticket.id
         rank = ticket.request.priority.rawValue
-        needs = ticket.request.possibleShortages
+        self.pools = pools
+        home = pools.first ?? ""
+        needs = request.possibleShortages(in: pools)
     }
+
+    /// Takes in which pools it asks now.
+    func ask(_ pools: [String]) {
+        self.pools = pools
+        needs = request.possibleShortages(in: pools)
+    }
+
+    /// Whether nothing is promised to it in this pool, because its home is another.
+    func isGuest(in pool: String) -> Bool { !pool.isEmpty && pool != home }
+
+    /// What of its needs it could lack where it asks one of its pools.
+    func needs(in pool: String) -> [Shortage] {
+        pools.count > 1 ? needs.filter { $0.isQuota || $0.pool == pool } : needs
+    }
+
+    /// What it asks of one of its pools.
+    func asked(of pool: String) -> AcquireRequest {
+        request.asksSeveralPools ? request.asked(of: pool) : request
+    }
+
+    /// What it asks where it is at home.
+    var homeRequest: AcquireRequest { asked(of: home) }
 
     /// What is to be decided about it.
     var command: Command {

@@ -5,14 +5,34 @@ internal import TenureModel
 extension WaitingRoom {
     /// What a waiter lacks by a refusal and by what is set aside for it.
     ///
-    /// The capacity that it was short of before as well, unless only a limit is in its way.
+    /// The capacity that it was short of before as well, unless only a limit is in its way. Of
+    /// several pools those count of which the refusal tells, each by itself, and with the others it
+    /// is as before.
     func shortages(of waiter: Waiter, refused refusal: Refusal, isFirst: Bool) -> [Shortage] {
-        var found = waiter.request.shortages(by: refusal) ?? []
-        found += (waiter.earmark?.lacks ?? []).filter { !found.contains($0) }
-        guard !isFirst, waiter.earmark != nil || !found.contains(where: \.isBesideRoom) else {
-            return found
+        let answers =
+            refusal.pools.isEmpty
+            ? waiter.pools.map { PoolLimit(pool: $0, code: refusal.code, limit: refusal.limit) }
+            : refusal.pools
+        let set = waiter.earmark?.lacks ?? []
+        var lacks: [Shortage] = []
+        for answer in answers {
+            guard
+                var found = waiter.request.shortages(
+                    in: answer.pool,
+                    by: answer.code,
+                    answer.limit
+                )
+            else { continue }
+            found += set.filter { !found.contains($0) }
+            if !isFirst, waiter.earmark != nil || !found.contains(where: \.isBesideRoom) {
+                let known = waiter.lacks.filter { $0.pool == answer.pool && !$0.isQuota }
+                found = known.filter { !found.contains($0) } + found
+            }
+            lacks += found.filter { !lacks.contains($0) }
         }
-        return waiter.lacks.filter { !$0.isQuota && !found.contains($0) } + found
+        guard !isFirst, answers.count < waiter.pools.count else { return lacks }
+        let untold = Set(waiter.pools).subtracting(answers.map(\.pool))
+        return waiter.lacks.filter { untold.contains($0.pool) } + lacks
     }
 
     /// Changes the place of a waiter in its queues; who may come before it now is looked at.

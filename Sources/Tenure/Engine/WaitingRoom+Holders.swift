@@ -30,10 +30,11 @@ extension WaitingRoom {
             || waiter.grows.map(relief.leases.contains) == true
     }
 
-    /// Everybody who is first in a line where `waiter` would be served and comes before it.
-    func obstacles(to waiter: Waiter) -> [Waiter] {
+    /// Everybody who is first in a line where `waiter` would be served by `pool` and comes before
+    /// it.
+    func obstacles(to waiter: Waiter, in pool: String) -> [Waiter] {
         let order = waiter.order
-        return waiter.needs.flatMap { need in
+        return waiter.needs(in: pool).flatMap { need in
             let selector = need.isQuota ? [] : waiter.request.selector
             return (queues[need]?.lines ?? []).compactMap { line -> Waiter? in
                 guard !line.selector.excludes(selector), let head = line.head,

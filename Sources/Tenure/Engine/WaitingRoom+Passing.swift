@@ -46,15 +46,16 @@ extension WaitingRoom {
     /// Not before those who were gathered before have been looked at.
     mutating func gatherFollowers(
         where mayPass: (String) -> Bool,
-        _ admitted: (Waiter) -> Bool
+        _ admitted: (Waiter, String) -> Bool
     ) {
-        var found: [Waiter] = []
+        var found = Array(postponed.values)
         for (pool, queues) in Dictionary(grouping: passable, by: \.pool) where mayPass(pool) {
             let first = heads(in: pool).first
             let all = queues.flatMap { self.queues[$0]?.all ?? [] }
-            found += all.filter { $0 !== first && admitted($0) }
+            found += all.filter { $0 !== first && admitted($0, pool) }
         }
         passable = []
+        postponed = SortedList()
         followers = Self.inOrder(found)
     }
 
@@ -66,7 +67,19 @@ extension WaitingRoom {
     }
 
     /// Whether those behind the first are to be gathered before one of them is looked at.
-    var mustGather: Bool { followers.isEmpty && !passable.isEmpty }
+    var mustGather: Bool { followers.isEmpty && !(passable.isEmpty && postponed.isEmpty) }
+
+    /// Whether somebody is still to be looked at who comes before `waiter`, or may.
+    func hasTurn(before waiter: Waiter) -> Bool {
+        // Whoever is marked from now on is not in the order of those who are looked at next.
+        if !(marked.isEmpty && freed.isEmpty && reordered.isEmpty) { return true }
+        let order = waiter.order
+        return turns.contains { !$0.isGone && $0.order.isBefore(order) }
+            || postponed.values.contains { $0.order.isBefore(order) }
+    }
+
+    /// Has a waiter looked at again behind those whose turn it may be.
+    mutating func postpone(_ waiter: Waiter) { postponed.insert(waiter, at: waiter.age) }
 
     /// Takes the first of those behind the first, and its mark; nothing when there is none.
     mutating func takeFollower() -> Waiter? {
@@ -106,7 +119,7 @@ extension WaitingRoom {
             found += heldUp[shortage]?.values.map(\.self) ?? []
         }
         for shortage in freed {
-            found += queues[shortage]?.heads(whereOrderChanged: false) ?? []
+            found += queues[shortage]?.front(whereOrderChanged: false) ?? []
             // Those who could begin such a group themselves have nobody before them.
             if shortage.isAffinity {
                 found += queues[shortage]?.all.filter { !$0.needs.contains(shortage) } ?? []
@@ -114,9 +127,9 @@ extension WaitingRoom {
             if !shortage.isQuota { passable.insert(shortage) }
         }
         for shortage in reordered.subtracting(freed) {
-            let heads = queues[shortage]?.heads(whereOrderChanged: true) ?? []
-            if !heads.isEmpty, !shortage.isQuota { passable.insert(shortage) }
-            found += heads
+            let front = queues[shortage]?.front(whereOrderChanged: true) ?? []
+            if !front.isEmpty, !shortage.isQuota { passable.insert(shortage) }
+            found += front
         }
         marked = SortedList()
         freed = []

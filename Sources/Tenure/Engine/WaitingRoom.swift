@@ -3,7 +3,8 @@
 //   W1  A waiter is in the queue of everything that it was found to lack, and in no other.
 //   W2  Nobody is granted what somebody before him in this order waits for: class with aging, then
 //       who was promised what others leave, then weighted dominant share, then age. Backfill is
-//       the exception (LedgerCore+Backfill.swift).
+//       the exception (LedgerCore+Backfill.swift), and who is a guest in a pool is passed there by
+//       those who fit where it does not (WaitingRoom+Pools.swift).
 //   W3  Whoever may be granted after a change is marked: who is freed by it, and the head of every
 //       line whose order it may have changed; then those behind it, who may pass. A mark is taken
 //       off by a look, or where none could end in a grant (no lost wake-up).
@@ -41,9 +42,13 @@ struct WaitingRoom {
     var holding = SortedList<WaitAge, Waiter>()
     /// Where those behind the first of a line may pass; capacity only.
     var passable: Set<Shortage> = []
+    /// Whether the newcomer who is decided is held back by those whose turn it may be.
+    var isNewcomerPostponed = false
+    /// Those who may pass others and are looked at again when no one else is.
+    var postponed = SortedList<WaitAge, Waiter>()
     /// Those behind the first who are to be looked at when no one else is, the first last.
     var followers: [Waiter] = []
-    private var rises = SortedList<Rise, Waiter>()
+    var rises = SortedList<Rise, Waiter>()
     private var payers: [String: Payer] = [:]
     private var levels: [String: Level] = [:]
     private var deadlines = SortedList<Deadline, Waiter>()
@@ -52,6 +57,8 @@ struct WaitingRoom {
     private var bySession: [SessionID: [Waiter]] = [:]
     private var byTenant: [String: Int] = [:]
     private var arrivals: UInt64 = 0
+    /// How many requests wait for several pools.
+    private(set) var severalCount = 0
 
     /// Whether nobody waits: asked for every command, and all that those who do not wait pay.
     private(set) var isEmpty = true
@@ -64,7 +71,7 @@ struct WaitingRoom {
         !(marked.isEmpty && freed.isEmpty && reordered.isEmpty && turns.isEmpty)
     }
     /// Whether some behind the first of a line may be looked at again.
-    var hasFollowers: Bool { !(passable.isEmpty && followers.isEmpty) }
+    var hasFollowers: Bool { !(passable.isEmpty && postponed.isEmpty && followers.isEmpty) }
     /// When the class of somebody rises; nothing when nobody's does.
     var nextRise: LedgerTime? { rises.first?.key.time }
     /// Whether the time of somebody is over at `now`.
@@ -133,6 +140,7 @@ struct WaitingRoom {
 
     private mutating func add(_ waiter: Waiter, now: LedgerTime) {
         all.insert(waiter, at: waiter.age)
+        if waiter.request.asksSeveralPools { severalCount += 1 }
         isEmpty = false
         enroll(waiter.payer)
         raise(waiter, now: now)
@@ -216,8 +224,10 @@ struct WaitingRoom {
 
     private mutating func removeRequest(of waiter: Waiter) {
         waiter.isGone = true
+        if waiter.request.asksSeveralPools { severalCount -= 1 }
         all.remove(at: waiter.age)
         marked.remove(at: waiter.age)
+        postponed.remove(at: waiter.age)
         holding.remove(at: waiter.age)
         rises.remove(at: Rise(time: waiter.nextRise, age: waiter.age))
         if let ticket = waiter.ticket {
@@ -241,6 +251,8 @@ struct WaitingRoom {
         reordered = []
         turns = []
         passable = []
+        postponed = SortedList()
+        isNewcomerPostponed = false
         followers = []
     }
 
@@ -281,36 +293,6 @@ struct WaitingRoom {
         reordered.formUnion(level.queues.keys)
     }
 
-    /// Raises the classes of those who have waited long enough at `now`.
-    mutating func rise(at now: LedgerTime) {
-        while let (rise, waiter) = rises.first, rise.time <= now {
-            rises.remove(at: rise)
-            raise(waiter, now: now)
-            reordered.formUnion(waiter.lacks)
-        }
-    }
-
-    private mutating func raise(_ waiter: Waiter, now: LedgerTime) {
-        let priority = waiter.request.priority
-        waiter.rank = waiter.aging.rank(
-            of: priority,
-            waited: now.milliseconds(since: waiter.since)
-        )
-        waiter.nextRise = waiter.aging.nextRise(of: priority, since: waiter.since, after: now)
-        guard waiter.nextRise < .never else { return }
-        rises.insert(waiter, at: Rise(time: waiter.nextRise, age: waiter.age))
-    }
-
-    /// Has those who wait in a pool age as it says now.
-    mutating func set(_ aging: Aging, of pool: String, now: LedgerTime) {
-        for waiter in all.values where waiter.request.pool == pool && waiter.aging != aging {
-            rises.remove(at: Rise(time: waiter.nextRise, age: waiter.age))
-            waiter.aging = aging
-            raise(waiter, now: now)
-            reordered.formUnion(waiter.lacks)
-        }
-    }
-
     // MARK: Queues
 
     /// Whether somebody waits for anything of this.
@@ -339,8 +321,9 @@ struct WaitingRoom {
     /// Puts a waiter into these queues and out of all others.
     private mutating func stand(_ waiter: Waiter, in shortages: [Shortage]) {
         let left = waiter.lacks.filter { !shortages.contains($0) }
+        settle(waiter, lacking: shortages)
         for shortage in shortages where !waiter.lacks.contains(shortage) {
-            let queue = queues[shortage] ?? WaitQueue()
+            let queue = queues[shortage] ?? WaitQueue(in: shortage.pool)
             queues[shortage] = queue
             if !shortage.isQuota { awaited[shortage.pool, default: []].insert(shortage) }
             queue.insert(waiter, selecting: shortage.selector(of: waiter))
@@ -349,7 +332,7 @@ struct WaitingRoom {
         waiter.lacks = shortages
         if !left.isEmpty, waiter.promise?.own.isEmpty == false {
             // What was promised to it is there for others, whatever they lack.
-            freed.formUnion(awaited[waiter.request.pool] ?? [])
+            freed.formUnion(awaited[waiter.home] ?? [])
         }
         for shortage in left {
             guard let queue = queues[shortage] else { continue }
@@ -378,7 +361,7 @@ struct WaitingRoom {
             for shortage in queues.keys where relief.mayServe(shortage) { freed.insert(shortage) }
         }
         if !relief.pools.isEmpty {
-            for waiter in all.values where relief.pools.contains(waiter.request.pool) {
+            for waiter in all.values where waiter.pools.contains(where: relief.pools.contains) {
                 marked.insert(waiter, at: waiter.age)
             }
         }

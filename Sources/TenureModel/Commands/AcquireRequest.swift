@@ -109,10 +109,11 @@ public struct AcquireRequest: Hashable, Sendable {
     public var pool: String
     /// The pools that are asked next, in this order, where the one before does not grant.
     ///
-    /// Up to `Limits.poolsPerRequest` with the first; none with `*`, and none where it waits.
+    /// Up to `Limits.poolsPerRequest` with the first; none with `*`.
     public var fallbackPools: [String] = []
-    /// Pools of these that grant nothing to this request because others wait there before it.
-    package var poolsWithWaiters: [String] = []
+    /// Pools of these that grant nothing to this request because others wait there before it, with
+    /// the limit that those wait for.
+    package var poolsWithWaiters: [String: String] = [:]
     /// What is free but not for this request: it is promised to others who wait before it.
     package var withheld: [ResourceID: UInt64] = [:]
     /// Of these resources no more than so much is for this request, whatever is free: the rest is

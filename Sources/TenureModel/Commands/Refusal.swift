@@ -50,6 +50,8 @@ public struct Refusal: Error, Hashable, Sendable {
     /// The limit that stands in the way, for those who count: a quota as `tenant kind`, a kind, or
     /// nothing where there is only one limit of the code.
     public let limit: String
+    /// What each of several pools answered, in their order; none where one was asked.
+    package var pools: [PoolLimit] = []
 
     /// A refusal with its reason and remedy.
     public init(_ code: RefusalCode, _ message: String, limit: String = "") {
@@ -57,4 +59,23 @@ public struct Refusal: Error, Hashable, Sendable {
         self.message = message
         self.limit = limit
     }
+}
+
+/// What one of several pools answered to a request that none of them grants.
+package struct PoolLimit: Hashable, Sendable {
+    /// The pool.
+    package let pool: String
+    /// Why it does not grant.
+    package let code: RefusalCode
+    /// The limit that stands in the way there.
+    package let limit: String
+
+    package init(pool: String, code: RefusalCode, limit: String) {
+        self.pool = pool
+        self.code = code
+        self.limit = limit
+    }
+
+    /// In a few words, for a list of several.
+    var text: String { "\(pool): \(code.rawValue)" + (limit.isEmpty ? "" : " \(limit)") }
 }

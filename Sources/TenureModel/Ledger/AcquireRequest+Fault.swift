@@ -32,9 +32,6 @@ extension AcquireRequest {
         if Set([pool] + fallbackPools).count <= fallbackPools.count {
             return "a pool is named twice"
         }
-        if waits {
-            return "WAIT and QUEUE take one pool: who waits has a place in the queue of that pool"
-        }
         return nil
     }
 

@@ -205,13 +205,23 @@ extension LedgerState {
             taken[placement.resource, default: 0] += placement.amount
         }
         guard limitsAllow(waits, beside: held) else { return false }
-        return Self.orders(of: waits).contains { fit($0, beside: taken) }
+        var ways = 1
+        for wait in waits {
+            ways = min(ways * poolsInOrder(of: wait.request).count, Self.waysMax + 1)
+        }
+        if ways > Self.waysMax { return true }
+        return Self.orders(of: waits).contains { fit($0[...], beside: taken) }
     }
+
+    /// How many waits of one holder are tried in all orders.
+    private static let fewWaits = 5
+    /// How many ways there may be to choose pools; who has more is taken to be served.
+    private static let waysMax = 64
 
     /// The orders in which waits are tried.
     private static func orders(of waits: [HoldingWait]) -> [[HoldingWait]] {
         guard waits.count > 1 else { return [waits] }
-        guard waits.count <= 5 else { return [waits, waits.reversed()] }
+        guard waits.count <= fewWaits else { return [waits, waits.reversed()] }
         return waits.indices.flatMap { index in
             var rest = waits
             let first = rest.remove(at: index)
@@ -219,30 +229,28 @@ extension LedgerState {
         }
     }
 
-    /// Whether waits fit, one after the other, beside what is taken.
+    /// Whether waits fit, one after the other, beside what is taken, each in one of its pools.
     private mutating func fit(
-        _ waits: [HoldingWait],
+        _ waits: ArraySlice<HoldingWait>,
         beside taken: [ResourceID: UInt64]
     ) -> Bool {
-        var taken = taken
-        for wait in waits {
-            guard let slot = pools.index(forKey: wait.request.pool) else { return false }
+        guard let wait = waits.first else { return true }
+        for pool in poolsInOrder(of: wait.request) {
+            guard let slot = pools.index(forKey: pool) else { continue }
             var placer = Placer(
                 resources: resources,
                 selector: wait.request.selector,
                 view: .empty,
                 withheld: taken
             )
-            guard
-                placer.place(
-                    wait.request.claims,
-                    strategy: .firstFit,
-                    in: &pools.values[slot].index
-                )
-            else { return false }
-            taken = placer.taken
+            let isPlaced = placer.place(
+                wait.request.claims,
+                strategy: .firstFit,
+                in: &pools.values[slot].index
+            )
+            if isPlaced, fit(waits.dropFirst(), beside: placer.taken) { return true }
         }
-        return true
+        return false
     }
 
     private func limitsAllow(_ waits: [HoldingWait], beside held: [Leaving]) -> Bool {
@@ -356,7 +364,7 @@ extension LedgerState {
         let kinds = wait.request.totals.map(\.kind)
         for placement in leaving.placements {
             guard let resource = resource(placement.resource),
-                resource.pool == wait.request.pool, kinds.contains(resource.kind)
+                wait.request.mayAsk(resource.pool), kinds.contains(resource.kind)
             else { continue }
             return "\(resource.kind.name) of pool \(resource.pool)"
         }

@@ -12,7 +12,14 @@ extension AcquireRequest {
     public var asksSeveralPools: Bool { !fallbackPools.isEmpty || pool == Self.allPools }
 
     /// The pools as they were asked for, in one word.
-    package var poolText: String { ([pool] + fallbackPools).joined(separator: ",") }
+    package var poolText: String {
+        fallbackPools.isEmpty ? pool : ([pool] + fallbackPools).joined(separator: ",")
+    }
+
+    /// Whether a pool may be one of those that it asks.
+    package func mayAsk(_ name: String) -> Bool {
+        pool == Self.allPools || pool == name || fallbackPools.contains(name)
+    }
 
     /// The same request to one pool.
     package func asked(of name: String) -> AcquireRequest {
@@ -25,7 +32,7 @@ extension AcquireRequest {
 
 extension LedgerState {
     /// The pools that a request asks, in order.
-    func poolsInOrder(of request: AcquireRequest) -> [String] {
+    package func poolsInOrder(of request: AcquireRequest) -> [String] {
         guard request.pool == AcquireRequest.allPools else {
             return [request.pool] + request.fallbackPools
         }
@@ -48,26 +55,26 @@ extension LedgerState {
         var refused: [(pool: String, refusal: Refusal)] = []
         // Nobody gives way as long as another pool has room.
         for mayPreempt in [false, true] {
-            refused = []
-            for name in names {
-                let one = request.asked(of: name)
-                guard !request.poolsWithWaiters.contains(name) else {
-                    let sentence = "others wait before this request in pool \(name)"
-                    refused.append((name, Refusal(.exhausted, sentence)))
+            for (index, name) in names.enumerated() {
+                if let limit = request.poolsWithWaiters[name] {
+                    if !mayPreempt { refused.append((name, Self.behindOthers(in: name, limit))) }
                     continue
                 }
                 var decision = try acquireFromOne(
-                    one,
+                    request.asked(of: name),
                     identity,
                     mayPreempt: mayPreempt,
                     caller: caller,
                     now: now
                 )
                 switch decision.answer {
-                case .refused(let refusal): refused.append((name, refusal))
+                // What those say who could leave later says nothing: nobody is told to.
+                case .refused(let refusal):
+                    if !mayPreempt { refused.append((name, refusal)) }
                 case .grant(var grant):
                     grant.pool = name
-                    grant.fallback = refused.map { PoolRefusal(pool: $0, code: $1.code) }
+                    grant.fallback = refused.prefix(index)
+                        .map { PoolRefusal(pool: $0, code: $1.code) }
                     decision.answer = .grant(grant)
                     return decision
                 default: return decision
@@ -78,7 +85,14 @@ extension LedgerState {
         return refusal(of: request, refused, identity, now: now)
     }
 
-    /// Whatever may pass by itself before what will not.
+    private static func behindOthers(in pool: String, _ limit: String) -> Refusal {
+        let what = limit.isEmpty ? "" : " for \(limit)"
+        let sentence = "others wait before this request\(what) in pool \(pool)"
+        return Refusal(.exhausted, sentence, limit: limit)
+    }
+
+    /// Whatever may pass by itself before what will not; of one that waits what no waiting helps
+    /// before both, as it would be told by one pool.
     private func refusal(
         of request: AcquireRequest,
         _ refused: [(pool: String, refusal: Refusal)],
@@ -88,18 +102,31 @@ extension LedgerState {
         guard !refused.isEmpty else {
             return Decision(refused: .notFound, "there is no pool; create one with POOL SET")
         }
-        let passing = refused.first { [.exhausted, .quota].contains($0.refusal.code) }
+        let waits = request.waits || identity.ticket != nil
+        let ending = refused.first { waits && !$0.refusal.leavesOtherPools }
+        let passing = refused.first { $0.refusal.isOfWant }
         let lasting = refused.first { $0.refusal.code != .unsatisfiable }
-        let decisive = passing ?? lasting ?? refused[0]
-        let shown = refused.prefix(4).map { "\($0.pool): \($0.refusal.code.rawValue)" }
+        let decisive = ending ?? passing ?? lasting ?? refused[0]
+        let limits = refused.map { PoolLimit(pool: $0, code: $1.code, limit: $1.limit) }
+        let shown = limits.prefix(4).map(\.text)
         let more = refused.count > shown.count ? " and \(refused.count - shown.count) more" : ""
-        let refusal = Refusal(
+        var refusal = Refusal(
             decisive.refusal.code,
             "none of \(refused.count) pools grants it (\(shown.joined(separator: ", "))\(more)); "
                 + "\(decisive.pool): \(decisive.refusal.message)",
             limit: decisive.refusal.limit
         )
+        refusal.pools = limits
         guard refusal.code == .unsatisfiable else { return Decision(.refused(refusal)) }
         return refuseForGood(request, refusal, identity, now: now)
+    }
+}
+
+extension Refusal {
+    /// Whether a request that waits goes on to wait for its other pools.
+    ///
+    /// What can change by a change of the pool alone, so that it is looked at again then.
+    fileprivate var leavesOtherPools: Bool {
+        isOfWant || code == .unsatisfiable || code == .circuitOpen
     }
 }

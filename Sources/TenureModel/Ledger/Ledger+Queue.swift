@@ -76,10 +76,12 @@ extension LedgerState {
 
     /// Decides a ticket anew: a grant, an end, or a refusal without events when it is to wait on.
     ///
-    /// What is `withheld` is promised to others before it; of what is booked there is `bookedRoom`.
+    /// What is `withheld` is promised to others before it, who wait in these pools; of what is
+    /// booked there is `bookedRoom`.
     package mutating func serve(
         _ id: TicketID,
         withheld: [ResourceID: UInt64] = [:],
+        poolsWithWaiters: [String: String] = [:],
         bookedRoom: [ResourceID: UInt64] = [:],
         now: LedgerTime
     ) throws(RowFault) -> Decision {
@@ -87,6 +89,7 @@ extension LedgerState {
         let caller = Caller(uid: ticket.uid, isAdmin: false, generatedHolder: ticket.holder)
         var request = ticket.request
         request.withheld = withheld
+        request.poolsWithWaiters = poolsWithWaiters
         request.bookedRoom = bookedRoom
         let decision = try acquire(request, serving: ticket.id, caller: caller, now: now)
         guard case .refused(let refusal) = decision.answer, !refusal.isOfWant else {
@@ -224,7 +227,7 @@ extension LedgerState {
         }
         return .map([
             .init("status", .string("queued")), .init("ticket", .id(ticket.id.rawValue)),
-            .init("pool", .string(request.pool)), .init("tenant", .string(request.tenant)),
+            .init("pool", .string(request.poolText)), .init("tenant", .string(request.tenant)),
             .init("holder", .string(ticket.holder)),
             .init("priority", .string(request.priority.name)), .init("amounts", .map(amounts)),
             .init("waited", .count(now.milliseconds(since: ticket.since))),
@@ -326,7 +329,7 @@ extension LedgerState {
 extension TicketFilter {
     /// Whether a request is one of those that are asked for.
     func admits(_ request: AcquireRequest) -> Bool {
-        if let pool, request.pool != pool { return false }
+        if let pool, !request.mayAsk(pool) { return false }
         guard let tenant else { return true }
         return request.tenant == tenant || request.tenant.hasPrefix(tenant + "/")
     }

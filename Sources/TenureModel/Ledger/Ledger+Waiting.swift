@@ -65,28 +65,41 @@ package struct Shortage: Hashable, Sendable {
 }
 
 extension AcquireRequest {
-    /// Everything that the request could lack: its kinds in its pool and in the quotas above it.
+    /// Everything that the request could lack of its one pool: its kinds there and in the quotas
+    /// above it.
     ///
     /// Only of a request that is well formed.
-    package var possibleShortages: [Shortage] {
+    package var possibleShortages: [Shortage] { possibleShortages(in: [pool]) }
+
+    /// Everything that the request could lack where it asks these pools.
+    package func possibleShortages(in pools: [String]) -> [Shortage] {
         let kinds = totals.map(\.kind)
         let levels = LedgerState.levels(of: tenant)
-        return kinds.map { Shortage(of: $0, in: pool) }
+        return pools.flatMap { pool in kinds.map { Shortage(of: $0, in: pool) } }
             + levels.flatMap { level in kinds.map { Shortage(quotaOf: level, $0) } }
             + kinds.map { Shortage(borrowingBy: tenant, $0) }
             + levels.flatMap { [Shortage(leasesOf: $0), Shortage(budgetOf: $0)] }
-            + othersNeeded.map { Shortage(pool: pool, limit: $0) }
+            + pools.flatMap { pool in othersNeeded.map { Shortage(pool: pool, limit: $0) } }
     }
 
-    /// What it lacks by `refusal`; nothing when waiting can not help.
+    /// What it lacks by `refusal`, the answer of its one pool; nothing when waiting can not help.
     ///
     /// All of its kinds where each alone is free, but not together.
     package func shortages(by refusal: Refusal) -> [Shortage]? {
-        switch refusal.code {
-        case .quota: [Shortage(pool: "", limit: refusal.limit)]
-        case .exhausted where refusal.limit.isEmpty:
-            totals.map { Shortage(of: $0.kind, in: pool) }
-        case .exhausted: [Shortage(pool: pool, limit: refusal.limit)]
+        shortages(in: pool, by: refusal.code, refusal.limit)
+    }
+
+    /// What it lacks of `pool` by the code and the limit that are the answer there; nothing when
+    /// waiting can not help.
+    package func shortages(
+        in pool: String,
+        by code: RefusalCode,
+        _ limit: String
+    ) -> [Shortage]? {
+        switch code {
+        case .quota: [Shortage(pool: "", limit: limit)]
+        case .exhausted where limit.isEmpty: totals.map { Shortage(of: $0.kind, in: pool) }
+        case .exhausted: [Shortage(pool: pool, limit: limit)]
         default: nil
         }
     }

@@ -152,7 +152,8 @@ extension Event {
         case .queued(let ticket):
             let request = ticket.request
             return [
-                .init("ticket", .id(ticket.id.rawValue)), .init("pool", .string(request.pool)),
+                .init("ticket", .id(ticket.id.rawValue)),
+                .init("pool", .string(request.poolText)),
                 .init("tenant", .string(request.tenant)), .init("holder", .string(ticket.holder)),
                 .init("uid", ticket.uid.map { .count(UInt64($0)) } ?? .null),
                 .init("until", ticket.until.document),

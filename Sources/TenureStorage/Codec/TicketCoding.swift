@@ -5,8 +5,9 @@
 //            · amount u64; tenant text · holder optional text · TTL ms optional u64
 //            · session optional u64 · longest life ms optional u64 · hold ms optional u64
 //            · priority u8 · request id optional text · strategy optional u8 · selector · tags
-//            · purpose optional text; if one of them or a rule is given: most cost optional u64
-//            · of each amount: most optional u64; rules (PlacementRuleCoding.swift) if there are
+//            · purpose optional text; if one of them, a rule or another pool is given: most cost
+//            optional u64 · of each amount: most optional u64; rules, pools that are asked next
+//            among them (PlacementRuleCoding.swift), if there are
 //
 // The request is last, so that a later version can append to it.
 

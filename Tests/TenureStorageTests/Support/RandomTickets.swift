@@ -38,6 +38,7 @@ extension RandomValues {
         request.within = maybe { $0.name() }
         request.near = list { $0.affinity() }
         request.away = list { $0.affinity() }
+        request.fallbackPools = list { $0.name() }
         request.maxCost = maxCost ?? maybe { $0.u64() }
         return Ticket(
             id: TicketID(rawValue: u64()),

@@ -190,6 +190,8 @@ extension CampaignDay {
             var wait = waits[waiter.age] ?? wait(of: waiter, behind: before, now: now)
             wait.lacks = waiter.lacks
             if waiter.lacks.contains(where: \.isBesideRoom) { wait.lackedMore = true }
+            // What is promised to it is promised elsewhere from now on: there is no bound.
+            if waiter.home != wait.home { wait.lackedMore = true }
             if waiter.rank == Aging.overdue { wait.wasOverdue = true }
             if !waiter.parties.isEmpty {
                 wait.numbers = waiter.parties.map { Int($0.submission.ticket) }
@@ -218,14 +220,16 @@ extension CampaignDay {
         behind known: [WaitAge: Wait],
         now: LedgerTime
     ) -> Wait {
-        let pool = waiter.request.pool
+        let pool = waiter.home
         // Those that came in this step as well are known by now, in the order of their age.
         let ages = Set(known.keys).union(waits.keys)
         let ahead = ages.filter { age in
-            age < waiter.age && (waits[age] ?? known[age])?.request.pool == pool
+            age < waiter.age && (waits[age] ?? known[age])?.pools.contains(pool) == true
         }
         var wait = Wait(
             request: waiter.request,
+            pools: waiter.pools,
+            home: pool,
             ticket: waiter.ticket,
             since: waiter.since,
             ahead: ahead.count
@@ -263,12 +267,21 @@ extension CampaignDay {
             if wait.restarts > 0 { tally.hit(.ticketGrantedAfterRestart) }
         }
         if wait.wasOverdue { tally.hit(.overdueGranted) }
+        if wait.pools.count > 1 { noteEndInSeveralPools(of: wait) }
         for lack in wait.lacks { tally.hit(Self.probe(of: lack)) }
         guard let bound = bound(of: wait) else { return }
         tally.bounded += 1
         let part = Double(now.milliseconds(since: wait.since)) / Double(bound)
         tally.longest = max(tally.longest, part)
         if part >= 0.25 { tally.hit(.boundReachedToAQuarter) }
+    }
+
+    private mutating func noteEndInSeveralPools(of wait: Wait) {
+        if wait.ticket != nil, wait.restarts > 0 { tally.hit(.severalPoolsAfterRestart) }
+        for number in wait.numbers {
+            guard let grant = scene.grant(number) else { continue }
+            tally.hit(grant.pool == wait.pools[0] ? .grantedByFirstPool : .grantedByNextPool)
+        }
     }
 
     private static func probe(of lack: Shortage) -> CampaignTally.Probe {
@@ -305,7 +318,7 @@ extension CampaignDay {
 
     /// Time that does not count as waiting, of a pool or of all.
     mutating func addOutage(nanoseconds: UInt64, in pool: String? = nil) {
-        for (age, wait) in waits where pool.map({ $0 == wait.request.pool }) ?? true {
+        for (age, wait) in waits where pool.map({ $0 == wait.home }) ?? true {
             waits[age]?.outage = wait.outage + nanoseconds
         }
     }
@@ -321,15 +334,21 @@ extension CampaignDay {
         let now = core.now
         let all = Array(core.waiting.waiters)
         let waiters = try all.map { try SeenWaiter($0, in: core.state, now: now) }
-        for (one, waiter) in zip(all, waiters)
-        where !waiters.contains(where: { $0.isInTheWay(of: waiter) }) {
+        for (one, waiter) in zip(all, waiters) {
+            let open = waiter.openPools(among: waiters)
+            if open.isEmpty { continue }
             tally.freshLooks += 1
-            let decision = try core.freshLook(at: one, now: now)
+            let blocked = waiter.pools.filter { !open.contains($0) }
+            let decision = try core.freshLook(at: one, leavingOut: blocked, now: now)
             guard case .refused(let refusal) = decision.answer, refusal.isOfWant else {
                 fault("a wake-up was lost: \(waiter) is \(decision.answer)")
                 continue
             }
-            if !decision.events.isEmpty {
+            // It is not its turn as long as a guest comes before it.
+            let isBehindGuest = open.contains { pool in
+                waiters.contains { $0.isGuestInTheWay(of: waiter, in: pool) }
+            }
+            if !decision.events.isEmpty, !isBehindGuest {
                 fault("nobody was told to leave for \(waiter): \(decision.events) \(terms)")
             }
         }

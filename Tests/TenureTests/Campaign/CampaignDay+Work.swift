@@ -41,6 +41,7 @@ extension CampaignDay {
             pool: CampaignTerms.pools[generator.chance(70) ? 0 : 1],
             claims: [Claim(places: generator.chance(15) ? 2 : 1, amounts: amounts())]
         )
+        if terms.hasSeveralPools, generator.chance(35) { addPools(to: &request) }
         request.tenant = tenant()
         request.holder = "h\(asked)"
         request.priority = Priority.allCases[Int(number(0...3))]
@@ -59,6 +60,15 @@ extension CampaignDay {
         if generator.chance(10) { request.maxLifetimeMilliseconds = number(60_000...terms.life) }
         addPatience(to: &request)
         return request
+    }
+
+    private mutating func addPools(to request: inout AcquireRequest) {
+        let first = request.pool
+        request.fallbackPools = CampaignTerms.pools.filter { $0 != first }
+        if generator.chance(15) {
+            request.fallbackPools = []
+            request.pool = AcquireRequest.allPools
+        }
     }
 
     private mutating func amounts() -> [ClaimAmount] {

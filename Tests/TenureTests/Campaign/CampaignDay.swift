@@ -22,9 +22,13 @@ struct CampaignDay {
     /// What is known of one who waits or waited.
     struct Wait {
         let request: AcquireRequest
+        /// The pools that it asks, in order.
+        let pools: [String]
+        /// Where it was promised something when it came.
+        let home: String
         let ticket: TicketID?
         let since: LedgerTime
-        /// How many waited for the pool before it when it came.
+        /// How many waited for that pool before it when it came, wherever else as well.
         let ahead: Int
         /// Nanoseconds in which something of its pool was out of service or in debt.
         var outage: UInt64 = 0

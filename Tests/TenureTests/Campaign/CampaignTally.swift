@@ -12,6 +12,8 @@ struct CampaignTally {
         case wokenByCapacity, wokenByQuota, wokenByBorrowing, wokenByLeaseCount, wokenByBudget
         case wokenByAffinity, passedOneBefore
         case grantsTooFast
+        // Several pools.
+        case grantedByFirstPool, grantedByNextPool, severalPoolsAfterRestart
         // Classes.
         case overdueGranted, boundReachedToAQuarter
         // Leases.

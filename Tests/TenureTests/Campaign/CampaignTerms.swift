@@ -31,6 +31,8 @@ struct CampaignTerms {
     let hasDrains: Bool
     let hasAffinity: Bool
     let hasRestarts: Bool
+    /// Whether some requests ask several pools: on one day of ten.
+    let hasSeveralPools: Bool
     /// How long it takes on average from one batch of commands to the next.
     let pause: UInt64
 
@@ -58,6 +60,7 @@ struct CampaignTerms {
         hasAffinity = has(35, 1, 3)
         starvationLimit = among([0, 0, 10 * Self.minute])
         reclaimsBorrowed = hasQuotas && has(40, 4)
+        hasSeveralPools = seed % 10 == 3
         pause = among([120_000, 180_000, 240_000])
     }
 
