@@ -14,7 +14,9 @@ struct AuditNoun: ParsableCommand {
             A ledger that is being served is asked with the other verbs; an audit works on a \
             stopped one or on a copy of its directory, and writes nothing.
             """,
-        subcommands: [AuditVerify.self, AuditLog.self, AuditTimeline.self, ScanState.self]
+        subcommands: [
+            AuditVerify.self, AuditLog.self, AuditTimeline.self, AuditDecide.self, ScanState.self,
+        ]
     )
 }
 

@@ -21,13 +21,23 @@ struct StoppedLedger {
 
     /// The events from one position to another.
     func history(from first: Position, to last: Position) throws -> History {
+        History(try directory(), range: first...last)
+    }
+
+    /// Locked against a daemon.
+    private func directory() throws -> DataDirectory {
         do throws(StorageError) {
             let directory = try DataDirectory.open(at: path, access: .audit)
             for warning in directory.warnings { Terminal.word("tenure: \(warning)") }
-            return History(directory, range: first...last)
+            return directory
         } catch {
             throw Failure(code: error.exitCode, error.description)
         }
+    }
+
+    /// The ledger as it was behind the record at a position.
+    func past(at position: Position) throws -> PastLedger {
+        try PastLedger(try directory(), at: position)
     }
 
     /// Checks everything; with `replaying`, also that the log gives the stored state (I6).
