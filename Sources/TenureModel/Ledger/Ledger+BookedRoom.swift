@@ -64,6 +64,10 @@ extension LedgerState {
         var room: [ResourceID: UInt64] = [:]
         for id in resources ?? Array(booked.keys) {
             guard let parts = booked[id], let resource = resource(id) else { continue }
+            if parts.contains(where: { $0.isOfWindow && $0.meets(start, end) }) {
+                room[id] = 0
+                continue
+            }
             let times = Self.fullTimes(parts, id, from: start, before: end, exception, promised)
             if times.isEmpty { continue }
             let sums = BookingTable.booked(parts, at: times, except: exception)
@@ -91,9 +95,7 @@ extension LedgerState {
         _ exception: TicketID?,
         _ promised: [PromisedTime]
     ) -> [LedgerTime] {
-        let met = parts.filter { part in
-            part.start < end && part.freeBy > start && part.owner != exception?.rawValue
-        }
+        let met = parts.filter { $0.meets(start, end) && $0.owner != exception?.rawValue }
         if met.isEmpty { return [] }
         let dates = promised.filter { $0.places[id] != nil }.map(\.from)
         let times = met.map(\.start) + dates.filter { $0 < end }

@@ -121,7 +121,7 @@ extension LedgerState {
         for member in window.members {
             guard let pool = resource(member.resource)?.pool else { continue }
             for part in bookings.parts[pool]?[member.resource] ?? []
-            where part.start < window.end && part.freeBy > window.start {
+            where part.meets(window.start, window.end) {
                 let id = TicketID(rawValue: part.owner)
                 if bookings[id] != nil { found.insert(id) }
             }

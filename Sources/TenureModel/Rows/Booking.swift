@@ -70,13 +70,21 @@ package struct BookingTable {
     /// What one booking takes of one resource, or one window of it.
     struct Part {
         /// More than any resource has: what a window takes, whatever the capacity becomes.
-        static let everything = Limits.amountMax
+        static let everything = Limits.amountMax + 1
 
         /// The number of the booking or window.
         let owner: UInt64
         let start: LedgerTime
         let freeBy: LedgerTime
         let amount: UInt64
+
+        /// Whether it is all of the resource.
+        var isOfWindow: Bool { amount == Self.everything }
+
+        /// Whether it is taken at a time from `start` to `end`.
+        func meets(_ start: LedgerTime, _ end: LedgerTime) -> Bool {
+            self.start < end && freeBy > start
+        }
     }
 
     private struct StartKey: Comparable {
