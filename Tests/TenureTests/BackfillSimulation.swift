@@ -200,7 +200,7 @@ struct BackfillSimulation {
             guard try run.scene.core.waiting.isDue(at: run.scene.core.now) else { break }
             try run.scene.core.run([])
         }
-        for number in run.live {
+        for number in run.live.sorted() {
             guard let answer = run.scene.answers[number] else { continue }
             run.live.remove(number)
             if case .grant(let grant) = answer, !grant.replayed { run.held.append(grant) }

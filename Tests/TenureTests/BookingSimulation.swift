@@ -206,7 +206,7 @@ struct BookingSimulation {
             guard try run.scene.core.waiting.isDue(at: run.scene.core.now) else { break }
             try run.scene.core.run([])
         }
-        for number in run.live {
+        for number in run.live.sorted() {
             guard let answer = run.scene.answers[number] else { continue }
             run.live.remove(number)
             switch answer {

@@ -59,7 +59,7 @@ struct WaitingSimulation {
             try #require(try scene.core.invariantFault() == nil, comment)
             try checkNobodyIsForgotten(scene, comment)
             try checkNobodyWasPassed(before, ages, shadow, &run, comment)
-            for number in Array(run.live.keys) {
+            for number in run.live.keys.sorted() {
                 guard let answer = scene.answers[number] else { continue }
                 run.live[number] = nil
                 guard case .grant(let grant) = answer else { continue }

@@ -91,7 +91,7 @@ struct WindowSimulation {
             guard try run.scene.core.waiting.isDue(at: run.scene.core.now) else { break }
             try run.scene.core.run([])
         }
-        for number in run.live {
+        for number in run.live.sorted() {
             guard let answer = run.scene.scene.answers[number] else { continue }
             run.live.remove(number)
             switch answer {
