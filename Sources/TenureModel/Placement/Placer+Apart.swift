@@ -1,7 +1,8 @@
-// Placement of claims that are kept apart from each other, where they want different places.
+// Placement of claims where the order in which they are asked for does not do.
 //
-// One order of the claims may give the only place of one to another. Where both orders that are
-// tried first fail, places are tried part by part, and given back where the next finds none.
+// Largest first is tried next. Of claims that are kept apart one order may give the only place of
+// one to another: where both fail, places are tried part by part, and given back where the next
+// part finds none.
 
 extension Placer {
     /// How many parts are placed so.
@@ -9,8 +10,27 @@ extension Placer {
     /// How many places are tried.
     static let apartLooksMax = 512
 
+    /// Places claims that did not fit in the order asked.
+    mutating func placeOtherwise(
+        _ claims: [Claim],
+        _ strategy: Strategy,
+        from mark: Mark,
+        in index: inout PlaceIndex
+    ) -> Bool {
+        let reordered = Self.largestFirst(claims)
+        if strategy != .locality, reordered != claims {
+            startAnew(from: mark, in: &index)
+            if place(reordered, inOrderOf: strategy, in: &index) { return true }
+        }
+        guard mayFitOtherwise(claims) else { return false }
+        isCut = locality.isRequired
+        if isCut { return false }
+        startAnew(from: mark, in: &index)
+        return placeApart(reordered, in: index)
+    }
+
     /// Begins again with what was placed by then.
-    mutating func startAnew(from mark: Mark, in index: inout PlaceIndex) {
+    private mutating func startAnew(from mark: Mark, in index: inout PlaceIndex) {
         goBack(to: mark)
         candidates = []
         putBack(&index)
@@ -18,13 +38,13 @@ extension Placer {
     }
 
     /// Whether all that is asked may fit in an order that was not tried.
-    func mayFitOtherwise(_ claims: [Claim]) -> Bool { claims.count > 1 && rules.keepApart }
+    private func mayFitOtherwise(_ claims: [Claim]) -> Bool { claims.count > 1 && rules.keepApart }
 
     /// Places every claim where they are kept apart; false where nothing fits, or where it was not
     /// found: then `isCut`.
     ///
     /// The places are tried in their order, whatever the strategy prefers.
-    mutating func placeApart(_ claims: [Claim], in index: PlaceIndex) -> Bool {
+    private mutating func placeApart(_ claims: [Claim], in index: PlaceIndex) -> Bool {
         let parts = claims.flatMap { claim in
             Array(repeating: Claim(amounts: claim.amounts), count: claim.places)
         }

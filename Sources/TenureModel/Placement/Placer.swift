@@ -105,22 +105,21 @@ struct Placer {
     ) -> Bool {
         hasSeveral = claims.count > 1 || claims.contains { $0.places > 1 }
         defer { putBack(&index) }
+        scoreWithheld(in: &index)
         let mark = mark
-        let reordered = Self.largestFirst(claims)
-        let hasOneOrder = strategy == .locality || reordered == claims
-        for claims in hasOneOrder ? [claims] : [claims, reordered] {
-            startAnew(from: mark, in: &index)
-            let isPlaced =
-                strategy == .locality
-                ? placeTogether(claims, in: &index)
-                : placeInOrder(claims, strategy: strategy, in: &index)
-            if isPlaced { return true }
-        }
-        guard mayFitOtherwise(claims) else { return false }
-        isCut = locality.isRequired
-        if isCut { return false }
-        startAnew(from: mark, in: &index)
-        return placeApart(reordered, in: index)
+        if place(claims, inOrderOf: strategy, in: &index) { return true }
+        return hasSeveral && placeOtherwise(claims, strategy, from: mark, in: &index)
+    }
+
+    /// Places every claim in this order, where the strategy prefers it.
+    mutating func place(
+        _ claims: [Claim],
+        inOrderOf strategy: Strategy,
+        in index: inout PlaceIndex
+    ) -> Bool {
+        strategy == .locality
+            ? placeTogether(claims, in: &index)
+            : placeInOrder(claims, strategy: strategy, in: &index)
     }
 
     /// Scores the places of what is withheld as if that were gone.
