@@ -14,23 +14,13 @@ extension LedgerState {
     }
 
     func bookingPage(_ filter: TicketFilter, _ page: Page, now: LedgerTime) -> Decision {
-        var after: TicketID?
-        if let cursor = page.after {
-            guard let raw = UInt64(cursor) else {
-                return Decision(
-                    refused: .malformed,
-                    "AFTER '\(cursor.printable)' is no cursor; use the one of the page before"
-                )
-            }
-            after = TicketID(rawValue: raw)
-        }
-        let limit = min(max(page.limit, 1), Limits.pageItems)
-        let found = bookings.inOrder.filter { booking in
-            (after.map { booking.id > $0 } ?? true) && filter.admits(booking.ticket.request)
-        }
-        let items = found.prefix(limit).map { document(of: $0, now: now) }
-        let last = found.prefix(limit).last
-        return list(items, cursor: found.count > limit ? last.map { "\($0.id.rawValue)" } : nil)
+        self.page(
+            page,
+            of: bookings.inOrder,
+            id: \.id.rawValue,
+            where: { filter.admits($0.ticket.request) },
+            { document(of: $0, now: now) }
+        )
     }
 
     /// What is answered to who booked, or books the same again.

@@ -21,14 +21,9 @@ extension LedgerState {
             return Decision(.refused(refusal))
         }
         var after: LeaseID?
-        if let cursor = request.after {
-            guard let raw = UInt64(cursor) else {
-                return Decision(
-                    refused: .malformed,
-                    "AFTER '\(cursor.printable)' is no cursor; use the one of the plan before"
-                )
-            }
-            after = LeaseID(rawValue: raw)
+        switch Self.id(after: request.after, of: "plan") {
+        case .success(let id): after = id.map { LeaseID(rawValue: $0) }
+        case .failure(let refusal): return Decision(.refused(refusal))
         }
         // Numbers models, if it was not done yet, as a placement does.
         if request.goal == .fragmentation { prepareScores(slot) }

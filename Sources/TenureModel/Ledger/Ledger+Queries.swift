@@ -158,14 +158,9 @@ extension LedgerState {
         now: LedgerTime
     ) throws(RowFault) -> Decision {
         var after: LeaseID?
-        if let cursor = page.after {
-            guard let raw = UInt64(cursor) else {
-                return Decision(
-                    refused: .malformed,
-                    "AFTER '\(cursor.printable)' is no cursor; use the one of the page before"
-                )
-            }
-            after = LeaseID(rawValue: raw)
+        switch Self.id(after: page.after) {
+        case .success(let id): after = id.map { LeaseID(rawValue: $0) }
+        case .failure(let refusal): return Decision(.refused(refusal))
         }
         let limit = min(max(page.limit, 1), Limits.pageItems)
         var items: [Document] = []

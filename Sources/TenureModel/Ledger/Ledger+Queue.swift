@@ -201,23 +201,13 @@ extension LedgerState {
     }
 
     func ticketPage(_ filter: TicketFilter, _ page: Page, now: LedgerTime) -> Decision {
-        var after: TicketID?
-        if let cursor = page.after {
-            guard let raw = UInt64(cursor) else {
-                return Decision(
-                    refused: .malformed,
-                    "AFTER '\(cursor.printable)' is no cursor; use the one of the page before"
-                )
-            }
-            after = TicketID(rawValue: raw)
-        }
-        let limit = min(max(page.limit, 1), Limits.pageItems)
-        let found = tickets.inOrder.filter { ticket in
-            (after.map { ticket.id > $0 } ?? true) && filter.admits(ticket.request)
-        }
-        let items = found.prefix(limit).map { document(of: $0, now: now) }
-        let last = found.prefix(limit).last
-        return list(items, cursor: found.count > limit ? last.map { "\($0.id.rawValue)" } : nil)
+        self.page(
+            page,
+            of: tickets.inOrder,
+            id: \.id.rawValue,
+            where: { filter.admits($0.request) },
+            { document(of: $0, now: now) }
+        )
     }
 
     private func document(of ticket: Ticket, now: LedgerTime) -> Document {

@@ -7,14 +7,9 @@ extension LedgerState {
     func revokeAll(_ request: RevokeRequest, now: LedgerTime) throws(RowFault) -> Decision {
         if let refusal = refusal(of: request) { return Decision(.refused(refusal)) }
         var last: LeaseID?
-        if let cursor = request.after {
-            guard let raw = UInt64(cursor) else {
-                return Decision(
-                    refused: .malformed,
-                    "AFTER '\(cursor.printable)' is no cursor; use the one of the step before"
-                )
-            }
-            last = LeaseID(rawValue: raw)
+        switch Self.id(after: request.after, of: "step") {
+        case .success(let id): last = id.map { LeaseID(rawValue: $0) }
+        case .failure(let refusal): return Decision(.refused(refusal))
         }
         var batch = Batch()
         var taken: [Reclaimed] = []

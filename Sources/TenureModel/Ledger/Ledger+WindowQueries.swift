@@ -8,25 +8,15 @@ extension LedgerState {
 
     func windowPage(of pool: String?, _ page: Page, now: LedgerTime) -> Decision {
         if let pool, pools.index(forKey: pool) == nil { return Decision(.refused(noPool(pool))) }
-        var after: WindowID?
-        if let cursor = page.after {
-            guard let raw = UInt64(cursor) else {
-                return Decision(
-                    refused: .malformed,
-                    "AFTER '\(cursor.printable)' is no cursor; use the one of the page before"
-                )
-            }
-            after = WindowID(rawValue: raw)
-        }
-        let limit = min(max(page.limit, 1), Limits.pageItems)
-        let found = windows.inOrder.filter { window in
-            (after.map { window.id > $0 } ?? true)
-                && (pool == nil
-                    || window.members.contains { resource($0.resource)?.pool == pool })
-        }
-        let items = found.prefix(limit).map { document(of: $0, now: now) }
-        let last = found.prefix(limit).last
-        return list(items, cursor: found.count > limit ? last.map { "\($0.id.rawValue)" } : nil)
+        return self.page(
+            page,
+            of: windows.inOrder,
+            id: \.id.rawValue,
+            where: { window in
+                pool == nil || window.members.contains { resource($0.resource)?.pool == pool }
+            },
+            { document(of: $0, now: now) }
+        )
     }
 
     /// What is told of a window whenever it is; a time that is over is 0.
