@@ -82,7 +82,7 @@ extension LedgerCore {
         case .refused(let refusal) where refusal.code == .exhausted && comesBack:
             bookings.late[id] = version
         case .refused(let refusal): try endBooking(id, refusal, at: time)
-        default: violated("K1: a booking begins or is refused")
+        default: violated("K4: a booking begins or is refused")
         }
         return true
     }

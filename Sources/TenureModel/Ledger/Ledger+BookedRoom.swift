@@ -4,6 +4,7 @@
 //       lost: a resource, a part of its capacity, or time, where a quarantine began late or the
 //       lock-delay was raised. Whatever may live beyond the start of a booking, and is granted
 //       before it, leaves it its places.
+//   K4  A booking is made once, and then begins once or ends once. (K2 and K3: Ledger+Windows.)
 //
 // For every resource, at the start of every booking: what leases may still hold then, what all
 // bookings take then, and what is newly granted and may live so long is no more than its capacity.

@@ -168,7 +168,7 @@ extension LedgerState {
         mayMove: Bool,
         now: LedgerTime
     ) throws(RowFault) -> Decision {
-        guard let booking = bookings[id] else { violated("K1: only what is booked begins") }
+        guard let booking = bookings[id] else { violated("K4: only what is booked begins") }
         let ticket = booking.ticket
         var request = booking.request(at: now, settings(ofPool: booking.pool))
         let caller = Caller(uid: ticket.uid, isAdmin: false, generatedHolder: ticket.holder)
@@ -252,7 +252,7 @@ extension LedgerState {
         _ refusal: Refusal,
         now: LedgerTime
     ) throws(RowFault) -> Decision {
-        guard let booking = bookings[id] else { violated("K1: only what is booked ends") }
+        guard let booking = bookings[id] else { violated("K4: only what is booked ends") }
         let told = Refusal(
             refusal.code,
             "booking \(id.rawValue) could not begin: \(refusal.message)",

@@ -137,7 +137,7 @@ package struct BookingTable {
 
     /// Adds a booking; O(bookings of its resources).
     mutating func insert(_ booking: Booking) {
-        invariant(rows.updateValue(booking, forKey: booking.id) == nil, "K1: booked once")
+        invariant(rows.updateValue(booking, forKey: booking.id) == nil, "K4: booked once")
         count += 1
         pending += 1
         order.insert(StartKey(start: booking.start, id: booking.id))
