@@ -40,7 +40,7 @@ struct WaitingSimulation {
         var waited: Int64 = 0
     }
 
-    @Test(arguments: 1...40 as ClosedRange<UInt64>)
+    @Test(arguments: 1...64 as ClosedRange<UInt64>)
     func `no wake-up is lost and nobody is passed, whatever is freed`(seed: UInt64) throws {
         let scene = try WaitingScene(cpus: 1)
         var run = Run(
@@ -175,6 +175,8 @@ struct WaitingSimulation {
         if run.hasQuotas { return }
         var state = shadow
         let waiting = before.filter { !$0.waiter.isGone }
+        // Who leaves later in the step is in the way of others until then.
+        var leaving = before.filter(\.waiter.isGone)
         let first = state.position
         var byLease: [LeaseID: Int] = [:]
         for number in run.live.keys {
@@ -202,17 +204,23 @@ struct WaitingSimulation {
                     continue
                 }
                 let pool = record.lease.terms.pool
-                let others = try waiting.map { waiter, lacks in
-                    var other = try SeenWaiter(waiter, in: state, now: time)
-                    other.lacks = lacks
+                leaving.removeAll { waiter, _ in
+                    waiter.age == granted.age
+                        || waiter.ticket.map { state.ticket($0) == nil } ?? false
+                }
+                func seen(_ one: (waiter: Waiter, lacks: [Shortage])) throws -> SeenWaiter {
+                    var other = try SeenWaiter(one.waiter, in: state, now: time)
+                    other.lacks = one.lacks
                     return other
                 }
+                let others = try waiting.map(seen)
+                let everybody = try others + leaving.map(seen)
                 for (other, waiter) in zip(others, waiting.map(\.waiter)) {
                     // Who has moved meanwhile is in nobody's way any more where it was at home.
                     let isAtHome = other.pools.count == 1 || other.home == waiter.home
                     #expect(!(isAtHome && other.isInTheWay(of: granted, in: pool)), comment)
                     guard other.isGuestInTheWay(of: granted, in: pool),
-                        other.openPools(among: others).contains(pool)
+                        other.openPools(among: everybody).contains(pool)
                     else { continue }
                     run.guestsPassed += 1
                     #expect(try !state.wouldGrant(other, in: pool, now: time), comment)
