@@ -186,23 +186,18 @@ struct WaitingSimulation {
         }
         for (position, time, events) in try run.scene.world.records(after: first) {
             for case .granted(let record) in events {
-                let granted: SeenWaiter
                 let number = byLease[record.lease.id]
-                if let waiter = before.map(\.waiter).first(where: { waiter in
-                    record.served?.ticket == waiter.ticket && waiter.ticket != nil
-                        || waiter.ticket == nil && number.flatMap { ages[$0] } == waiter.age
-                }) {
-                    granted = try SeenWaiter(waiter, in: state, now: time)
-                } else if let number, let request = run.live[number], record.served == nil {
-                    let asked = run.asked[number] ?? time
-                    granted = try SeenWaiter(
-                        newcomer: request,
-                        waited: time.milliseconds(since: asked),
-                        in: state
+                guard
+                    let granted = try granted(
+                        record,
+                        to: number,
+                        before,
+                        ages,
+                        run,
+                        in: state,
+                        time
                     )
-                } else {
-                    continue
-                }
+                else { continue }
                 let pool = record.lease.terms.pool
                 leaving.removeAll { waiter, _ in
                     waiter.age == granted.age
@@ -228,6 +223,31 @@ struct WaitingSimulation {
             }
             try state.apply(events, at: position, time: time)
         }
+    }
+
+    /// To whom something was granted, as he was just before; nothing where the test does not know.
+    private func granted(
+        _ record: GrantRecord,
+        to number: Int?,
+        _ before: [(waiter: Waiter, lacks: [Shortage])],
+        _ ages: [Int: WaitAge],
+        _ run: Run,
+        in state: LedgerState,
+        _ time: LedgerTime
+    ) throws -> SeenWaiter? {
+        if let (waiter, _) = before.first(where: { waiter, _ in
+            waiter.ticket.map { record.served?.ticket == $0 }
+                ?? (number.flatMap { ages[$0] } == waiter.age)
+        }) {
+            return try SeenWaiter(waiter, in: state, now: time)
+        }
+        guard let number, let request = run.live[number], record.served == nil else { return nil }
+        let asked = run.asked[number] ?? time
+        return try SeenWaiter(
+            newcomer: request,
+            waited: time.milliseconds(since: asked),
+            in: state
+        )
     }
 
     /// The ages of those who wait, by the number of their request.
