@@ -7,9 +7,10 @@
 
 from facts import ENDED, GONE, LATER, MS, POSITION_BITS, SILENCE, Lease, subtract
 from sessions import SessionBook
+from tickets import TicketBook
 
 
-class Book(SessionBook):
+class Book(SessionBook, TicketBook):
     """All leases, sessions, holders and request ids of one campaign."""
 
     def __init__(self):
@@ -24,6 +25,10 @@ class Book(SessionBook):
         self.settings = {}       # (tenant, kind) -> limits that are possible, None for no quota
         self.tokens = []         # (position, token) of everything that got a new token
         self.resolved = {}       # how acquires of unknown outcome turned out
+        self.tickets = {}        # ticket -> what is known of it
+        self.ticket_of = {}      # holder -> the ticket that it waits by, or waited
+        self.lines = {}          # (tenant, request id) -> the same
+        self.cancels = {}        # ticket -> when its cancelling was sent
         self.closings = {}       # session -> records of its closing, sent and not yet folded
         self.gaps = [0]
         self.last_back = None
@@ -39,6 +44,8 @@ class Book(SessionBook):
         """Takes a record into account that was sent and may be at work."""
         if record.op == "SESSION CLOSE" and not record.ask.get("stale"):
             self.closings.setdefault(record.ask["session"], []).append(record)
+        if record.op == "QUEUE CANCEL":
+            self.cancels.setdefault(record.ask["ticket"], []).append(record.sent)
 
     def fold(self, record):
         """Takes one finished record into account."""
@@ -49,19 +56,31 @@ class Book(SessionBook):
         if record.back - last > SILENCE:
             self.gaps.append(record.back)
         self.last_back = max(last, record.back)
-        tally = {"ok": self.counts, "err": self.refusals, "unknown": self.unknowns}[record.outcome]
-        name = f"{record.op} {record.code}" if record.outcome == "err" else record.op
-        tally[name] = tally.get(name, 0) + 1
+        self.count(record)
         if record.op in ("ACQUIRE", "RESERVE"):
             self.fold_grant(record)
         elif record.op == "QUOTA SET":
             self.fold_setting(record)
+        elif record.op.startswith("QUEUE"):
+            self.fold_ticket(record)
+        elif record.op == "OBSERVE TICKET":
+            self.observe_ticket(record)
         elif record.op.startswith("SESSION"):
             self.fold_session(record)
         elif record.op == "OBSERVE":
             self.observe(record)
         elif record.op in ("RENEW", "RELEASE", "COMMIT", "CANCEL", "CHECK"):
             self.fold_change(record)
+
+    def count(self, record):
+        """One more of its verb, which is the command, or what is special about this use of it."""
+        tally = {"ok": self.counts, "err": self.refusals, "unknown": self.unknowns}[record.outcome]
+        name = record.ask.get("verb") or record.op
+        if record.outcome == "err":
+            name += " " + record.code
+        elif record.outcome == "ok" and record.reply and record.reply.get("status") == "queued":
+            name = "QUEUE" if record.op == "ACQUIRE" else name
+        tally[name] = tally.get(name, 0) + 1
 
     # --- grants --------------------------------------------------------------------------------
 
@@ -75,6 +94,8 @@ class Book(SessionBook):
             self.refused.discard(holder)
         elif record.outcome == "err":
             self.fold_refused_grant(record, key)
+        elif record.reply.get("status") == "queued":
+            self.fold_queued(record, key)
         else:
             self.fold_ok_grant(record, key)
 
@@ -86,6 +107,8 @@ class Book(SessionBook):
             self.fault("claim", "a claim that fits the empty pool was called unsatisfiable", record)
         elif code in ("ERR", "NOPERM", "FENCED", "IDTOOOLD"):
             self.fault("refusal", "a well-formed request was refused as malformed", record)
+        elif code == "TIMEOUT" and record.back - record.sent < ask.get("wait", 0) * MS:
+            self.fault("queue", "a wait timed out before its time", record)
         first = self.fresh.get(key)
         if first is not None and first.back < record.sent and code not in LATER:
             # The answer was stored and seen before this request was sent.
@@ -94,7 +117,8 @@ class Book(SessionBook):
                 self.fault("I7", "a stored answer was not repeated for its request id" if same
                            else "another body under a known request id is no conflict",
                            first, record)
-        if ask["holder"] not in self.holders and ask["holder"] not in self.pending:
+        if ask["holder"] not in self.holders and ask["holder"] not in self.pending \
+                and ask["holder"] not in self.ticket_of:
             self.refused.add(ask["holder"])
 
     def fold_ok_grant(self, record, key):
@@ -105,22 +129,30 @@ class Book(SessionBook):
         if key:
             self.bind_request(key, lease, record, replayed)
         if replayed:
+            if holder in self.ticket_of:
+                self.ticket_granted(self.ticket_of[holder], record)
             return
         if lease in self.leases:
             self.fault("I4", f"lease {lease} was granted a second time", record)
             return
+        line = self.lines.get(key)
+        if line is not None and self.surely_waits(line, record.back):
+            self.fault("I7", f"a request that waits as {line.ticket} was granted anew", record)
         token, position = int(reply["token"]), int(reply["position"])
         if token & POSITION_BITS != position:
             self.fault("I4", "the token does not encode the position of its grant", record)
         self.tokens.append((position, token, record))
         state = "reserved" if record.op == "RESERVE" else "held"
-        asked, got = ask["kinds"], reply["kinds"]
-        if asked != got:
-            self.fault("I8", f"asked for {asked} but granted {got}", record)
+        self.check_kinds(ask, reply["kinds"], record)
         entry = self.enter(lease, token, ask, state, reply["amounts"])
         self.set_deadline(entry, record)
         entry.see(position, reply["amounts"])
         entry.open_span(record.back, reply["amounts"])
+
+    def check_kinds(self, ask, got, record):
+        """A gang is granted whole."""
+        if got != ask["kinds"]:
+            self.fault("I8", f"asked for {ask['kinds']} but granted {got}", record)
 
     def enter(self, lease, token, ask, state, amounts):
         session = ask.get("session")

@@ -71,7 +71,8 @@ def subtract(amounts, parts):
 def reply_fields(reply):
     """The fields of a grant, renewal or ending that the book looks at, ready for JSON."""
     fields = {name: reply[name] for name in
-              ("status", "lease", "token", "ttl", "position", "replayed", "session")
+              ("status", "lease", "token", "ttl", "position", "replayed", "session", "ticket",
+               "wait")
               if name in reply}
     if "placements" in reply:
         fields["amounts"] = amounts_of(reply)

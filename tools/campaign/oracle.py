@@ -3,7 +3,10 @@
 # All are sorts and sweeps, O(n log n), because every reply carries its position. They see only the
 # clients' records (through the book), never the daemon.
 
-MUTATIONS = {"ACQUIRE", "RESERVE", "RELEASE", "COMMIT", "CANCEL", "SESSION OPEN", "SESSION CLOSE"}
+MUTATIONS = {
+    "ACQUIRE", "RESERVE", "RELEASE", "COMMIT", "CANCEL", "SESSION OPEN", "SESSION CLOSE",
+    "QUEUE CANCEL",
+}
 
 
 def judge(records, book, world):

@@ -1,12 +1,12 @@
 # What the daemon shows while the clients are parked, compared with the book.
 #
-# Expiries go on meanwhile. Use only shrinks then, so two equal listings of the resources with the
-# leases listed between them are one moment; the comparison is made on such a moment.
+# Expiries go on meanwhile, and grants to those who wait. What is listed between two equal positions
+# of the log is one moment; the comparison is made on such a moment.
 
 import time
 
 import world
-from facts import MS
+from facts import MS, reply_fields
 from history import now
 from oracle import levels
 from wire import Refused, amounts_of, as_map, listing
@@ -27,6 +27,7 @@ class Snapshot:
         self.settle()
         self.check_resources()
         self.check_quotas()
+        self.check_tickets()
         self.check_leases()
         self.check_requests()
         self.check_reads()
@@ -39,20 +40,24 @@ class Snapshot:
         """Reads until nothing moved while reading and the sums agree, or patience ends."""
         limit = time.monotonic() + PATIENCE
         while True:
-            before = self.read_resources()
+            before = self.position()
             self.leases = [self.lease(item) for item in listing(self.wire, "LEASE", "LIST")]
             self.time = now()
             self.quotas = {(item["tenant"], item["kind"]): item
                            for item in listing(self.wire, "QUOTA", "LIST", page=None)}
+            self.tickets = listing(self.wire, "QUEUE", "LIST")
             self.resources = self.read_resources()
-            steady = before == self.resources
+            steady = before == self.position()
             if (steady and not self.differences()) or time.monotonic() > limit:
                 break
             time.sleep(0.01)
         if not steady:
-            self.book.fault("I2", f"use kept changing for {PATIENCE} s with no client at work")
+            self.book.fault("I2", f"state kept changing for {PATIENCE} s with no client at work")
         for sentence in self.differences():
             self.book.fault("I1" if sentence.startswith("ended") else "I2", sentence)
+
+    def position(self):
+        return int(as_map(self.wire.call("STATUS"))["position"])
 
     def read_resources(self):
         return {item["name"]: self.terms(item) for item in listing(self.wire, "RESOURCE", "LIST")}
@@ -82,6 +87,32 @@ class Snapshot:
                         for lease in self.leases if lease["state"] != "quarantined"
                         and lease["lease"] in self.book.leases
                         and not self.book.leases[lease["lease"]].live]
+
+    def check_tickets(self):
+        """Every ticket that is not listed as waiting must tell how it ended."""
+        listed = set()
+        for item in self.tickets:
+            ticket = int(item["ticket"])
+            if ticket in listed:
+                self.book.fault("I8", f"ticket {ticket} is listed twice")
+            listed.add(ticket)
+            record = self.history.invoke("OBSERVE TICKET", {
+                "ticket": ticket, "holder": item["holder"], "tenant": item["tenant"]})
+            self.book.fold(self.history.finish(record, "ok"))
+        for ticket, entry in list(self.book.tickets.items()):
+            if entry.state == "waiting" and ticket not in listed:
+                self.ask("QUEUE GET", {"ticket": ticket}, ["QUEUE", "GET", ticket])
+
+    def ask(self, op, fields, words):
+        """A command whose answer the book judges as that of any client."""
+        record = self.history.invoke(op, fields)
+        try:
+            reply = reply_fields(as_map(self.wire.call(*words)))
+            self.book.fold(self.history.finish(record, "ok", None, reply))
+        except Refused as refusal:
+            text = {"text": str(refusal)[:200]}
+            self.book.fold(self.history.finish(record, "err", refusal.code, text))
+        return record
 
     # --- comparisons ---------------------------------------------------------------------------
 
@@ -180,7 +211,8 @@ class Snapshot:
         if request:
             stored = self.stored(request, record.ask["tenant"])
             if stored is not None and not stored.get("lease"):
-                resolved["refused for good"] = resolved.get("refused for good", 0) + 1
+                told = "waits" if stored.get("ticket") else "refused for good"
+                resolved[told] = resolved.get(told, 0) + 1
                 self.book.pending.pop(holder)
                 return
             if stored:
@@ -197,8 +229,8 @@ class Snapshot:
         try:
             return as_map(self.wire.call("REQUEST", "GET", request, "TENANT", tenant))
         except Refused as refusal:
-            if refusal.code == "UNSATISFIABLE":
-                return {}  # the stored answer was a refusal
+            if refusal.code in ("UNSATISFIABLE", "TIMEOUT"):
+                return {}  # the stored answer was a refusal, or the end of a ticket
             if refusal.code != "NOTFOUND":
                 self.book.fault("I7", f"REQUEST GET {request}: {refusal}")
             return None
@@ -230,6 +262,10 @@ class Snapshot:
     def check_leaks(self):
         """With nothing killed for a while, what is overdue must have been taken back."""
         slack = (world.RESTART_GRACE_MS + world.LOCK_DELAY_MS + 1_000) * MS
+        for item in self.tickets:
+            entry = self.book.tickets.get(int(item["ticket"]))
+            if entry and max(entry.latest, self.book.gaps[-1]) + slack < self.time:
+                self.book.fault("leak", f"ticket {entry.ticket} waits past its time: {item}")
         for lease in self.leases:
             entry = self.book.leases.get(lease["lease"])
             timed = entry and (self.book.sessions.get(entry.session) if entry.session else entry)

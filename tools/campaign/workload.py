@@ -10,18 +10,26 @@ from collections import deque
 import world
 from facts import reply_fields
 from history import History
+from waiting import WaitingVerbs
 from wire import Lost, Refused, Wire, as_map
 
 MENU = {
     "acquire": 26, "reserve": 10, "renew": 14, "release": 12, "release_part": 7, "commit": 8,
     "cancel": 4, "check": 4, "stale": 5, "repeat": 5, "repeat_other": 3, "open_session": 2,
     "keep_session": 5, "close_session": 1.5, "infeasible": 1, "set_quota": 1,
+    "queue": 6, "wait": 3, "poll": 8, "cancel_ticket": 2,
 }
+# What must have been acknowledged in a run that is worth its verdict.
+VERBS = [
+    "ACQUIRE", "RESERVE", "RENEW", "RELEASE", "COMMIT", "CANCEL", "CHECK", "SESSION OPEN",
+    "SESSION KEEPALIVE", "SESSION CLOSE", "QUOTA SET", "ACQUIRE WAIT", "QUEUE", "QUEUE GET",
+    "QUEUE CANCEL", "ticket granted",
+]
 SHORTEST, LONGEST = 20, 60_000  # TTLs in milliseconds
 MOST_LEASES, MOST_SESSIONS = 5, 2
 
 
-class Client(threading.Thread):
+class Client(WaitingVerbs, threading.Thread):
     """One thread, one connection, one history."""
 
     def __init__(self, number, campaign, seed):
@@ -30,6 +38,7 @@ class Client(threading.Thread):
         self.random = random.Random(seed)
         self.history = History(campaign.home, self.name)
         self.mine, self.sessions, self.inbox = [], [], deque()
+        self.tickets = []
         self.count, self.wire = 0, None
 
     def run(self):
@@ -55,12 +64,16 @@ class Client(threading.Thread):
 
     def step(self):
         while self.inbox:
-            self.mine.append(self.inbox.popleft())
+            number = self.inbox.popleft()
+            mine = self.tickets if number in self.book.tickets else self.mine
+            if number not in mine:
+                mine.append(number)
         self.mine = [lease for lease in self.mine
                      if lease in self.book.leases and self.book.leases[lease].live]
+        self.tickets = [ticket for ticket in self.tickets if not self.told(ticket)]
         self.sessions = [one for one in self.sessions if not self.book.sessions[one].closed]
         name = self.random.choices(list(MENU), MENU.values())[0]
-        if name in ("acquire", "reserve") and len(self.mine) >= MOST_LEASES:
+        if name in ("acquire", "reserve", "wait", "queue") and len(self.mine) >= MOST_LEASES:
             name = "release"
         if not getattr(self, name)():
             self.acquire() if len(self.mine) < MOST_LEASES else self.release()
@@ -122,7 +135,7 @@ class Client(threading.Thread):
     def words(op, fields):
         words = [op, fields["pool"], fields["claims"], "TENANT", fields["tenant"],
                  "HOLDER", fields["holder"]]
-        for option in ("hold", "ttl", "session", "request"):
+        for option in ("hold", "ttl", "session", "request", "wait", "queue"):
             if fields.get(option) is not None:
                 words += [option.upper(), fields[option]]
         return words
@@ -130,10 +143,16 @@ class Client(threading.Thread):
     def grant(self, op, fields):
         if fields.get("request"):  # before it is sent: an unknown outcome is what wants repeating
             self.campaign.remember(op, fields)
-        record = self.ask(op, fields, self.words(op, fields))
-        if record.outcome == "ok" and not record.reply.get("replayed"):
-            self.campaign.hand_over(fields["holder"], int(record.reply["lease"]))
+        self.deliver(self.ask(op, fields, self.words(op, fields)))
         return True
+
+    def deliver(self, record):
+        """Gives what was granted, or the ticket, to the client that it is for."""
+        holder = record.ask["holder"]
+        if record.outcome == "ok" and \
+                (not record.reply.get("replayed") or holder in self.book.ticket_of):
+            number = int(record.reply.get("lease") or record.reply["ticket"])
+            self.campaign.hand_over(holder, number)
 
     def acquire(self):
         return self.grant("ACQUIRE", self.request("ACQUIRE", self.random.choice(world.CLAIMS)))
@@ -159,10 +178,8 @@ class Client(threading.Thread):
         op, fields = before
         holder = f"{self.name}-{self.count}"
         body = f"{fields['claims']} {holder}"
-        record = self.ask(op, dict(fields, holder=holder, body=body),
-                          self.words(op, dict(fields, holder=holder)))
-        if record.outcome == "ok" and not record.reply.get("replayed"):
-            self.campaign.hand_over(holder, int(record.reply["lease"]))
+        fields = dict(fields, holder=holder, body=body)
+        self.deliver(self.ask(op, fields, self.words(op, fields)))
         return True
 
     # --- changes -------------------------------------------------------------------------------
