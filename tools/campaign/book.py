@@ -6,11 +6,13 @@
 # are those of the design. What a fold finds wrong goes to `faults`; nothing here asks the daemon.
 
 from facts import ENDED, GONE, LATER, MS, POSITION_BITS, SILENCE, Lease, subtract
+from families import FamilyBook
+from observed import ObservedBook
 from sessions import SessionBook
 from tickets import TicketBook
 
 
-class Book(SessionBook, TicketBook):
+class Book(SessionBook, TicketBook, FamilyBook, ObservedBook):
     """All leases, sessions, holders and request ids of one campaign."""
 
     def __init__(self):
@@ -24,6 +26,7 @@ class Book(SessionBook, TicketBook):
         self.conflicts = []
         self.settings = {}       # (tenant, kind) -> limits that are possible, None for no quota
         self.tokens = []         # (position, token) of everything that got a new token
+        self.moved = []          # leases that turned out to have been handed over
         self.resolved = {}       # how acquires of unknown outcome turned out
         self.tickets = {}        # ticket -> what is known of it
         self.ticket_of = {}      # holder -> the ticket that it waits by, or waited
@@ -69,7 +72,9 @@ class Book(SessionBook, TicketBook):
             self.fold_session(record)
         elif record.op == "OBSERVE":
             self.observe(record)
-        elif record.op in ("RENEW", "RELEASE", "COMMIT", "CANCEL", "CHECK"):
+        elif record.op == "SUBLEASE":
+            self.fold_sublease(record)
+        elif record.op in ("RENEW", "RELEASE", "COMMIT", "CANCEL", "CHECK", "GROW", "HANDOVER"):
             self.fold_change(record)
 
     def count(self, record):
@@ -158,6 +163,8 @@ class Book(SessionBook, TicketBook):
         session = ask.get("session")
         entry = Lease(lease, token, ask["holder"], ask["tenant"], session, state, amounts)
         self.leases[lease] = entry
+        if ask.get("parts") is not None:
+            self.carve(entry, self.leases[ask["lease"]])
         if session is not None and session in self.sessions:
             self.sessions[session].leases.add(lease)
         return entry
@@ -194,8 +201,13 @@ class Book(SessionBook, TicketBook):
         ttl = record.reply.get("ttl")
         if entry.session is None and ttl is not None:
             entry.sure = max(entry.sure, record.sent + int(ttl) * MS)
-            entry.latest = record.back + (int(ttl) + 2) * MS
-            entry.refreshed = record.sent
+            latest = record.back + (int(ttl) + 2) * MS
+            if entry.parent is not None:
+                # Told is the sooner of two deadlines; its own may be later, and counts when the
+                # parent is renewed.
+                own = record.back + (max(int(ttl), record.ask.get("ttl", 0)) + 2) * MS
+                latest = max(own, entry.latest or 0)
+            entry.latest, entry.refreshed = latest, record.sent
 
     def postpone(self, timed, record, ttl):
         """An unknown outcome may have moved the deadline."""
@@ -205,13 +217,19 @@ class Book(SessionBook, TicketBook):
 
     def sure(self, entry):
         """The time until which the lease surely lives if nothing ended it."""
-        if entry.session is None:
-            return entry.sure
-        session = self.sessions.get(entry.session)
-        return session.sure if session and not session.closed and not session.maybe_closed else 0
+        sure = entry.sure
+        if entry.session is not None:
+            session = self.sessions.get(entry.session)
+            known = session and not session.closed and not session.maybe_closed
+            sure = session.sure if known else 0
+            if entry.moving and entry.moving.op == "HANDOVER":
+                sure = min(sure, entry.moving.sent + entry.moving.ask["ttl"] * MS)
+        return sure if entry.parent is None else min(sure, self.sure(entry.parent))
 
     def overdue(self, entry, record):
         """Whether a success now means that a deadline was ignored (I5)."""
+        if entry.parent is not None and self.overdue(entry.parent, record):
+            return True
         timed = self.sessions.get(entry.session) if entry.session is not None else entry
         if not timed or timed.latest is None or record.sent <= timed.latest:
             return False
@@ -231,6 +249,8 @@ class Book(SessionBook, TicketBook):
             return
         if entry is None:
             self.fault("book", "a change of a lease that nobody was granted", record)
+        elif record.ask.get("again") and self.fold_growth_again(entry, record):
+            pass
         elif record.outcome == "unknown":
             self.fold_unknown_change(entry, record)
         elif record.outcome == "err":
@@ -244,7 +264,8 @@ class Book(SessionBook, TicketBook):
 
     def may_be_over(self, entry, record):
         return ENDED in entry.worlds or record.back >= self.sure(entry) or \
-            self.closing(entry, record) is not None
+            self.closing(entry, record) is not None or \
+            (entry.parent is not None and self.may_be_over(entry.parent, record))
 
     def closing(self, entry, record):
         """When someone told the session to close, if that may have been at work by now."""
@@ -254,11 +275,13 @@ class Book(SessionBook, TicketBook):
     def found_ended(self, entry, record):
         if not self.may_be_over(entry, record):
             self.fault("I5", "a lease ended before its deadline", record)
-        self.close_span(entry, min(record.sent, self.closing(entry, record) or record.sent))
-        entry.worlds = [ENDED]
+        self.finish(entry, min(record.sent, self.closing(entry, record) or record.sent))
 
     def fold_unknown_change(self, entry, record):
         if record.op == "CHECK":
+            return
+        if record.op in ("GROW", "HANDOVER"):
+            self.fold_unknown_family(entry, record)
             return
         if record.op in ("RENEW", "COMMIT"):
             self.postpone(entry, record, record.ask["ttl" if record.op == "RENEW" else "longest"])
@@ -275,10 +298,13 @@ class Book(SessionBook, TicketBook):
                 rest = subtract(amounts, parts)
                 entry.add_world((state, rest) if rest else ENDED)
             elif record.op != "COMMIT":
-                entry.add_world(ENDED)
+                self.doubt(entry, record.sent)
 
     def fold_refused_change(self, entry, record):
-        if record.code in LATER:
+        if self.harmless(record):
+            if record.code == "TIMEOUT" and \
+                    record.back - record.sent < record.ask.get("wait", 0) * MS:
+                self.fault("queue", "a wait timed out before its time", record)
             return
         if record.code not in GONE:
             self.fault("refusal", "a well-formed change was refused as malformed", record)
@@ -289,6 +315,12 @@ class Book(SessionBook, TicketBook):
         status = record.reply.get("status")
         if record.op in ("RELEASE", "CANCEL") and status == "already ended":
             self.found_ended(entry, record)
+            return
+        if record.op == "GROW":
+            self.fold_growth(entry, record)
+            return
+        if record.op == "HANDOVER":
+            self.fold_hand_over(entry, record)
             return
         if not entry.live:
             if entry.closed_at is None or int(record.reply["position"]) > entry.closed_at:
@@ -338,64 +370,21 @@ class Book(SessionBook, TicketBook):
             entry.see(position - 1, before)
         self.close_span(entry, record.sent)
         if not parts:
-            entry.worlds = [ENDED]
+            self.finish(entry, record.sent)
+            entry.returned = True
             return
         rests = [subtract(amounts, parts) for _, amounts in entry.live]
-        rest = record.reply["amounts"] if record.reply.get("amounts") else {}
-        if rest not in rests:
-            self.fault("I2", f"a partial release left {rest}, not one of {rests}", record)
+        shown = record.reply["amounts"] if record.reply.get("amounts") else {}
+        rest = next((rest for rest in rests for outside in self.outside(entry)
+                     if subtract(rest, outside) == shown), None)
+        if rest is None:
+            self.fault("I2", f"a partial release left {shown}, not one of {rests}", record)
+            rest = shown
         if rest:
+            entry.last = rest
             entry.worlds = [("held", rest)]
             entry.see(position, rest)
             entry.open_span(record.back, rest)
         else:
-            entry.worlds = [ENDED]
-
-    # --- what the daemon shows after a restart --------------------------------------------------
-
-    def observe(self, record):
-        """A lease as the daemon listed it: settles what was unknown."""
-        ask = record.ask
-        lease, amounts = ask["lease"], ask["amounts"]
-        entry = self.leases.get(lease)
-        if entry is None:
-            self.adopt(record)
-        elif ask["state"] == "ended":
-            self.close_span(entry, record.sent)
-            entry.worlds = [ENDED]
-        elif (ask["state"], amounts) not in entry.worlds:
-            self.fault("I1", f"lease {lease} shows as {ask['state']} {amounts}, "
-                       f"but only {entry.worlds} are possible", record)
-        elif len(entry.worlds) > 1:
-            entry.worlds = [(ask["state"], amounts)]
-            entry.open_span(record.back, amounts)
-            session = self.sessions.get(entry.session)
-            if session and session.maybe_closed:
-                entry.add_world(ENDED)
-
-    def adopt(self, record):
-        ask, holder = record.ask, record.ask["holder"]
-        first = self.pending.get(holder)
-        if first is None:
-            known = self.holders.get(holder)
-            if known is not None and known != ask["lease"]:
-                self.fault("I7", f"one request was granted twice: leases {known} and "
-                           f"{ask['lease']}", record)
-            elif holder in self.refused:
-                self.fault("I1", "a request that was refused holds a lease", record)
-            elif known is None:
-                self.fault("I9", "a lease that nobody asked for", record)
-            return
-        self.bind(holder, ask["lease"], record)
-        key = (first.ask["tenant"], first.ask.get("request"))
-        if key[1]:
-            self.requests.setdefault(key, (ask["lease"], first.ask["body"]))
-        if ask["state"] == "ended":
-            return
-        entry = self.enter(ask["lease"], ask["token"], first.ask, ask["state"], ask["amounts"])
-        ttl = first.ask.get("hold") or first.ask.get("ttl")
-        if entry.session is None:
-            entry.sure = first.sent + ttl * MS
-            entry.latest, entry.refreshed = record.back + (ttl + 2) * MS, record.back
-        entry.see(ask["lease"] & POSITION_BITS, ask["amounts"])
-        entry.open_span(record.back, ask["amounts"])
+            self.finish(entry, record.sent)
+            entry.returned = True

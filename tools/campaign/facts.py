@@ -22,7 +22,14 @@ class Lease:
         self.latest = None       # its deadline can not be later, unless a gap gave grace
         self.refreshed = 0       # when `latest` was learnt
         self.closed_at = None    # the position at which its session was closed
-        self.sightings = []      # (position, amounts): surely held there
+        self.stale_tokens = []   # those that it had before
+        self.parent, self.children = None, []
+        self.returned = False    # carved out of another, and surely back there
+        self.last = amounts      # what it held at last, also when it has ended
+        self.growths = {}        # request id -> token that the growth gave
+        self.moving = None       # a growth or hand-over of unknown outcome
+        self.floor = None        # it may have held so little since the last sighting
+        self.sightings = []      # (position, amounts, floor): surely held there
         self.spans = []          # (from, to, amounts): surely held then
         self.span = None
 
@@ -35,13 +42,20 @@ class Lease:
         """The amounts when only one world is possible and it is a live one."""
         return self.worlds[0][1] if len(self.worlds) == 1 and self.live else None
 
+    @property
+    def settled(self):
+        return len(self.worlds) == 1 and self.moving is None
+
     def add_world(self, world):
         if world not in self.worlds:
             self.worlds.append(world)
+        if world != ENDED:
+            self.floor = world[1] if self.floor is None else least(self.floor, world[1])
 
     def see(self, position, amounts):
         if position is not None:
-            self.sightings.append((int(position), amounts))
+            self.sightings.append((int(position), amounts, self.floor))
+            self.floor = None
 
     def open_span(self, time, amounts):
         self.span = (time, amounts)
@@ -66,6 +80,11 @@ def subtract(amounts, parts):
     """What is left of `amounts` without `parts`; nothing goes below zero."""
     rest = {name: amount - parts.get(name, 0) for name, amount in amounts.items()}
     return {name: amount for name, amount in rest.items() if amount > 0}
+
+
+def least(first, second):
+    """What both have."""
+    return {name: min(amount, second[name]) for name, amount in first.items() if name in second}
 
 
 def reply_fields(reply):

@@ -153,7 +153,8 @@ class Campaign:
             for holder in before:
                 if self.book.holders.get(holder) in self.book.leases:
                     self.book.resolved["happened"] = self.book.resolved.get("happened", 0) + 1
-            for holder in before | waiting:
+            moved, self.book.moved = self.book.moved, []
+            for holder in before | waiting | {self.book.leases[lease].holder for lease in moved}:
                 self.hand_out(holder)
         finally:
             wire.close()

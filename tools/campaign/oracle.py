@@ -3,9 +3,11 @@
 # All are sorts and sweeps, O(n log n), because every reply carries its position. They see only the
 # clients' records (through the book), never the daemon.
 
+from facts import least
+
 MUTATIONS = {
     "ACQUIRE", "RESERVE", "RELEASE", "COMMIT", "CANCEL", "SESSION OPEN", "SESSION CLOSE",
-    "QUEUE CANCEL",
+    "QUEUE CANCEL", "GROW", "HANDOVER", "SUBLEASE",
 }
 
 
@@ -17,6 +19,7 @@ def judge(records, book, world):
     conflicts(book)
     capacity_by_position(book, world)
     capacity_by_time(book, world)
+    parents(book)
 
 
 def is_change(record):
@@ -83,13 +86,14 @@ def conflicts(book):
 def held_intervals(entry):
     """[from, to) in positions, with the amounts surely held there."""
     sightings = sorted(entry.sightings, key=lambda sighting: sighting[0])
-    for index, (position, amounts) in enumerate(sightings):
+    for index, (position, amounts, _) in enumerate(sightings):
         yield position, position + 1, amounts
         if index + 1 < len(sightings):
-            following, rest = sightings[index + 1]
-            # Amounts only shrink: what is held later was held all the way from here.
+            following, rest, floor = sightings[index + 1]
+            # Whatever shrinks or grows it is seen on both sides, or is in the floor.
+            kept = least(amounts, rest)
             if following > position + 1:
-                yield position + 1, following, rest
+                yield position + 1, following, kept if floor is None else least(kept, floor)
 
 
 def deduplicated(entry):
@@ -140,14 +144,34 @@ def sweep_both(held, book, world, what):
     """Capacity of every resource and quota of every tenant."""
     by_resource, by_quota = [], []
     for start, stop, amounts, entry in held:
+        counted = levels(entry.parent.tenant) if entry.parent else []
         for name, amount in amounts.items():
-            by_resource.append((start, stop, name, amount, entry.lease))
+            if entry.parent is None:
+                by_resource.append((start, stop, name, amount, entry.lease))
             for level in levels(entry.tenant):
+                if level in counted:
+                    continue
                 key = (level, world.kind_of[name])
                 if key in world.quotas:
                     by_quota.append((start, stop, key, amount, entry.lease))
     sweep(by_resource, world.capacities, book, "I2", what)
     sweep(by_quota, world.quotas, book, "I3", what)
+
+
+def parents(book):
+    """What is carved out of a lease is never more than that lease holds."""
+    limits, intervals = {}, []
+    for entry in book.leases.values():
+        if entry.parent is None:
+            continue
+        for start, stop, amounts in deduplicated(entry):
+            intervals += [(start, stop, (entry.parent.lease, name), amount, entry.lease)
+                          for name, amount in amounts.items()]
+        for _, amounts, _ in entry.parent.sightings:
+            for name, amount in amounts.items():
+                key = (entry.parent.lease, name)
+                limits[key] = max(limits.get(key, 0), amount)
+    sweep(intervals, limits, book, "parent", "position")
 
 
 def levels(tenant):

@@ -1,6 +1,6 @@
 # The part of the book that follows sessions: open, kept alive, closed, and what ends with them.
 
-from facts import ENDED, GONE, LATER, MS, Session
+from facts import GONE, LATER, MS, Session
 
 
 class SessionBook:
@@ -73,9 +73,5 @@ class SessionBook:
     def end_session(self, session, time, maybe=False):
         for lease in session.leases:
             entry = self.leases[lease]
-            self.close_span(entry, time)
-            if maybe:
-                entry.add_world(ENDED)
-            else:
-                entry.worlds = [ENDED]
+            (self.doubt if maybe else self.finish)(entry, time)
         session.closed, session.maybe_closed = session.closed or not maybe, maybe

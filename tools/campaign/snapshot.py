@@ -7,6 +7,7 @@ import time
 
 import world
 from facts import MS, reply_fields
+from families import add
 from history import now
 from oracle import levels
 from wire import Refused, amounts_of, as_map, listing
@@ -70,7 +71,8 @@ class Snapshot:
         state = item.get("state") or item.get("status")
         state = {"granted": "held"}.get(state, state)
         return {"lease": int(item["lease"]), "token": int(item["token"]), "state": state,
-                "holder": item["holder"], "tenant": item["tenant"], "amounts": amounts_of(item)}
+                "holder": item["holder"], "tenant": item["tenant"], "amounts": amounts_of(item),
+                "parent": int(item["parent"]) if item["parent"] else None}
 
     def differences(self):
         """Where the resources' terms are not the sums over the listed leases."""
@@ -163,7 +165,9 @@ class Snapshot:
             if lease["lease"] in listed:
                 self.book.fault("I8", f"lease {lease['lease']} is listed twice")
             listed[lease["lease"]] = lease
-            self.observe(lease)
+        wholes = self.wholes(listed)
+        for lease in self.leases:
+            self.observe(dict(lease, amounts=wholes[lease["lease"]]))
         for entry in self.book.leases.values():
             if not entry.live or entry.lease in listed:
                 continue
@@ -181,16 +185,31 @@ class Snapshot:
             self.settle_pending(holder)
         self.listed = listed
 
+    def wholes(self, listed):
+        """What each lease holds with all that is carved out of it; children tell their parents."""
+        wholes = {number: lease["amounts"] for number, lease in listed.items()}
+        for number, lease in listed.items():
+            entry = self.book.leases.get(number)
+            if entry and entry.parent and lease["parent"] not in (entry.parent.lease, None) \
+                    or entry and not entry.parent and lease["parent"]:
+                self.book.fault("parent", f"lease {number} is shown as carved from "
+                                f"{lease['parent']}")
+            if lease["parent"] in wholes:
+                wholes[lease["parent"]] = add(wholes[lease["parent"]], lease["amounts"])
+        for entry in self.book.leases.values():
+            for child in entry.children:
+                child.returned = child.returned or child.lease not in listed
+        return wholes
+
     def observe(self, lease):
         entry = self.book.leases.get(lease["lease"])
         fields = dict(lease, state="ended" if lease["state"] == "quarantined" else lease["state"])
         if entry and fields["state"] != "ended":
             for name in ("token", "holder", "tenant"):
-                if lease[name] != getattr(entry, name) and not \
-                        (name == "token" and len(entry.worlds) > 1):
+                if lease[name] != getattr(entry, name) and entry.settled:
                     self.book.fault("I1", f"lease {lease['lease']}: {name} is {lease[name]}, "
                                     f"not {getattr(entry, name)}")
-        if entry and len(entry.worlds) == 1 and entry.worlds[0][0] == fields["state"] \
+        if entry and entry.settled and entry.worlds[0][0] == fields["state"] \
                 and entry.worlds[0][1] == fields["amounts"]:
             return
         if entry and lease["state"] == "quarantined" and not entry.live:

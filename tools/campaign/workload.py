@@ -8,6 +8,7 @@ import threading
 from collections import deque
 
 import world
+from changing import ChangingVerbs
 from facts import reply_fields
 from history import History
 from waiting import WaitingVerbs
@@ -18,18 +19,19 @@ MENU = {
     "cancel": 4, "check": 4, "stale": 5, "repeat": 5, "repeat_other": 3, "open_session": 2,
     "keep_session": 5, "close_session": 1.5, "infeasible": 1, "set_quota": 1,
     "queue": 6, "wait": 3, "poll": 8, "cancel_ticket": 2,
+    "grow": 6, "regrow": 2, "pass_on": 4, "carve": 5,
 }
 # What must have been acknowledged in a run that is worth its verdict.
 VERBS = [
     "ACQUIRE", "RESERVE", "RENEW", "RELEASE", "COMMIT", "CANCEL", "CHECK", "SESSION OPEN",
     "SESSION KEEPALIVE", "SESSION CLOSE", "QUOTA SET", "ACQUIRE WAIT", "QUEUE", "QUEUE GET",
-    "QUEUE CANCEL", "ticket granted",
+    "QUEUE CANCEL", "ticket granted", "GROW", "GROW again", "HANDOVER", "SUBLEASE",
 ]
 SHORTEST, LONGEST = 20, 60_000  # TTLs in milliseconds
 MOST_LEASES, MOST_SESSIONS = 5, 2
 
 
-class Client(WaitingVerbs, threading.Thread):
+class Client(WaitingVerbs, ChangingVerbs, threading.Thread):
     """One thread, one connection, one history."""
 
     def __init__(self, number, campaign, seed):
@@ -38,7 +40,7 @@ class Client(WaitingVerbs, threading.Thread):
         self.random = random.Random(seed)
         self.history = History(campaign.home, self.name)
         self.mine, self.sessions, self.inbox = [], [], deque()
-        self.tickets = []
+        self.tickets, self.last_growth = [], None
         self.count, self.wire = 0, None
 
     def run(self):
@@ -69,7 +71,8 @@ class Client(WaitingVerbs, threading.Thread):
             if number not in mine:
                 mine.append(number)
         self.mine = [lease for lease in self.mine
-                     if lease in self.book.leases and self.book.leases[lease].live]
+                     if lease in self.book.leases and self.book.leases[lease].live
+                     and self.book.leases[lease].holder.startswith(f"{self.name}-")]
         self.tickets = [ticket for ticket in self.tickets if not self.told(ticket)]
         self.sessions = [one for one in self.sessions if not self.book.sessions[one].closed]
         name = self.random.choices(list(MENU), MENU.values())[0]
@@ -218,11 +221,19 @@ class Client(WaitingVerbs, threading.Thread):
 
     def release_part(self):
         entry = self.pick("held")
-        return entry and self.change("RELEASE", entry, parts=self.some_of(entry))
+        parts = entry and self.own_part(entry)
+        return bool(parts) and self.change("RELEASE", entry, parts=parts)
 
-    def some_of(self, entry):
-        """A part of what it holds; sometimes a whole resource."""
-        name, amount = self.random.choice(sorted(entry.certain.items()))
+    def own_part(self, entry):
+        """A part of what is surely not carved out of it, or None; all of it only where none is."""
+        own = self.book.own(entry)
+        parts = self.some_of(own) if own else None
+        carved = any(not child.returned for child in entry.children)
+        return None if carved and parts == own else parts
+
+    def some_of(self, amounts):
+        """A part of what is held; sometimes a whole resource."""
+        name, amount = self.random.choice(sorted(amounts.items()))
         step = {"cpu": 250, "gpu": 250, "memory": 256 << 20}.get(world.World.kind_of[name], 1)
         return {name: self.random.randrange(step, amount + 1, step) if amount > step else amount}
 
@@ -232,7 +243,7 @@ class Client(WaitingVerbs, threading.Thread):
             return False
         parts = None
         if self.random.random() < 0.3:
-            parts = self.some_of(entry)
+            parts = self.some_of(entry.certain)
         return self.change("COMMIT", entry, parts=parts, ttl=SHORTEST, longest=LONGEST)
 
     def cancel(self):
@@ -245,9 +256,13 @@ class Client(WaitingVerbs, threading.Thread):
             return False
         entry = self.book.leases[self.random.choice(self.mine)]
         token = self.random.choice([entry.token - 1, entry.token + 1, 1, entry.token ^ (1 << 50)])
-        op = self.random.choice(["RENEW", "RELEASE", "CHECK", "COMMIT", "CANCEL"])
+        if entry.stale_tokens and self.random.random() < 0.8:
+            token = self.random.choice(entry.stale_tokens)
+        op, *more = self.random.choice([
+            ["RENEW"], ["RELEASE"], ["CHECK"], ["COMMIT"], ["CANCEL"], ["HANDOVER", "TTL", 60_000],
+            ["GROW", self.more_of(entry)[0]]])
         self.ask(op, {"lease": entry.lease, "token": token, "stale": True},
-                 [op, entry.lease, token])
+                 [op, entry.lease, token, *more])
         return True
 
     # --- sessions and settings -----------------------------------------------------------------

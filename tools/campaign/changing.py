@@ -1,0 +1,86 @@
+# What a client does with a lease it has: makes it grow, hands it over, carves a part out of it.
+
+import world
+
+GROWTH = {
+    "cpu": ("cpu=500m", {"cpu": 500}), "memory": ("memory=256Mi", {"memory": 256 << 20}),
+    "gpu": ("gpu=500m", {"gpu": 500}), "seat": ("seat=1", {"seat": 1}),
+}
+MOST_CHILDREN = 2
+
+
+class ChangingVerbs:
+    """Growth, hand-over and sub-leases; `Client` has the connection."""
+
+    def more_of(self, entry):
+        """Claims for more of something that it has, with their amounts by kind."""
+        amounts = entry.certain or entry.last
+        kinds = sorted({world.World.kind_of[name] for name in amounts})
+        return GROWTH[self.random.choice(kinds)]
+
+    def pick_root(self):
+        """One of its leases that is held and not carved out of another, or none."""
+        entry = self.pick("held")
+        return entry if entry and entry.parent is None and entry.moving is None else None
+
+    def grow(self):
+        entry = self.pick_root()
+        if not entry:
+            return False
+        claims, kinds = self.more_of(entry)
+        self.count += 1
+        fields = {"lease": entry.lease, "token": entry.token, "kinds": kinds,
+                  "request": f"g-{self.name}-{self.count}"}
+        words = ["GROW", entry.lease, entry.token, claims, "REQUEST", fields["request"]]
+        if self.random.random() < 0.25:
+            fields["wait"] = self.random.randint(10, 150)
+            words += ["WAIT", fields["wait"]]
+        self.last_growth = (fields, words)
+        self.ask("GROW", fields, words)
+        return True
+
+    def regrow(self):
+        """The last growth once more, with the old token: the same answer, or it is made now."""
+        if not self.last_growth:
+            return False
+        fields, words = self.last_growth
+        if self.book.leases[fields["lease"]].live:
+            self.ask("GROW", dict(fields, again=True, verb="GROW again"), words)
+        return True
+
+    def pass_on(self):
+        """To another client, or to itself under another name."""
+        entry = self.pick_root()
+        if not entry or any(not child.returned for child in entry.children):
+            return False
+        self.count += 1
+        owner = self.random.choice(self.campaign.clients).name
+        fields = {"lease": entry.lease, "token": entry.token, "ttl": self.ttl(),
+                  "holder": f"{owner}-{self.name}-{self.count}"}
+        record = self.ask("HANDOVER", fields, [
+            "HANDOVER", entry.lease, entry.token, "HOLDER", fields["holder"],
+            "TTL", fields["ttl"]])
+        if record.outcome == "ok":
+            self.campaign.hand_over(fields["holder"], entry.lease)
+        return True
+
+    def carve(self):
+        entry = self.pick_root()
+        if not entry or sum(not child.returned for child in entry.children) >= MOST_CHILDREN:
+            return False
+        own = self.book.own(entry)
+        parts = self.some_of(own) if own else None
+        if parts is None or parts == own:
+            return False
+        self.count += 1
+        tenant = self.random.choice([one for one in world.TENANTS
+                                     if one == entry.tenant or one.startswith(entry.tenant + "/")])
+        fields = {"lease": entry.lease, "token": entry.token, "parts": parts, "tenant": tenant,
+                  "holder": f"{self.name}-{self.count}", "ttl": self.ttl(),
+                  "request": f"s-{self.name}-{self.count}"}
+        fields["kinds"] = {world.World.kind_of[name]: amount for name, amount in parts.items()}
+        record = self.ask("SUBLEASE", fields, [
+            "SUBLEASE", entry.lease, entry.token, world.parts_words(parts), "TENANT", tenant,
+            "HOLDER", fields["holder"], "TTL", fields["ttl"], "REQUEST", fields["request"]])
+        self.deliver(record)
+        return True
