@@ -59,7 +59,7 @@ extension LedgerCore {
     }
 
     private var engineFigures: [Document.Field] {
-        let load = checkpoint.meter.load(log, rows: state.scatteredRows)
+        let load = checkpoint.meter.load(log, rows: state.scatteredRows())
         return [
             .init("ledger", .string(figuresAtOpening.ledger)),
             .init("recovery", .string(figuresAtOpening.label)),

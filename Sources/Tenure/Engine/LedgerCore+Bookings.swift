@@ -41,6 +41,7 @@ extension LedgerCore {
 
     /// The same with what it must leave to bookings; nothing when that can not be told yet.
     ///
+    /// To be asked where anything is booked, and of what is to be booked.
     /// A booking itself carries what comes back before it begins, and waits until all leases were
     /// looked at.
     func besideBookings(
@@ -53,7 +54,7 @@ extension LedgerCore {
         if case .planWindow(let window) = submission.command {
             return try counting(window, submission, now: now)
         }
-        if hasBookings, case .query(.optimize(let request)) = submission.command {
+        if case .query(.optimize(let request)) = submission.command {
             _ = try ends(of: request.pool)
             // As if every lease lived for ever.
             let room = state.bookedRoom(
@@ -64,9 +65,7 @@ extension LedgerCore {
             )
             return submission.withholding(state.excess(over: room))
         }
-        guard hasBookings, let request = try asked(by: submission.command) else {
-            return submission
-        }
+        guard let request = try asked(by: submission.command) else { return submission }
         let room = try bookedRoom(for: submission.command, asking: request, now: now)
         return submission.within(room)
     }
@@ -189,12 +188,14 @@ extension LedgerCore {
 
     /// What becomes of a plan, or of what was planned, where bookings leave less: a plan rests on
     /// the time, which its version does not say (V1).
+    ///
+    /// To be asked where anything is booked.
     func withBookings(
         _ decision: Decision,
         of submission: Submission,
         now: LedgerTime
     ) throws(LedgerFailure) -> Decision {
-        guard hasBookings, let request = try asked(by: submission.command),
+        guard let request = try asked(by: submission.command),
             !request.bookedRoom.isEmpty
         else { return decision }
         if request.planOnly { return decision.withoutVersion() }
@@ -245,6 +246,16 @@ extension LedgerCore {
         bookings.late[id] = nil
         guard let submission = bookings.listeners.removeValue(forKey: id) else { return }
         outbox.add(answer, of: id, to: submission)
+    }
+}
+
+extension Command {
+    /// Whether it books, or plans a drain, for later.
+    var plansAhead: Bool {
+        switch self {
+        case .book, .planWindow: true
+        default: false
+        }
     }
 }
 

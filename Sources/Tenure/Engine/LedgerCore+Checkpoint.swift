@@ -11,7 +11,8 @@ internal import TenureStorage
 
 /// How far the checkpoint at work has come.
 struct CheckpointProgress {
-    enum Phase {
+    /// Indirect, because it is asked for with every group and what is frozen is large to move.
+    indirect enum Phase {
         /// None is at work.
         case idle
         /// The rows are being written.
@@ -48,7 +49,7 @@ extension LedgerCore {
     func advanceCheckpoint(commands: Int) throws(LedgerFailure) {
         switch checkpoint.phase {
         case .idle:
-            let load = checkpoint.meter.load(log, rows: state.scatteredRows)
+            let load = checkpoint.meter.load(log, rows: state.scatteredRows())
             guard checkpoint.policy.starts(load, isReclaiming: try isAnythingDue()),
                 clock.bootNanoseconds >= checkpoint.notBefore
             else { return }
@@ -122,7 +123,7 @@ extension LedgerCore {
     ///
     /// A little for every group at first; far behind it waits for the one that is running.
     private func slowDownIfBehind() {
-        let load = checkpoint.meter.load(log, rows: state.scatteredRows)
+        let load = checkpoint.meter.load(log, rows: state.scatteredRows())
         if checkpoint.policy.isFarBehind(load) {
             runner.finish()
         } else if checkpoint.policy.verdict(load) == .mustSlow {

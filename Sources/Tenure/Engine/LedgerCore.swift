@@ -134,8 +134,12 @@ package final class LedgerCore {
         }
         let time = now
         counters.decided += 1
-        guard let carrying = try besideBookings(submission, now: time) else {
-            return deferred.append(submission)
+        var carrying = submission
+        if hasBookings || submission.command.plansAhead {
+            guard let found = try besideBookings(submission, now: time) else {
+                return deferred.append(submission)
+            }
+            carrying = found
         }
         var decision = try decide(carrying, now: time)
         if !again { count(submission.command, answeredWith: decision.answer) }
@@ -150,7 +154,7 @@ package final class LedgerCore {
             else { return try admit(submission, again: true, lookingFirst: false) }
             decision = found
         }
-        decision = try withBookings(decision, of: carrying, now: time)
+        if hasBookings { decision = try withBookings(decision, of: carrying, now: time) }
         switch decision.answer {
         case .queued(let queued): return try rejoin(submission, queued, at: time)
         case .refused(let refusal) where refusal.isOfWant:

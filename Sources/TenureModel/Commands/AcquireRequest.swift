@@ -107,74 +107,32 @@ public enum Priority: UInt8, CaseIterable, Sendable {
 public struct AcquireRequest: Hashable, Sendable {
     /// The pool that is to grant; `*` for all pools by their tier, of one tier by name.
     public var pool: String
-    /// The pools that are asked next, in this order, where the one before does not grant.
-    ///
-    /// Up to `Limits.poolsPerRequest` with the first; none with `*`.
-    public var fallbackPools: [String] = []
-    /// Pools of these that grant nothing to this request because others wait there before it, with
-    /// the limit that those wait for.
-    package var poolsWithWaiters: [String: String] = [:]
-    /// What is free but not for this request: it is promised to others who wait before it.
-    package var withheld: [ResourceID: UInt64] = [:]
-    /// Of these resources no more than so much is for this request, whatever is free: the rest is
-    /// booked for a time that it may live into.
-    package var bookedRoom: [ResourceID: UInt64] = [:]
     /// What is asked for; all of it or nothing.
     public var claims: [Claim]
     /// Who pays: a path; quotas of every prefix bind.
     public var tenant = "default"
     /// Who holds; made by the ledger when absent.
     public var holder: String?
+    /// Makes repeating the request safe: 1 to 64 bytes, scoped to the tenant.
+    public var requestID: String?
+    /// Labels that every place must have.
+    public var selector: [Label] = []
+    /// Labels of the lease.
+    public var tags: [Label] = []
+    /// What few requests say.
+    var rare = Rare.usual
     /// How long without renewal; the pool's default when absent.
     ///
     /// Not with a session.
     public var ttlMilliseconds: UInt64?
     /// The session that keeps the lease alive instead of a TTL.
     public var session: SessionID?
-    /// The longest life in all; the pool's when absent.
-    public var maxLifetimeMilliseconds: UInt64?
-    /// How long a reservation is held; makes the request a reservation.
-    public var holdMilliseconds: UInt64?
-    /// How long it waits, in milliseconds of ledger time, where it would be refused for want of
-    /// capacity or quota; not at all when absent.
-    ///
-    /// Up to `Limits.millisecondsMax`; no part of what a request id stands for; not of a plan.
-    public var waitMilliseconds: UInt64?
-    /// How long it stays queued, in milliseconds of ledger time, where it would be refused for want
-    /// of capacity or quota: it is answered at once, and keeps its place over restarts.
-    ///
-    /// Up to `Limits.millisecondsMax`; needs a request id or a session, by which to find out what
-    /// became of it; no part of what a request id stands for; not of a plan, and not with a wait.
-    public var queueMilliseconds: UInt64?
     /// How important it is.
     public var priority = Priority.normal
-    /// Makes repeating the request safe: 1 to 64 bytes, scoped to the tenant.
-    public var requestID: String?
     /// The pool's when absent.
     public var strategy: Strategy?
-    /// Labels that every place must have.
-    public var selector: [Label] = []
-    /// What all parts must be in one of: `numa`, `node`, or the name of a label of resources.
-    ///
-    /// Places are then those of `Strategy.locality`, and no other strategy can be asked for.
-    public var within: String?
-    /// Leases near which every part must be: of the tenant and all below it, in the same pool.
-    public var near: [Affinity] = []
-    /// Leases of which no part may be near; other parts as well, where the request has their tag.
-    public var away: [Affinity] = []
-    /// Labels of the lease.
-    public var tags: [Label] = []
-    /// What it is for, in the holder's words.
-    public var purpose: String?
-    /// The most that an hour of all of it may cost, in thousandths.
-    public var maxCost: UInt64?
     /// Answers what would be granted now and changes nothing.
     public var planOnly = false
-    /// The version of the plan that is to be granted: exactly that, or nothing.
-    ///
-    /// The request must otherwise be the one that was planned; no part of what a request id
-    /// stands for.
-    public var plan: Position?
 
     /// Whether it waits where it would be refused for want, connected or not.
     package var waits: Bool { waitMilliseconds != nil || queueMilliseconds != nil }

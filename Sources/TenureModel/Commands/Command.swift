@@ -22,15 +22,15 @@ public enum Command: Equatable, Sendable {
     /// Gives a lease, or the named parts of it, back.
     case release(LeaseReference, parts: [Part]?)
     /// Adds amounts to a lease, all of them or nothing, and gives it a new token.
-    case grow(LeaseReference, GrowRequest)
+    indirect case grow(LeaseReference, GrowRequest)
     /// Gives a lease to another holder, with a new token.
-    case handOver(LeaseReference, HandOverRequest)
+    indirect case handOver(LeaseReference, HandOverRequest)
     /// Makes a part of a lease a lease of its own.
-    case sublease(LeaseReference, SubleaseRequest)
+    indirect case sublease(LeaseReference, SubleaseRequest)
     /// Takes a lease from its holder; needs no token.
     case revoke(LeaseID, reason: String)
     /// Takes all leases from their holders that are what is asked for, one step of them.
-    case revokeAll(RevokeRequest)
+    indirect case revokeAll(RevokeRequest)
     /// Tells whether the token is the current one of a valid lease.
     case check(LeaseReference)
     /// Says whether what a lease holds works, for the breakers of the pool.
@@ -38,7 +38,7 @@ public enum Command: Equatable, Sendable {
     /// Closes a breaker.
     case resetBreaker(BreakerName)
     /// Opens a session.
-    case openSession(SessionRequest)
+    indirect case openSession(SessionRequest)
     /// Moves the deadline of a session.
     case keepSession(SessionReference)
     /// Ends a session and all its leases.
@@ -48,14 +48,14 @@ public enum Command: Equatable, Sendable {
     /// Deletes a pool without resources.
     case deletePool(name: String)
     /// Declares a resource or changes it.
-    case setResource(ResourceRequest)
+    indirect case setResource(ResourceRequest)
     /// Stops new grants on a resource, or allows them again.
     ///
     /// With `byMilliseconds`, which only a drain has, what is left is taken back that long from
     /// now; without it a drain has no end.
     case setResourceState(name: String, state: ResourceState, byMilliseconds: UInt64? = nil)
     /// The same for all resources of a node, in one pool or in all, whole or not at all.
-    case setNodeState(NodeRequest)
+    indirect case setNodeState(NodeRequest)
     /// Plans a drain of a resource or a node from a time to a time.
     indirect case planWindow(WindowRequest)
     /// Calls a planned drain off, or ends it early.
@@ -63,21 +63,21 @@ public enum Command: Equatable, Sendable {
     /// Deletes a resource without use.
     case deleteResource(name: String)
     /// Sets the quota of a tenant for a kind, or changes it.
-    case setQuota(QuotaRequest)
+    indirect case setQuota(QuotaRequest)
     /// Deletes a quota.
     case deleteQuota(tenant: String, kind: Kind)
     /// Sets limits of a tenant, or changes them.
-    case setTenant(TenantRequest)
+    indirect case setTenant(TenantRequest)
     /// Takes all limits of a tenant away, but not its quotas.
     case deleteTenant(String)
     /// Sets the budget of a tenant, or changes it.
-    case setBudget(BudgetRequest)
+    indirect case setBudget(BudgetRequest)
     /// Deletes a budget; what its leases hold of it is forgotten.
     case deleteBudget(String)
     /// Reads; see `Query`.
-    case query(Query)
+    indirect case query(Query)
     /// What the ledger asks of itself; never from outside.
-    case housekeeping(Housekeeping)
+    indirect case housekeeping(Housekeeping)
 }
 
 extension Command {

@@ -109,7 +109,7 @@ extension LedgerState {
         caller: Caller,
         now: LedgerTime
     ) throws(RowFault) -> Decision {
-        guard overLimit == nil, let (placer, why) = place(request) else {
+        guard overLimit == nil, let (placements, why) = place(request) else {
             if let infeasible = infeasible(request) {
                 return refuseForGood(request, infeasible, identity, now: now)
             }
@@ -127,13 +127,13 @@ extension LedgerState {
             }
             return try grant(request, terms, preemption, identity, caller: caller, now: now)
         }
-        if let refusal = tooDear(request, placer.placements) {
+        if let refusal = tooDear(request, placements) {
             return Decision(.refused(refusal))
         }
         var decision = try grant(
             request,
             terms,
-            placer.placements,
+            placements,
             why: why,
             identity,
             caller: caller,

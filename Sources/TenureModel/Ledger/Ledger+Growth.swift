@@ -97,7 +97,7 @@ extension LedgerState {
         )
         let quota = try quotaRefusal(terms)
         if quota == nil, let refusal = try uncountable(terms) { return Decision(.refused(refusal)) }
-        guard quota == nil, let (placer, why) = place(growth.asked, nearby: growth.nearby) else {
+        guard quota == nil, let (added, why) = place(growth.asked, nearby: growth.nearby) else {
             let never = infeasible(growth.asked, nearby: growth.nearby).map { growth.refusal($0) }
             let booked = bookedRefusal(
                 of: growth.asked,
@@ -108,7 +108,7 @@ extension LedgerState {
                 .refused(never ?? quota ?? booked ?? growth.refusal(exhaustion(of: growth.asked)))
             )
         }
-        lease.placements = lease.placements.adding(placer.placements)
+        lease.placements = lease.placements.adding(added)
         let most = try placementsWithSubleases(of: lease).count
         guard most <= Limits.partsPerLease else {
             return Decision(
@@ -121,7 +121,7 @@ extension LedgerState {
         let record = GrowthRecord(
             lease: lease.id,
             token: lease.token,
-            added: placer.placements,
+            added: added,
             stored: key.map { newAnswer($0, .changed(.grown, lease), body: body, now: now) },
             why: why
         )

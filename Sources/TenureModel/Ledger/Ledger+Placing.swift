@@ -1,19 +1,19 @@
 // Looking for the places of a request, by the strategy that it gets.
 
 extension LedgerState {
-    /// The search that placed all claims, and why there; nothing when they do not fit now.
+    /// Places for all claims, and why there; nothing when they do not fit now.
     ///
     /// Places of `nearby` come before those that the strategy prefers. Where that is dearer than it
     /// may be, once more at the lowest price.
     mutating func place(
         _ request: AcquireRequest,
         nearby: Nearby = Nearby()
-    ) -> (placer: Placer, why: GrantReason)? {
+    ) -> (placements: [Placement], why: GrantReason)? {
         guard let slot = pools.index(forKey: request.pool) else { return nil }
         let strategy = strategy(of: request, poolAt: slot)
         guard let found = place(request, strategy, nearby, poolAt: slot) else { return nil }
         guard strategy != .cost, request.within == nil,
-            tooDear(request, found.placer.placements) != nil
+            tooDear(request, found.placements) != nil
         else {
             return found
         }
@@ -25,7 +25,7 @@ extension LedgerState {
         _ strategy: Strategy,
         _ nearby: Nearby,
         poolAt slot: Int
-    ) -> (placer: Placer, why: GrantReason)? {
+    ) -> (placements: [Placement], why: GrantReason)? {
         if strategy.learns { prepareScores(slot) }
         var placer = Placer(
             resources: resources,
@@ -52,6 +52,6 @@ extension LedgerState {
             candidates: placer.candidates,
             affinities: request.affinityTexts
         )
-        return (placer, why)
+        return (placer.placements, why)
     }
 }

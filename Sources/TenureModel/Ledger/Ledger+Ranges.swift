@@ -57,11 +57,11 @@ extension LedgerState {
         var terms = terms
         terms.totals = request.totals
         guard try quotaRefusal(terms) == nil, try uncountable(terms) == nil,
-            let (placer, _) = place(request),
-            case .success = try newCharge(placer.placements, terms, now: now)
+            let (placements, _) = place(request),
+            case .success = try newCharge(placements, terms, now: now)
         else { return false }
-        return placer.placements.count <= Limits.partsPerLease
-            && tooDear(request, placer.placements) == nil
+        return placements.count <= Limits.partsPerLease
+            && tooDear(request, placements) == nil
     }
 
     /// The refusal of places that cost more than the request may.

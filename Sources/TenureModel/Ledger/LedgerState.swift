@@ -143,7 +143,10 @@ package struct LedgerState {
     /// How many scattered rows the changes cost as much as, when they are written.
     ///
     /// New rows follow each other in the order of their keys and share pages.
-    package var scatteredRows: Int {
+    ///
+    /// Mutates nothing: as a getter it would be asked of a copy of the whole state, which costs
+    /// more than the answer.
+    package mutating func scatteredRows() -> Int {
         let scattered =
             leases.scattered + sessions.scattered + storedAnswers.scattered + usage.scattered
             + due.scattered + members.scattered + preemptible.scattered + reclaimable.scattered
