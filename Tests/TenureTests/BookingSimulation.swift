@@ -78,46 +78,16 @@ struct BookingSimulation {
         }
     }
 
-    /// The leases that there are, with the time at which each is free again at the latest.
-    private func leases(
-        in state: LedgerState,
-        _ lockDelay: UInt64
-    ) throws -> [(end: LedgerTime, placements: [Placement])] {
-        var leases: [(end: LedgerTime, placements: [Placement])] = []
-        var rows = MergedLeases(state: state.leases, source: state.source, after: nil)
-        while let lease = try rows.next() {
-            guard lease.state != .ended else { continue }
-            let end = lease.terms.lifetimeEnd.advanced(byMilliseconds: lockDelay)
-            var parent: Lease?
-            if let id = lease.parent { parent = try state.lease(id) }
-            let goesBack = parent.map { $0.state.isHeld } ?? false
-            let isQuarantined = lease.state == .quarantined && !goesBack
-            leases.append((isQuarantined ? lease.deadline : end, lease.placements))
-        }
-        return leases
-    }
-
     private func checkRoom(_ run: Run, _ comment: Comment) throws {
         let state = try run.scene.core.state
         let now = try run.scene.core.now
-        let leases = try leases(in: state, run.lockDelay)
         let slack = run.lockDelay > 0 ? Self.slack : 0
-        let bookings = state.bookings.inOrder
-        for booking in bookings {
+        for booking in state.bookings.inOrder {
             let latest = booking.start.advanced(byNanoseconds: slack)
             #expect(latest > now, "\(comment): a booking waits beyond its start")
-            var taken: [ResourceID: UInt64] = [:]
-            let there = bookings.filter { $0.start <= booking.start && $0.freeBy > booking.start }
-            let held = leases.filter { $0.end > latest }
-            for placement in there.flatMap(\.placements) + held.flatMap(\.placements) {
-                taken[placement.resource, default: 0] += placement.amount
-            }
-            for placement in booking.placements {
-                let capacity = try #require(state.resource(placement.resource)).capacity
-                let amount = taken[placement.resource, default: 0]
-                #expect(amount <= capacity, "K1: \(comment): \(amount) of \(capacity) is taken")
-            }
         }
+        let sums = try BookedSums(state, lockDelay: run.lockDelay)
+        #expect(sums.faults(at: now, slack: slack) == [], comment)
     }
 
     private func checkDates(_ run: inout Run, _ comment: Comment) throws {
@@ -144,28 +114,14 @@ struct BookingSimulation {
 
     /// Each booking of the record began in its places, was called off, or is there.
     private func checkBookings(_ run: inout Run, _ comment: Comment) throws {
-        var open: [TicketID: Booking] = [:]
-        for event in try run.scene.scene.world.frames().joined() {
-            switch event {
-            case .booked(let booking): open[booking.id] = booking
-            case .granted(let record):
-                guard let served = record.served?.ticket, let booking = open[served] else {
-                    continue
-                }
-                open[served] = nil
-                run.begun += 1
-                #expect(record.lease.placements == booking.placements, comment)
-                #expect(record.lease.terms.lifetimeEnd == booking.end, comment)
-                #expect(record.lease.terms.granted >= booking.start, comment)
-            case .ticketEnded(let end):
-                guard open.removeValue(forKey: end.ticket) != nil else { continue }
-                run.cancelled += 1
-                #expect(end.cause == .cancelled, "\(comment): \(end.message)")
-            case .bookingMoved: Issue.record("\(comment): a booking was moved")
-            default: break
-            }
+        var audit = BookingAudit()
+        for record in try run.scene.scene.world.records(after: 0) {
+            audit.take(record.events, record.time)
         }
-        #expect(try Set(open.keys) == Set(run.scene.core.state.bookings.inOrder.map(\.id)))
+        (run.begun, run.cancelled) = (audit.begun, audit.cancelled)
+        #expect(audit.faults == [], comment)
+        #expect(audit.moved == 0 && audit.lost == [], comment)
+        #expect(try Set(audit.open.keys) == Set(run.scene.core.state.bookings.inOrder.map(\.id)))
     }
 
     // MARK: Work

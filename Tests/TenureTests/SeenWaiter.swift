@@ -125,15 +125,21 @@ extension LedgerState {
 extension LedgerCore {
     /// What would be decided about one who waits, on a copy of the state, with what is promised to
     /// those before it left alone; as if it asked none of the `blocked` pools.
+    ///
+    /// Unless it is `besideBookings`, as if nothing were booked or to be drained.
     func freshLook(
         at waiter: Waiter,
         leavingOut blocked: [String] = [],
+        besideBookings: Bool = true,
         now: LedgerTime
     ) throws -> Decision {
         var pools = Dictionary(uniqueKeysWithValues: blocked.map { ($0, "") })
+        let room =
+            besideBookings
+            ? try bookedRoom(for: waiter.command, asking: waiter.request, now: now) : [:]
         var withheld: [ResourceID: UInt64] = [:]
         while true {
-            var decision = try freshLook(at: waiter, withholding: withheld, pools, now: now)
+            var decision = try freshLook(at: waiter, withholding: withheld, pools, room, now: now)
             // Nobody is told to leave for what is promised to others.
             if !withheld.isEmpty, case .refused = decision.answer { decision.events = [] }
             guard case .grant(let grant) = decision.answer else { return decision }
@@ -152,6 +158,7 @@ extension LedgerCore {
         at waiter: Waiter,
         withholding withheld: [ResourceID: UInt64],
         _ pools: [String: String],
+        _ room: [ResourceID: UInt64],
         now: LedgerTime
     ) throws -> Decision {
         var state = state
@@ -160,6 +167,7 @@ extension LedgerCore {
                 ticket,
                 withheld: withheld,
                 poolsWithWaiters: pools,
+                bookedRoom: room,
                 now: now
             )
         }
@@ -168,9 +176,11 @@ extension LedgerCore {
         case .acquire(var request):
             request.withheld = withheld
             request.poolsWithWaiters = pools
+            request.bookedRoom = room
             command = .acquire(request)
         case .grow(let reference, var request):
             request.withheld = withheld
+            request.bookedRoom = room
             command = .grow(reference, request)
         default: break
         }

@@ -6,8 +6,10 @@ import TenureModel
 
 /// What is known of a ledger by its records so far, and what is wrong with them.
 ///
-/// Only of ledgers without lock-delay and sub-leases.
+/// How many leases may be there at the start of a window it knows only without sub-leases.
 struct WindowAudit {
+    /// How long after its end what a lease holds may be quarantined, in milliseconds.
+    private let lockDelay: UInt64
     private struct Held {
         let end: LedgerTime
         var placements: [Placement]
@@ -39,6 +41,9 @@ struct WindowAudit {
     private(set) var begun = 0
     private(set) var ends: [WindowEnd.Cause: Int] = [:]
 
+    /// Of a ledger whose pools have this lock-delay, in milliseconds.
+    init(lockDelay: UInt64 = 0) { self.lockDelay = lockDelay }
+
     /// Takes in the next record.
     mutating func take(_ events: [Event], at position: Position, _ time: LedgerTime) {
         let statesBefore = states
@@ -69,8 +74,9 @@ struct WindowAudit {
         case .granted(let record):
             let lease = record.lease
             let booking = record.served.flatMap { bookings[$0.ticket] }
-            check(lease.placements, until: lease.terms.lifetimeEnd, booking, at: position)
-            leases[lease.id] = Held(end: lease.terms.lifetimeEnd, placements: lease.placements)
+            let end = lease.terms.lifetimeEnd.advanced(byMilliseconds: lockDelay)
+            check(lease.placements, until: end, booking, at: position)
+            leases[lease.id] = Held(end: end, placements: lease.placements)
         case .grown(let record):
             guard var held = leases[record.lease] else { break }
             check(record.added, until: held.end, nil, at: position)

@@ -14,7 +14,9 @@ extension CampaignDay {
     /// Takes in what the engine has told and done since the last time.
     mutating func observe() throws {
         var served: Set<TicketID> = []
-        for record in tap.take() { note(record, &served) }
+        let records = tap.take()
+        if terms.plans.hasRevocations { heard += records }
+        for record in records { note(record, &served) }
         for number in live.keys.sorted() {
             guard let answer = scene.answers[number], let request = live[number] else { continue }
             live[number] = nil
@@ -33,6 +35,7 @@ extension CampaignDay {
             }
         }
         try observeWaiters(served)
+        if terms.plans.isAny { try checkPlans() }
     }
 
     // MARK: Answers
@@ -53,12 +56,14 @@ extension CampaignDay {
         case (.ended(let ending), .release(let reference, _)):
             held[reference.lease]?.grant.placements = ending.placements
             if ending.placements.isEmpty { held[reference.lease] = nil }
+        case (.document(let document), _): notePlan(document, command)
         case (.refused(let refusal), _): noteRefusal(refusal, to: command)
         default: break
         }
     }
 
     private mutating func noteRefusal(_ refusal: Refusal, to command: Command) {
+        notePlanned(refusal)
         guard [.expired, .fenced, .notFound].contains(refusal.code) else { return }
         switch command {
         case .renew(let reference, _), .release(let reference, _), .commit(let reference, _),
@@ -76,6 +81,7 @@ extension CampaignDay {
         case .grant(let grant) where !grant.replayed:
             held[grant.lease] = Held(grant: grant, request: request)
         case .refused(let refusal):
+            notePlanned(refusal)
             switch refusal.code {
             case .timeout: tally.hit(.timedOut)
             case .unsatisfiable: tally.hit(.turnedAwayForGood)
@@ -192,6 +198,8 @@ extension CampaignDay {
             if waiter.lacks.contains(where: \.isBesideRoom) { wait.lackedMore = true }
             // What is promised to it is promised elsewhere from now on: there is no bound.
             if waiter.home != wait.home { wait.lackedMore = true }
+            // Nor is there one where something is booked, or to be drained.
+            if try scene.core.state.hasBookings(in: wait.home) { wait.lackedMore = true }
             if waiter.rank == Aging.overdue { wait.wasOverdue = true }
             if !waiter.parties.isEmpty {
                 wait.numbers = waiter.parties.map { Int($0.submission.ticket) }
@@ -334,13 +342,17 @@ extension CampaignDay {
         let now = core.now
         let all = Array(core.waiting.waiters)
         let waiters = try all.map { try SeenWaiter($0, in: core.state, now: now) }
+        let sums =
+            terms.plans.isAny ? try BookedSums(core.state, lockDelay: terms.lockDelay) : nil
         for (one, waiter) in zip(all, waiters) {
             let open = waiter.openPools(among: waiters)
             if open.isEmpty { continue }
             tally.freshLooks += 1
+            if let sums { try checkRoom(for: one, sums) }
             let blocked = waiter.pools.filter { !open.contains($0) }
             let decision = try core.freshLook(at: one, leavingOut: blocked, now: now)
             guard case .refused(let refusal) = decision.answer, refusal.isOfWant else {
+                if try isServedByPlans(one, leavingOut: blocked) { continue }
                 fault("a wake-up was lost: \(waiter) is \(decision.answer)")
                 continue
             }
@@ -353,5 +365,25 @@ extension CampaignDay {
             }
         }
         if let deadline = core.waiting.nextDeadline, deadline <= now { fault("one waits too long") }
+    }
+
+    /// Whether it would be granted only because what is booked, or to be drained, keeps it from a
+    /// place that is too dear, or that a gang would begin with: that comes by time alone, and
+    /// nobody is looked at for it.
+    private mutating func isServedByPlans(
+        _ waiter: Waiter,
+        leavingOut blocked: [String]
+    ) throws -> Bool {
+        let core = try scene.core
+        guard core.hasBookings else { return false }
+        let decision = try core.freshLook(
+            at: waiter,
+            leavingOut: blocked,
+            besideBookings: false,
+            now: core.now
+        )
+        guard case .refused = decision.answer else { return false }
+        tally.servedByPlans += 1
+        return true
     }
 }

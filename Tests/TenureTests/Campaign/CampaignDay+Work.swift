@@ -56,6 +56,9 @@ extension CampaignDay {
             request.ttlMilliseconds = generator.chance(60) ? whole : part
         }
         if terms.hasAffinity { addAffinity(to: &request) }
+        if terms.plans.hasMoves, planner.chance(60) {
+            request.tags.append(Label(name: "movable", value: "any"))
+        }
         if generator.chance(10) { request.holdMilliseconds = number(10_000...120_000) }
         if generator.chance(10) { request.maxLifetimeMilliseconds = number(60_000...terms.life) }
         addPatience(to: &request)

@@ -8,7 +8,9 @@
 // At nightfall nobody asks any more and all that can be in the way is removed: as long as somebody
 // waits, each life of a lease serves somebody (no deadlock), until nobody waits.
 //
-// CampaignDay+Work.swift has what is asked, CampaignDay+Checks.swift what is held against it.
+// CampaignDay+Work.swift has what is asked, CampaignDay+Checks.swift what is held against it. On
+// four days of ten amounts are booked, drains are planned, leases are moved, or many are revoked at
+// once: CampaignDay+Plans.swift, with CampaignDay+PlanChecks.swift.
 
 import TenureLog
 import TenureModel
@@ -53,6 +55,8 @@ struct CampaignDay {
     let scene: WaitingScene
     let tap = LogTap()
     var generator: SeededGenerator
+    /// What plans are drawn from.
+    var planner: SeededGenerator
     var tally = CampaignTally()
     var faults: [String] = []
     /// Requests without an answer, by number.
@@ -68,6 +72,12 @@ struct CampaignDay {
     /// When leases were granted that may be preempted.
     var classes: [LeaseID: Priority] = [:]
     var asked = 0
+    var booked: [TicketID] = []
+    var windows: [WindowID] = []
+    /// A move whose holder has both places.
+    var moving: Move?
+    /// What became durable since a revocation of many was asked for.
+    var heard: [DurableRecord] = []
     /// Preemptions at this moment, in frames.
     var preemptions = 0
     var hasFallen = false
@@ -75,6 +85,7 @@ struct CampaignDay {
     init(seed: UInt64) throws {
         self.seed = seed
         generator = SeededGenerator(seed: seed)
+        planner = CampaignPlans.generator(seed: seed)
         terms = CampaignTerms(seed: seed, &generator)
         scene = try WaitingScene(cpus: 1)
         scene.world.checkpointRows = 3_000
@@ -101,6 +112,7 @@ struct CampaignDay {
     /// A batch of commands, and some time.
     private mutating func step() throws {
         try work(batch())
+        if terms.plans.isAny, planner.chance(25) { try plan() }
         if generator.chance(8), let gone = live.keys.sorted().randomElement(using: &generator) {
             if try scene.abandon(gone) { tally.hit(.disconnected) }
             try settle()
@@ -114,14 +126,18 @@ struct CampaignDay {
         if generator.chance(12) { try checkNobodyIsForgotten() }
     }
 
-    /// Has the engine decide, and whoever is preempted ask again, until it comes to rest.
-    mutating func work(_ commands: [Command]) throws {
+    /// Has the engine decide, and whoever is preempted ask again, until it comes to rest; the
+    /// numbers of the commands.
+    @discardableResult
+    mutating func work(_ commands: [Command]) throws -> [Int] {
         preemptions = 0
         let round = Int(Priority.critical.rawValue) + 1
         var commands = commands
+        var numbers: [Int] = []
         for number in 0...round where !commands.isEmpty {
             let before = preemptions
-            try give(commands)
+            let given = try give(commands)
+            if number == 0 { numbers = given }
             try settle()
             if number == round, preemptions > before {
                 fault("preemption goes on after \(round) rounds at one moment")
@@ -129,6 +145,7 @@ struct CampaignDay {
             commands = takeAgain()
         }
         tally.preemptionsAtOnce = max(tally.preemptionsAtOnce, preemptions)
+        return numbers
     }
 
     private mutating func takeAgain() -> [Command] {
@@ -137,7 +154,7 @@ struct CampaignDay {
         return again.map { .acquire($0) }
     }
 
-    private mutating func give(_ commands: [Command]) throws {
+    private mutating func give(_ commands: [Command]) throws -> [Int] {
         tally.operations += commands.count
         let numbers = try scene.ask(commands)
         for (number, command) in zip(numbers, commands) {
@@ -148,6 +165,7 @@ struct CampaignDay {
                 growing[number] = reference.lease
             }
         }
+        return numbers
     }
 
     /// Lets the writer do what it has to do at once.
@@ -190,6 +208,7 @@ struct CampaignDay {
     private func nextTurn(after now: LedgerTime) throws -> LedgerTime {
         let core = try scene.core
         var next = min(core.waiting.nextDeadline ?? .never, core.waiting.nextRise ?? .never)
+        if terms.plans.isAny { next = min(next, core.nextBooking) }
         if terms.waitsForRuntime, !core.waiting.isEmpty {
             next = min(next, now.advanced(byMilliseconds: 60_000))
         }

@@ -20,6 +20,15 @@ struct CampaignTally {
         case grown, grownAfterWait, handedOver, carved, revoked, expired, quarantineOver,
             drainedAway, inDebt
         case preemptedAtOnce, preemptedWithNotice, askedAgainAfterPreemption, gaveBackBorrowed
+        // Bookings.
+        case booked, notBookable, keptForBooking, bookingBegun, bookingMoved,
+            bookingCancelled,
+            bookingLost, dateKept
+        // Planned drains, and drains of nodes.
+        case windowPlanned, keptForWindow, windowBegun, windowOver, windowCancelled, windowLeft,
+            nodeDrained
+        // Revocations of many, and moves.
+        case revokedWithOthers, toldWhomToRevoke, moveBegun, moveHeldBack, moveMade, moveGivenUp
         // Breakers.
         case breakerOpened, breakerHalfOpened, breakerClosed, circuitOpen
         // Restarts.
@@ -36,6 +45,10 @@ struct CampaignTally {
     var bounded = 0
     /// Looks at one who waited, by a copy of the state.
     var freshLooks = 0
+    /// How often what there is beside bookings and windows was compared with sums.
+    var roomsCompared = 0
+    /// Those who would be granted only because of what is planned, and for whom nobody is woken.
+    var servedByPlans = 0
     /// The longest wait for capacity, as a part of its bound.
     var longest = 0.0
     /// The most frames in which somebody was preempted at one moment.
@@ -54,6 +67,8 @@ struct CampaignTally {
         days += other.days
         bounded += other.bounded
         freshLooks += other.freshLooks
+        roomsCompared += other.roomsCompared
+        servedByPlans += other.servedByPlans
         longest = max(longest, other.longest)
         preemptionsAtOnce = max(preemptionsAtOnce, other.preemptionsAtOnce)
     }
@@ -64,7 +79,8 @@ struct CampaignTally {
         return """
             \(days) days, \(operations) operations, \(freshLooks) fresh looks at who waited; \
             \(bounded) waits within their bound, the longest \(longest) of it; \
-            at most \(preemptionsAtOnce) preemptions at one moment
+            at most \(preemptionsAtOnce) preemptions at one moment; \(roomsCompared) sums of what \
+            there is beside what is planned
             \(lines.joined(separator: "\n"))
             """
     }

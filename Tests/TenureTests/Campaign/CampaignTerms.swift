@@ -35,6 +35,8 @@ struct CampaignTerms {
     let hasSeveralPools: Bool
     /// How long it takes on average from one batch of commands to the next.
     let pause: UInt64
+    /// What is planned ahead.
+    let plans: CampaignPlans
 
     /// The terms of day `seed`; of six days in a row each has some features for certain.
     init(seed: UInt64, _ generator: inout SeededGenerator) {
@@ -62,6 +64,7 @@ struct CampaignTerms {
         reclaimsBorrowed = hasQuotas && has(40, 4)
         hasSeveralPools = seed % 10 == 3
         pause = among([120_000, 180_000, 240_000])
+        plans = CampaignPlans(seed: seed)
     }
 
     /// Whether a request of this class comes to the class in which age alone decides.
@@ -73,6 +76,9 @@ struct CampaignTerms {
     var waitsForRuntime: Bool {
         (preemptionGap > 0 || reclaimsBorrowed) && preemptionMinRuntime > 0
     }
+
+    /// What a resource has that was not cut.
+    static func whole(_ resource: Resource) -> UInt64 { resource.kind == .gpu ? 2_000 : 6_000 }
 
     /// What declares the pools and their resources.
     var setup: [Command] {
@@ -116,6 +122,8 @@ struct CampaignTerms {
                 request.labels = [Label(name: "model", value: node == "n1" ? "x" : "y")]
             }
             request.cost = kind == .gpu ? 1_000 : 100
+            // Moves lead to where the same costs less.
+            if plans.hasMoves, node == "n1" { request.cost = kind == .gpu ? 3_000 : 300 }
             return .setResource(request)
         }
     }

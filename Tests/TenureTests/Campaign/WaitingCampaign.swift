@@ -3,7 +3,8 @@
 //     TENURE_DAYS=1000 swift test --filter WaitingCampaign
 //
 // TENURE_DAY=7 repeats one day, TENURE_FIRST_DAY=501 begins with another than the first, so that
-// two halves can run side by side. A campaign prints what it has met.
+// two halves can run side by side. A campaign prints what it has met. Of ten days in a row four are
+// days of plans: those whose numbers end in 3, 6, 8 or 9.
 
 import Glibc
 import TenureTesting
@@ -11,10 +12,8 @@ import Testing
 
 @Suite("Waiting campaign", .computing)
 struct WaitingCampaign {
-    /// The days of every test run: they meet all that is to be tried.
-    private static let ordinary: UInt64 = 6
-    /// The first of them.
-    private static let ordinaryFirst: UInt64 = 13
+    /// The days of every test run: they meet all that is to be tried, twice at least.
+    private static let ordinary: [UInt64] = [19, 73, 143, 196, 203, 216]
 
     private static func number(_ variable: String) -> UInt64? {
         // SAFETY: the value is copied before anything can change the environment.
@@ -29,13 +28,12 @@ struct WaitingCampaign {
             print(try Self.run([day]).summary)
             return
         }
-        let asked = Self.number("TENURE_DAYS")
-        let days = max(1, asked ?? Self.ordinary)
-        let usual = asked == nil ? Self.ordinaryFirst : 1
-        let first = max(1, Self.number("TENURE_FIRST_DAY") ?? usual)
-        let tally = try Self.run(first..<(first + days))
-        if days != Self.ordinary { print(tally.summary) }
-        guard days >= Self.ordinary else { return }
+        let first = max(1, Self.number("TENURE_FIRST_DAY") ?? 1)
+        let asked = Self.number("TENURE_DAYS").map { Array(first..<(first + $0)) }
+        let tally = try Self.run(asked ?? Self.ordinary)
+        if asked != nil { print(tally.summary) }
+        // A few days need not meet everything.
+        guard tally.days >= 40 || asked == nil else { return }
         #expect(tally.missed.isEmpty, "\(tally.summary)")
         #expect(tally.longest >= 0.25)
     }
