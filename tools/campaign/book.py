@@ -6,13 +6,14 @@
 # are those of the design. What a fold finds wrong goes to `faults`; nothing here asks the daemon.
 
 from facts import ENDED, GONE, LATER, MS, POSITION_BITS, SILENCE, Lease, subtract
+from dates import DateBook
 from families import FamilyBook
 from observed import ObservedBook
 from sessions import SessionBook
 from tickets import TicketBook
 
 
-class Book(SessionBook, TicketBook, FamilyBook, ObservedBook):
+class Book(SessionBook, TicketBook, FamilyBook, DateBook, ObservedBook):
     """All leases, sessions, holders and request ids of one campaign."""
 
     def __init__(self):
@@ -31,9 +32,12 @@ class Book(SessionBook, TicketBook, FamilyBook, ObservedBook):
         self.tickets = {}        # ticket -> what is known of it
         self.ticket_of = {}      # holder -> the ticket that it waits by, or waited
         self.lines = {}          # (tenant, request id) -> the same
-        self.cancels = {}        # ticket -> when its cancelling was sent
+        self.cancels = {}        # ticket or booking -> when its cancelling was sent
         self.closings = {}       # session -> records of its closing, sent and not yet folded
         self.gaps = [0]
+        self.halts = []          # (time, whether the daemon was down from then on)
+        self.bookings = {}       # booking -> what is known of it
+        self.booking_of = {}     # holder -> the same
         self.last_back = None
         self.faults = []
         self.counts, self.refusals, self.unknowns = {}, {}, {}
@@ -47,13 +51,16 @@ class Book(SessionBook, TicketBook, FamilyBook, ObservedBook):
         """Takes a record into account that was sent and may be at work."""
         if record.op == "SESSION CLOSE" and not record.ask.get("stale"):
             self.closings.setdefault(record.ask["session"], []).append(record)
-        if record.op == "QUEUE CANCEL":
-            self.cancels.setdefault(record.ask["ticket"], []).append(record.sent)
+        if record.op in ("QUEUE CANCEL", "BOOKING CANCEL"):
+            number = record.ask.get("ticket") or record.ask["booking"]
+            self.cancels.setdefault(number, []).append(record.sent)
 
     def fold(self, record):
         """Takes one finished record into account."""
         if record.op == "GAP":
             self.gaps.append(record.back)
+            if "down" in record.ask:
+                self.halts.append((record.back, record.ask["down"]))
             return
         last = self.last_back if self.last_back is not None else record.back
         if record.back - last > SILENCE:
@@ -68,6 +75,12 @@ class Book(SessionBook, TicketBook, FamilyBook, ObservedBook):
             self.fold_ticket(record)
         elif record.op == "OBSERVE TICKET":
             self.observe_ticket(record)
+        elif record.op == "BOOK":
+            self.fold_booking(record)
+        elif record.op.startswith("BOOKING"):
+            self.fold_booking_asked(record)
+        elif record.op == "OBSERVE BOOKING":
+            self.observe_booking(record)
         elif record.op.startswith("SESSION"):
             self.fold_session(record)
         elif record.op == "OBSERVE":
@@ -151,6 +164,7 @@ class Book(SessionBook, TicketBook, FamilyBook, ObservedBook):
         self.check_kinds(ask, reply["kinds"], record)
         entry = self.enter(lease, token, ask, state, reply["amounts"])
         self.set_deadline(entry, record)
+        self.set_life(entry, ask, record, record.sent)
         entry.see(position, reply["amounts"])
         entry.open_span(record.back, reply["amounts"])
 
@@ -209,6 +223,13 @@ class Book(SessionBook, TicketBook, FamilyBook, ObservedBook):
                 latest = max(own, entry.latest or 0)
             entry.latest, entry.refreshed = latest, record.sent
 
+    def set_life(self, entry, ask, record, since):
+        """No renewal and no gap moves the end of a lease, granted after `since`, beyond that."""
+        if ask.get("life"):
+            entry.life = ask["life"]
+            entry.life_sure = since + ask["life"] * MS
+            entry.life_end = record.back + (ask["life"] + 2) * MS
+
     def postpone(self, timed, record, ttl):
         """An unknown outcome may have moved the deadline."""
         if timed.latest is not None:
@@ -224,11 +245,14 @@ class Book(SessionBook, TicketBook, FamilyBook, ObservedBook):
             sure = session.sure if known else 0
             if entry.moving and entry.moving.op == "HANDOVER":
                 sure = min(sure, entry.moving.sent + entry.moving.ask["ttl"] * MS)
+        sure = min(sure, entry.life_sure)
         return sure if entry.parent is None else min(sure, self.sure(entry.parent))
 
     def overdue(self, entry, record):
         """Whether a success now means that a deadline was ignored (I5)."""
         if entry.parent is not None and self.overdue(entry.parent, record):
+            return True
+        if entry.life_end is not None and record.sent > entry.life_end:
             return True
         timed = self.sessions.get(entry.session) if entry.session is not None else entry
         if not timed or timed.latest is None or record.sent <= timed.latest:

@@ -5,6 +5,7 @@ import world
 GROWTH = {
     "cpu": ("cpu=500m", {"cpu": 500}), "memory": ("memory=256Mi", {"memory": 256 << 20}),
     "gpu": ("gpu=500m", {"gpu": 500}), "seat": ("seat=1", {"seat": 1}),
+    "room": ("room=1", {"room": 1}),
 }
 MOST_CHILDREN = 2
 

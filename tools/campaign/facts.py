@@ -28,6 +28,11 @@ class Lease:
         self.last = amounts      # what it held at last, also when it has ended
         self.growths = {}        # request id -> token that the growth gave
         self.moving = None       # a growth or hand-over of unknown outcome
+        self.life = None         # its longest life in milliseconds
+        self.life_sure = float("inf")  # that is not over before then
+        self.life_end = None     # no renewal and no gap moves its end beyond that
+        self.booked = None       # the booking that it began as
+        self.over = None         # when it may first have had less, or nothing
         self.floor = None        # it may have held so little since the last sighting
         self.sightings = []      # (position, amounts, floor): surely held there
         self.spans = []          # (from, to, amounts): surely held then
@@ -61,6 +66,7 @@ class Lease:
         self.span = (time, amounts)
 
     def close_span(self, time, sure):
+        self.over = time if self.over is None else min(self.over, time)
         if self.span and min(time, sure) > self.span[0]:
             self.spans.append((self.span[0], min(time, sure), self.span[1]))
         self.span = None
@@ -91,7 +97,7 @@ def reply_fields(reply):
     """The fields of a grant, renewal or ending that the book looks at, ready for JSON."""
     fields = {name: reply[name] for name in
               ("status", "lease", "token", "ttl", "position", "replayed", "session", "ticket",
-               "wait")
+               "wait", "booking")
               if name in reply}
     if "placements" in reply:
         fields["amounts"] = amounts_of(reply)

@@ -103,8 +103,9 @@ class Campaign:
 
     # --- rounds --------------------------------------------------------------------------------
 
-    def gap(self):
-        record = self.history.invoke("GAP", {})
+    def gap(self, down):
+        """A moment from which on the daemon is down, or up again."""
+        record = self.history.invoke("GAP", {"down": down})
         self.fold(self.history.finish(record, "ok"))
 
     def resume(self):
@@ -123,7 +124,7 @@ class Campaign:
 
     def kill(self, how):
         self.killing = True
-        self.gap()
+        self.gap(down=True)
         self.daemon.kill()
         self.kills[how] += 1
 
@@ -136,7 +137,7 @@ class Campaign:
                 self.kill("in recovery")
                 continue
             self.starts.append(self.daemon.wait_ready())
-            self.gap()
+            self.gap(down=False)
             return
 
     def connect(self):
@@ -147,8 +148,9 @@ class Campaign:
         wire = self.connect()
         try:
             before = set(self.book.pending)
-            waiting = {entry.ask["holder"] for entry in self.book.tickets.values()
-                       if entry.state == "waiting"}
+            waiting = {entry.ask["holder"] for entry in
+                       [*self.book.tickets.values(), *self.book.bookings.values()]
+                       if entry.state in ("waiting", "booked")}
             Snapshot(wire, self.book, self.history, self.random).check(leaks)
             for holder in before:
                 if self.book.holders.get(holder) in self.book.leases:
@@ -166,13 +168,15 @@ class Campaign:
             self.hand_over(holder, lease)
         elif ticket and ticket.state == "waiting":
             self.hand_over(holder, ticket.ticket)
+        elif holder in self.book.booking_of:
+            self.hand_over(holder, self.book.booking_of[holder].booking)
 
     def load(self):
         """One spell of load that ends in a kill."""
         self.resume()
         self.daemon.sleep(self.random.uniform(0.001, 0.5))
         if self.random.random() < 0.12:
-            self.gap()
+            self.gap(down=True)
             self.daemon.signal(signal.SIGSTOP)
             self.stops += 1
             time.sleep(self.random.uniform(0.02, 1.2))
@@ -180,7 +184,7 @@ class Campaign:
                 self.kill("stopped")
                 return self.wait_parked()
             self.daemon.signal(signal.SIGCONT)
-            self.gap()
+            self.gap(down=False)
             self.daemon.sleep(self.random.uniform(0.01, 0.2))
         if self.random.random() < 0.5:
             self.kill_at_answer()
@@ -197,7 +201,7 @@ class Campaign:
         except subprocess.TimeoutExpired:
             self.broken.append("no client got an answer for 20 s")
             return self.kill("under load")
-        self.gap()
+        self.gap(down=True)
         self.kills["at an answer"] += 1
 
     def run(self):

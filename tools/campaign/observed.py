@@ -58,6 +58,10 @@ class ObservedBook:
         self.check_kinds(first.ask, kinds_of(ask["amounts"]), record)
         entry = self.enter(ask["lease"], ask["token"], first.ask, ask["state"], ask["amounts"])
         ttl = first.ask.get("hold") or first.ask.get("ttl")
+        if first.op == "BOOK":
+            ttl = first.ask["at"] + first.ask["length"]
+            entry.life_end = record.back + (ttl + 2) * MS
+        self.set_life(entry, first.ask, record, first.sent)
         if entry.session is None:
             entry.sure = first.sent + ttl * MS
             entry.latest, entry.refreshed = record.back + (ttl + 2) * MS, record.back

@@ -7,7 +7,7 @@ from facts import least
 
 MUTATIONS = {
     "ACQUIRE", "RESERVE", "RELEASE", "COMMIT", "CANCEL", "SESSION OPEN", "SESSION CLOSE",
-    "QUEUE CANCEL", "GROW", "HANDOVER", "SUBLEASE",
+    "QUEUE CANCEL", "BOOK", "BOOKING CANCEL", "GROW", "HANDOVER", "SUBLEASE",
 }
 
 
@@ -136,8 +136,22 @@ def capacity_by_time(book, world):
     held = []
     for entry in book.leases.values():
         entry.close_span(book.sure(entry), book.sure(entry))
-        held += [(start, stop, amounts, entry) for start, stop, amounts in entry.spans]
+        # As long as nothing has changed it, a lease that was booked counts as its booking.
+        since = entry.over if entry.booked else 0
+        held += [(start, stop, amounts, entry) for start, stop, amounts in entry.spans
+                 if start >= since]
+    held += [(start, stop, entry.amounts, Booked(entry)) for start, stop, entry
+             in book.booked_spans()]
     sweep_both(held, book, world, "time")
+
+
+class Booked:
+    """A booking as the sweeps see a lease; quotas count it only when it has begun."""
+
+    parent, tenant = None, ""
+
+    def __init__(self, entry):
+        self.lease = f"booking {entry.booking}"
 
 
 def sweep_both(held, book, world, what):

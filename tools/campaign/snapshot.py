@@ -29,6 +29,7 @@ class Snapshot:
         self.check_resources()
         self.check_quotas()
         self.check_tickets()
+        self.check_bookings()
         self.check_leases()
         self.check_requests()
         self.check_reads()
@@ -47,6 +48,7 @@ class Snapshot:
             self.quotas = {(item["tenant"], item["kind"]): item
                            for item in listing(self.wire, "QUOTA", "LIST", page=None)}
             self.tickets = listing(self.wire, "QUEUE", "LIST")
+            self.bookings = listing(self.wire, "BOOKING", "LIST")
             self.resources = self.read_resources()
             steady = before == self.position()
             if (steady and not self.differences()) or time.monotonic() > limit:
@@ -104,6 +106,19 @@ class Snapshot:
         for ticket, entry in list(self.book.tickets.items()):
             if entry.state == "waiting" and ticket not in listed:
                 self.ask("QUEUE GET", {"ticket": ticket}, ["QUEUE", "GET", ticket])
+
+    def check_bookings(self):
+        """Every booking that is not listed as to come must tell what became of it."""
+        listed = set()
+        for item in self.bookings:
+            booking = int(item["booking"])
+            listed.add(booking)
+            record = self.history.invoke("OBSERVE BOOKING", {
+                "booking": booking, "holder": item["holder"], "amounts": amounts_of(item)})
+            self.book.fold(self.history.finish(record, "ok"))
+        for booking, entry in list(self.book.bookings.items()):
+            if entry.state == "booked" and booking not in listed:
+                self.ask("BOOKING GET", {"booking": booking}, ["BOOKING", "GET", booking])
 
     def ask(self, op, fields, words):
         """A command whose answer the book judges as that of any client."""
@@ -285,6 +300,10 @@ class Snapshot:
             entry = self.book.tickets.get(int(item["ticket"]))
             if entry and max(entry.latest, self.book.gaps[-1]) + slack < self.time:
                 self.book.fault("leak", f"ticket {entry.ticket} waits past its time: {item}")
+        for item in self.bookings:
+            entry = self.book.bookings.get(int(item["booking"]))
+            if entry and max(entry.starts[1], self.book.gaps[-1]) + slack < self.time:
+                self.book.fault("leak", f"booking {entry.booking} has not begun: {item}")
         for lease in self.leases:
             entry = self.book.leases.get(lease["lease"])
             timed = entry and (self.book.sessions.get(entry.session) if entry.session else entry)

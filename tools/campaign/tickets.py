@@ -132,6 +132,7 @@ class TicketBook:
         self.tokens.append((position, token, record))
         entry = self.enter(lease, token, ask, "held", reply["amounts"])
         self.set_deadline(entry, record)
+        self.set_life(entry, ask, record, asked.sent)
         # The stored answer knows no grace: a gap since the grant may have given some.
         entry.refreshed = asked.sent
         entry.see(position, reply["amounts"])

@@ -8,6 +8,7 @@ import threading
 from collections import deque
 
 import world
+from booking import BookingVerbs
 from changing import ChangingVerbs
 from facts import reply_fields
 from history import History
@@ -19,6 +20,7 @@ MENU = {
     "cancel": 4, "check": 4, "stale": 5, "repeat": 5, "repeat_other": 3, "open_session": 2,
     "keep_session": 5, "close_session": 1.5, "infeasible": 1, "set_quota": 1,
     "queue": 6, "wait": 3, "poll": 8, "cancel_ticket": 2,
+    "book_room": 4, "book_again": 1, "poll_booking": 4, "cancel_booking": 1,
     "grow": 6, "regrow": 2, "pass_on": 4, "carve": 5,
 }
 # What must have been acknowledged in a run that is worth its verdict.
@@ -26,12 +28,13 @@ VERBS = [
     "ACQUIRE", "RESERVE", "RENEW", "RELEASE", "COMMIT", "CANCEL", "CHECK", "SESSION OPEN",
     "SESSION KEEPALIVE", "SESSION CLOSE", "QUOTA SET", "ACQUIRE WAIT", "QUEUE", "QUEUE GET",
     "QUEUE CANCEL", "ticket granted", "GROW", "GROW again", "HANDOVER", "SUBLEASE",
+    "BOOK", "BOOK again", "BOOKING GET", "BOOKING CANCEL", "booking begun",
 ]
 SHORTEST, LONGEST = 20, 60_000  # TTLs in milliseconds
 MOST_LEASES, MOST_SESSIONS = 5, 2
 
 
-class Client(WaitingVerbs, ChangingVerbs, threading.Thread):
+class Client(WaitingVerbs, ChangingVerbs, BookingVerbs, threading.Thread):
     """One thread, one connection, one history."""
 
     def __init__(self, number, campaign, seed):
@@ -40,7 +43,7 @@ class Client(WaitingVerbs, ChangingVerbs, threading.Thread):
         self.random = random.Random(seed)
         self.history = History(campaign.home, self.name)
         self.mine, self.sessions, self.inbox = [], [], deque()
-        self.tickets, self.last_growth = [], None
+        self.tickets, self.bookings, self.last_growth, self.last_booking = [], [], None, None
         self.count, self.wire = 0, None
 
     def run(self):
@@ -67,12 +70,15 @@ class Client(WaitingVerbs, ChangingVerbs, threading.Thread):
     def step(self):
         while self.inbox:
             number = self.inbox.popleft()
-            mine = self.tickets if number in self.book.tickets else self.mine
+            mine = self.tickets if number in self.book.tickets \
+                else self.bookings if number in self.book.bookings else self.mine
             if number not in mine:
                 mine.append(number)
         self.mine = [lease for lease in self.mine
                      if lease in self.book.leases and self.book.leases[lease].live
                      and self.book.leases[lease].holder.startswith(f"{self.name}-")]
+        self.bookings = [booking for booking in self.bookings
+                         if self.book.bookings[booking].state == "booked"]
         self.tickets = [ticket for ticket in self.tickets if not self.told(ticket)]
         self.sessions = [one for one in self.sessions if not self.book.sessions[one].closed]
         name = self.random.choices(list(MENU), MENU.values())[0]
@@ -129,6 +135,9 @@ class Client(WaitingVerbs, ChangingVerbs, threading.Thread):
             fields["session"] = self.random.choice(self.sessions)
         else:
             fields["ttl"] = self.ttl()
+        if pool == "dates" and self.random.random() < 0.85:
+            # What may live for longer finds no room beside bookings.
+            fields["life"] = self.random.randint(50, 800)
         if infeasible or self.random.random() < 0.6:
             fields["request"] = f"r-{self.name}-{self.count}"
         fields["body"] = claims + " " + fields["holder"]
@@ -141,6 +150,8 @@ class Client(WaitingVerbs, ChangingVerbs, threading.Thread):
         for option in ("hold", "ttl", "session", "request", "wait", "queue"):
             if fields.get(option) is not None:
                 words += [option.upper(), fields[option]]
+        if fields.get("life"):
+            words += ["MAXLIFETIME", fields["life"]]
         return words
 
     def grant(self, op, fields):

@@ -1,4 +1,4 @@
-# What the campaign contends for: three small pools, seven tenants, quotas on several levels.
+# What the campaign contends for: small pools, seven tenants, quotas on several levels.
 #
 # Everything is written down here as plain numbers in base units; the daemon is told once, and must
 # tell the same after every restart.
@@ -11,6 +11,7 @@ POOLS = {
     "compute": ["restartGrace", RESTART_GRACE_MS],
     "gpus": ["restartGrace", RESTART_GRACE_MS, "lockDelay", LOCK_DELAY_MS],
     "seats": ["restartGrace", RESTART_GRACE_MS],
+    "dates": ["restartGrace", RESTART_GRACE_MS],
 }
 
 # name: (pool, kind, capacity in base units, node)
@@ -21,6 +22,7 @@ RESOURCES = {
     "gpu-0": ("gpus", "gpu", 1_000, "g0"), "gpu-1": ("gpus", "gpu", 1_000, "g0"),
     "gpu-2": ("gpus", "gpu", 1_000, "g0"), "gpu-3": ("gpus", "gpu", 1_000, "g0"),
     "seats": ("seats", "seat", 7, "office"),
+    "rooms": ("dates", "room", 6, "house"),
 }
 
 TENANTS = ["a", "a/x", "a/x/deep", "a/y", "b", "b/z", "c"]
@@ -43,6 +45,8 @@ CLAIMS = [
     ("seats", "seat=1", {"seat": 1}),
     ("seats", "seat=2", {"seat": 2}),
     ("seats", "seat=3", {"seat": 3}),
+    ("dates", "room=1", {"room": 1}),
+    ("dates", "room=2", {"room": 2}),
 ]
 
 INFEASIBLE = [
