@@ -51,6 +51,8 @@ struct EngineWorld {
     var runner: (any CheckpointRunner)?
     /// Puts something between the engine and its log.
     var wrapLog: @Sendable (any Log) -> any Log = { $0 }
+    /// Puts something between the engine and its clock.
+    var wrapClock: @Sendable (VirtualClock) -> any LedgerClock = { $0 }
 
     private var configuration: LogConfiguration {
         LogConfiguration(segmentBytes: LogLimits.segmentMinimum, spare: .synchronous)
@@ -96,7 +98,7 @@ struct EngineWorld {
     private func parts(on disk: SimulatedDisk, _ store: EngineStore) -> LedgerParts {
         store.ride(on: disk)
         let (configuration, wrapLog) = (configuration, wrapLog)
-        var parts = LedgerParts(store: store, clock: clock) {
+        var parts = LedgerParts(store: store, clock: wrapClock(clock)) {
             (checkpoint, frame) throws(LogError) in
             let (log, report) = try FileLog.open(
                 on: disk,

@@ -46,6 +46,27 @@ struct LedgerTimeTests {
         #expect(try world.openings().map(\.isEstimate) == [false, false, false])
     }
 
+    /// Opening takes time, and the clock is looked at more than once meanwhile.
+    @Test
+    func `I5: however long an opening takes, ledger time gains nothing by restarts`() throws {
+        var world = try makeWorld()
+        let grant = try #require(world.core).grant(LedgerScratch.request(ttl: 600_000))
+        let granted = world.clock.bootNanoseconds
+        let base = world.clock
+        let step = Stall()
+        world.wrapClock = { _ in RunningClock(base, step) }
+        for _ in 0..<10 {
+            step.nanoseconds = 40_000_000
+            let core = try restart(&world)
+            step.nanoseconds = 0
+            let passed = (base.bootNanoseconds - granted) / 1_000_000
+            #expect(passed >= 80)
+            let left = try #require(try core.remaining(grant))
+            // Records take a nanosecond each.
+            #expect(600_000 - passed - left <= 1)
+        }
+    }
+
     @Test
     func `I5: over a reboot the wall clock is an estimate, never negative and marked`() throws {
         var world = try makeWorld()
@@ -291,6 +312,24 @@ struct LedgerTimeTests {
     }
 }
 
+/// A clock on which time passes whenever it is looked at.
+private final class RunningClock: LedgerClock {
+    private let clock: VirtualClock
+    private let step: Stall
+
+    init(_ clock: VirtualClock, _ step: Stall) {
+        self.clock = clock
+        self.step = step
+    }
+
+    func read() -> ClockReading {
+        clock.advance(byNanoseconds: step.nanoseconds)
+        return clock.read()
+    }
+
+    var bootNanoseconds: UInt64 { read().bootNanoseconds }
+}
+
 /// Keeps the disk as it was when the first answer left.
 private final class DyingSink: AnswerSink {
     private let disk: SimulatedDisk
@@ -308,7 +347,7 @@ private final class DyingSink: AnswerSink {
     }
 }
 
-/// How long a sync takes.
+/// How long something takes.
 private final class Stall: Sendable {
     private let value = Mutex<UInt64>(0)
 

@@ -58,11 +58,12 @@ extension LedgerCore {
 
     /// Writes the record of the opening and of the gap before it; nothing is served earlier.
     func recordOpening() throws(StorageError) {
-        let reading = clock.read()
         let lastTime = state.facts.time
         let isFirst = state.position == 0
         do throws(LedgerFailure) {
             try restoreQueue()
+            // Both clocks of one moment: the next opening in this boot goes on from there.
+            let reading = clock.read()
             try perform(
                 .opened(
                     Opening(
@@ -74,7 +75,8 @@ extension LedgerCore {
                         version: TenureVersion.current,
                         isEstimate: timeLine.isEstimate
                     )
-                )
+                ),
+                at: timeLine.time(at: reading.bootNanoseconds, after: lastTime)
             )
             if let reason = figuresAtOpening.missingHistory {
                 try perform(.raiseEpoch(reason: reason))

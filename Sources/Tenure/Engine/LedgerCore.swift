@@ -209,11 +209,14 @@ package final class LedgerCore {
         outbox.add(.refused(refusal), to: submission)
     }
 
-    /// Decides and applies something that the ledger asks of itself.
+    /// Decides and applies something that the ledger asks of itself, now unless a time is given.
     @discardableResult
-    func perform(_ task: Housekeeping) throws(LedgerFailure) -> Bool {
+    func perform(
+        _ task: Housekeeping,
+        at given: LedgerTime? = nil
+    ) throws(LedgerFailure) -> Bool {
         let events: [Event]
-        let time = now
+        let time = given ?? now
         do throws(RowFault) {
             events = try state.decide(
                 .housekeeping(task),
