@@ -5,15 +5,17 @@
 # it surely lives, and the places in the log where it was surely held. Numbers of invariants (I1 …)
 # are those of the design. What a fold finds wrong goes to `faults`; nothing here asks the daemon.
 
-from facts import ENDED, GONE, LATER, MS, POSITION_BITS, SILENCE, Lease, subtract
+from facts import LATER, MS, POSITION_BITS, SILENCE, Lease
+from changes import ChangeBook
 from dates import DateBook
+from drains import DrainBook
 from families import FamilyBook
 from observed import ObservedBook
 from sessions import SessionBook
 from tickets import TicketBook
 
 
-class Book(SessionBook, TicketBook, FamilyBook, DateBook, ObservedBook):
+class Book(ChangeBook, SessionBook, TicketBook, FamilyBook, DateBook, DrainBook, ObservedBook):
     """All leases, sessions, holders and request ids of one campaign."""
 
     def __init__(self):
@@ -32,10 +34,17 @@ class Book(SessionBook, TicketBook, FamilyBook, DateBook, ObservedBook):
         self.tickets = {}        # ticket -> what is known of it
         self.ticket_of = {}      # holder -> the ticket that it waits by, or waited
         self.lines = {}          # (tenant, request id) -> the same
-        self.cancels = {}        # ticket or booking -> when its cancelling was sent
+        self.cancels = {}        # ticket, booking or window -> when its cancelling was sent
         self.closings = {}       # session -> records of its closing, sent and not yet folded
         self.gaps = [0]
         self.halts = []          # (time, whether the daemon was down from then on)
+        self.windows = {}        # window -> what is known of that planned drain
+        self.planned = {}        # reason -> record of a plan of unknown outcome
+        self.drains = {}         # node -> when leases there may be ended by a drain
+        self.grants = []         # what was granted on nodes that are drained
+        self.states = {}         # node -> states that are possible
+        self.shut = {}           # node -> positions since and at which it was surely closed
+        self.closed = []         # (node, from, to): positions between which it was
         self.bookings = {}       # booking -> what is known of it
         self.booking_of = {}     # holder -> the same
         self.last_back = None
@@ -51,8 +60,11 @@ class Book(SessionBook, TicketBook, FamilyBook, DateBook, ObservedBook):
         """Takes a record into account that was sent and may be at work."""
         if record.op == "SESSION CLOSE" and not record.ask.get("stale"):
             self.closings.setdefault(record.ask["session"], []).append(record)
-        if record.op in ("QUEUE CANCEL", "BOOKING CANCEL"):
-            number = record.ask.get("ticket") or record.ask["booking"]
+        if record.op in ("WINDOW PLAN", "NODE DRAIN"):
+            self.begin_drain(record)
+        if record.op in ("QUEUE CANCEL", "BOOKING CANCEL", "WINDOW CANCEL"):
+            number = next(record.ask[name] for name in ("ticket", "booking", "window")
+                          if name in record.ask)
             self.cancels.setdefault(number, []).append(record.sent)
 
     def fold(self, record):
@@ -81,6 +93,14 @@ class Book(SessionBook, TicketBook, FamilyBook, DateBook, ObservedBook):
             self.fold_booking_asked(record)
         elif record.op == "OBSERVE BOOKING":
             self.observe_booking(record)
+        elif record.op.startswith("WINDOW"):
+            self.fold_window(record)
+        elif record.op.startswith("NODE"):
+            self.fold_node(record)
+        elif record.op == "OBSERVE WINDOWS":
+            self.observe_windows(record)
+        elif record.op == "OBSERVE NODE":
+            self.observe_node(record)
         elif record.op.startswith("SESSION"):
             self.fold_session(record)
         elif record.op == "OBSERVE":
@@ -165,6 +185,7 @@ class Book(SessionBook, TicketBook, FamilyBook, DateBook, ObservedBook):
         entry = self.enter(lease, token, ask, state, reply["amounts"])
         self.set_deadline(entry, record)
         self.set_life(entry, ask, record, record.sent)
+        self.note_grant(entry, position, record, reply["amounts"])
         entry.see(position, reply["amounts"])
         entry.open_span(record.back, reply["amounts"])
 
@@ -226,7 +247,6 @@ class Book(SessionBook, TicketBook, FamilyBook, DateBook, ObservedBook):
     def set_life(self, entry, ask, record, since):
         """No renewal and no gap moves the end of a lease, granted after `since`, beyond that."""
         if ask.get("life"):
-            entry.life = ask["life"]
             entry.life_sure = since + ask["life"] * MS
             entry.life_end = record.back + (ask["life"] + 2) * MS
 
@@ -245,14 +265,15 @@ class Book(SessionBook, TicketBook, FamilyBook, DateBook, ObservedBook):
             sure = session.sure if known else 0
             if entry.moving and entry.moving.op == "HANDOVER":
                 sure = min(sure, entry.moving.sent + entry.moving.ask["ttl"] * MS)
-        sure = min(sure, entry.life_sure)
+        sure = min(sure, entry.life_sure, self.drained_at(entry))
         return sure if entry.parent is None else min(sure, self.sure(entry.parent))
 
     def overdue(self, entry, record):
         """Whether a success now means that a deadline was ignored (I5)."""
         if entry.parent is not None and self.overdue(entry.parent, record):
             return True
-        if entry.life_end is not None and record.sent > entry.life_end:
+        if entry.life_end is not None and record.sent > entry.life_end \
+                or self.outlived(entry, record.sent):
             return True
         timed = self.sessions.get(entry.session) if entry.session is not None else entry
         if not timed or timed.latest is None or record.sent <= timed.latest:
@@ -262,153 +283,3 @@ class Book(SessionBook, TicketBook, FamilyBook, DateBook, ObservedBook):
 
     def close_span(self, entry, time):
         entry.close_span(time, self.sure(entry))
-
-    # --- changes of a lease --------------------------------------------------------------------
-
-    def fold_change(self, record):
-        entry = self.leases.get(record.ask["lease"])
-        if record.ask.get("stale"):
-            if record.outcome == "ok" and not self.over(entry, record):
-                self.fault("fencing", "a token that is not the lease's was accepted", record)
-            return
-        if entry is None:
-            self.fault("book", "a change of a lease that nobody was granted", record)
-        elif record.ask.get("again") and self.fold_growth_again(entry, record):
-            pass
-        elif record.outcome == "unknown":
-            self.fold_unknown_change(entry, record)
-        elif record.outcome == "err":
-            self.fold_refused_change(entry, record)
-        else:
-            self.fold_ok_change(entry, record)
-
-    def over(self, entry, record):
-        """Whether the answer says that the lease has ended, and it may have."""
-        return record.reply.get("status") == "already ended" and self.may_be_over(entry, record)
-
-    def may_be_over(self, entry, record):
-        return ENDED in entry.worlds or record.back >= self.sure(entry) or \
-            self.closing(entry, record) is not None or \
-            (entry.parent is not None and self.may_be_over(entry.parent, record))
-
-    def closing(self, entry, record):
-        """When someone told the session to close, if that may have been at work by now."""
-        return min((closing.sent for closing in self.closings.get(entry.session, ())
-                    if closing.sent < record.back), default=None)
-
-    def found_ended(self, entry, record):
-        if not self.may_be_over(entry, record):
-            self.fault("I5", "a lease ended before its deadline", record)
-        self.finish(entry, min(record.sent, self.closing(entry, record) or record.sent))
-
-    def fold_unknown_change(self, entry, record):
-        if record.op == "CHECK":
-            return
-        if record.op in ("GROW", "HANDOVER"):
-            self.fold_unknown_family(entry, record)
-            return
-        if record.op in ("RENEW", "COMMIT"):
-            self.postpone(entry, record, record.ask["ttl" if record.op == "RENEW" else "longest"])
-        if record.op == "RENEW":
-            return
-        self.close_span(entry, record.sent)
-        parts = record.ask.get("parts")
-        for state, amounts in entry.live:
-            if record.op == "COMMIT" and state == "reserved":
-                entry.add_world(("held", parts or amounts))
-                # A commit may set a nearer deadline than the reservation's.
-                entry.sure = min(entry.sure, record.sent + record.ask["ttl"] * MS)
-            elif record.op == "RELEASE" and parts:
-                rest = subtract(amounts, parts)
-                entry.add_world((state, rest) if rest else ENDED)
-            elif record.op != "COMMIT":
-                self.doubt(entry, record.sent)
-
-    def fold_refused_change(self, entry, record):
-        if self.harmless(record):
-            if record.code == "TIMEOUT" and \
-                    record.back - record.sent < record.ask.get("wait", 0) * MS:
-                self.fault("queue", "a wait timed out before its time", record)
-            return
-        if record.code not in GONE:
-            self.fault("refusal", "a well-formed change was refused as malformed", record)
-            return
-        self.found_ended(entry, record)
-
-    def fold_ok_change(self, entry, record):
-        status = record.reply.get("status")
-        if record.op in ("RELEASE", "CANCEL") and status == "already ended":
-            self.found_ended(entry, record)
-            return
-        if record.op == "GROW":
-            self.fold_growth(entry, record)
-            return
-        if record.op == "HANDOVER":
-            self.fold_hand_over(entry, record)
-            return
-        if not entry.live:
-            if entry.closed_at is None or int(record.reply["position"]) > entry.closed_at:
-                self.fault("I1", f"{record.op} succeeded on a lease that had ended", record)
-            return
-        if self.overdue(entry, record):
-            self.fault("I5", f"{record.op} succeeded after the deadline", record)
-        position = record.reply.get("position")
-        if record.op in ("RENEW", "CHECK"):
-            entry.worlds = entry.live
-            if entry.certain is not None:
-                entry.see(position, entry.certain)
-            if record.op == "RENEW":
-                self.set_deadline(entry, record)
-        elif record.op == "COMMIT":
-            self.fold_commit(entry, record, int(position))
-        else:
-            self.fold_release(entry, record, int(position))
-
-    def fold_commit(self, entry, record, position):
-        reserved = [amounts for state, amounts in entry.live if state == "reserved"]
-        if record.reply.get("replayed"):
-            reserved = reserved or [amounts for _, amounts in entry.live]
-        if not reserved:
-            self.fault("reserve", "a reservation was committed a second time", record)
-            return
-        wanted = record.ask.get("parts") or reserved[0]
-        got = record.reply.get("amounts") or wanted
-        if got != wanted:
-            self.fault("reserve", f"committed {got} instead of {wanted}", record)
-        if entry.certain is not None:
-            entry.see(position - 1, entry.certain)
-        self.close_span(entry, record.sent)
-        token = int(record.reply.get("token") or entry.token)
-        if token != entry.token:
-            self.tokens.append((position, token, record))
-            entry.token = token
-        entry.worlds = [("held", got)]
-        entry.see(position, got)
-        entry.sure = 0  # a commit starts the lease's own deadline
-        self.set_deadline(entry, record)
-        entry.open_span(record.back, got)
-
-    def fold_release(self, entry, record, position):
-        before, parts = entry.certain, record.ask.get("parts")
-        if before is not None:
-            entry.see(position - 1, before)
-        self.close_span(entry, record.sent)
-        if not parts:
-            self.finish(entry, record.sent)
-            entry.returned = True
-            return
-        rests = [subtract(amounts, parts) for _, amounts in entry.live]
-        shown = record.reply["amounts"] if record.reply.get("amounts") else {}
-        rest = next((rest for rest in rests for outside in self.outside(entry)
-                     if subtract(rest, outside) == shown), None)
-        if rest is None:
-            self.fault("I2", f"a partial release left {shown}, not one of {rests}", record)
-            rest = shown
-        if rest:
-            entry.last = rest
-            entry.worlds = [("held", rest)]
-            entry.see(position, rest)
-            entry.open_span(record.back, rest)
-        else:
-            self.finish(entry, record.sent)
-            entry.returned = True

@@ -5,7 +5,7 @@ import world
 GROWTH = {
     "cpu": ("cpu=500m", {"cpu": 500}), "memory": ("memory=256Mi", {"memory": 256 << 20}),
     "gpu": ("gpu=500m", {"gpu": 500}), "seat": ("seat=1", {"seat": 1}),
-    "room": ("room=1", {"room": 1}),
+    "room": ("room=1", {"room": 1}), "slot": ("slot=1", {"slot": 1}),
 }
 MOST_CHILDREN = 2
 
@@ -69,6 +69,8 @@ class ChangingVerbs:
         entry = self.pick_root()
         if not entry or sum(not child.returned for child in entry.children) >= MOST_CHILDREN:
             return False
+        if any(world.World.node_of[name] in world.WATCHED for name in entry.certain):
+            return False  # what a drain takes of a sub-lease does not come back to its parent
         own = self.book.own(entry)
         parts = self.some_of(own) if own else None
         if parts is None or parts == own:

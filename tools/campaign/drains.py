@@ -5,7 +5,8 @@
 # judged by places in the log: behind a planned drain nothing is granted there that may live into
 # it, and between a cordon and its end nothing at all.
 
-from facts import LATER, MS
+from facts import LATER, MS, POSITION_BITS
+from world import WATCHED, World
 
 LATE = 1_500 * MS  # a busy machine may let a drain begin so late
 
@@ -25,11 +26,10 @@ class Window:
 
 
 class Grant:
-    """One moment at which a lease got something: where, by whom, for how long at most."""
+    """One moment at which a lease got something, and where."""
 
-    def __init__(self, position, sent, back, names, life, entry):
-        self.position, self.sent, self.back = position, sent, back
-        self.names, self.life, self.entry = names, life, entry
+    def __init__(self, position, back, names, entry):
+        self.position, self.back, self.names, self.entry = position, back, names, entry
 
 
 class DrainBook:
@@ -37,8 +37,12 @@ class DrainBook:
 
     def note_grant(self, entry, position, record, amounts, since=None):
         """Remembers that these amounts were granted at this place in the log."""
-        self.grants.append(Grant(position, record.sent if since is None else since, record.back,
-                                 set(amounts), entry.life, entry))
+        since = record.sent if since is None else since
+        if entry.born is None:
+            entry.born, entry.born_by = since, record.back
+        names = {name for name in amounts if World.node_of[name] in WATCHED}
+        if names:
+            self.grants.append(Grant(position, record.back, names, entry))
 
     # --- planned drains ------------------------------------------------------------------------
 
@@ -68,7 +72,7 @@ class DrainBook:
         elif record.outcome == "unknown":
             window.doubted = record.sent
         elif record.code == "NOTFOUND":
-            if self.surely_planned(window, record.back):
+            if self.surely_planned(window, record.sent):
                 self.fault("I1", f"acknowledged drain {window.window} is gone", record)
         elif record.code not in LATER:
             self.fault("refusal", "a well-formed cancel was refused as malformed", record)
@@ -101,7 +105,7 @@ class DrainBook:
                                         if sent > record.sent]
             elif reason in self.planned:
                 # Its place in the log is told by its number.
-                self.enter_window(number, self.planned.pop(reason), number & 0xffffffffffff)
+                self.enter_window(number, self.planned.pop(reason), number & POSITION_BITS)
             else:
                 self.fault("I9", f"a drain that nobody planned: {number}", record)
         self.planned.clear()
@@ -121,20 +125,20 @@ class DrainBook:
         self.states.setdefault(node, {"active"})
         if record.outcome == "unknown":
             self.states[node] = self.states[node] | {state}
-            self.open_node(node, self.closed_at.get(node, (0, 0))[1])
+            self.open_node(node, self.shut.get(node, (0, 0))[1])
         elif record.outcome == "ok":
             position = int(record.reply["position"])
             self.states[node] = {state}
             if state == "active":
                 self.open_node(node, position)
             else:
-                self.closed_at[node] = (self.closed_at.get(node, (position, 0))[0], position)
+                self.shut[node] = (self.shut.get(node, (position, 0))[0], position)
         elif record.code not in LATER:
             self.fault("refusal", "a well-formed change of a node was refused", record)
 
     def open_node(self, node, position):
         """Nothing is granted there from its closing to `position`; what follows nobody knows."""
-        since, _ = self.closed_at.pop(node, (None, 0))
+        since, _ = self.shut.pop(node, (None, 0))
         if since is not None:
             self.closed.append((node, since, position))
 
@@ -149,17 +153,18 @@ class DrainBook:
 
     def drained_at(self, entry):
         """From when on a drain may have ended this lease; infinite where none is known."""
-        nodes = {self.world.node_of.get(name) for _, amounts in entry.live for name in amounts}
+        nodes = {World.node_of[name] for _, amounts in entry.live for name in amounts} & WATCHED
         return min((due for node in nodes for due in self.drains.get(node, ())
-                    if due >= entry.born), default=float("inf"))
+                    if due >= (entry.born or 0)), default=float("inf"))
 
     def outlived(self, entry, time):
         """The planned drain that should have taken this lease before `time`, or None."""
         for window in self.windows.values():
-            if window.by is None or window.cancelled is not None or window.doubted is not None:
+            if window.by is None or window.cancelled is not None or window.doubted is not None \
+                    or any(sent < time for sent in self.cancels.get(window.window, ())):
                 continue
             due = window.starts[1] + window.by + LATE
-            held = entry.certain and any(self.world.node_of.get(name) == window.node
+            held = entry.certain and any(World.node_of[name] == window.node
                                          for name in entry.certain)
             if held and entry.born_by < window.starts[0] and due < time < window.ends[0] + LATE \
                     and not self.disturbed(window.starts[0] - LATE, due):
@@ -172,13 +177,15 @@ class DrainBook:
 
     def judge_drains(self):
         """K2: nothing was granted that may live into a drain, and nothing on what is closed."""
+        closed = self.closed + [(node, since, float("inf"))
+                                for node, (since, _) in self.shut.items()]
         for grant in self.grants:
-            nodes = {self.world.node_of[name] for name in grant.names}
+            nodes = {World.node_of[name] for name in grant.names}
             for window in self.windows.values():
                 if window.node in nodes and self.lives_into(grant, window):
                     self.fault("K2", f"lease {grant.entry.lease} was granted at {grant.position} "
                                f"and may live into drain {window.window}")
-            for node, since, until in self.closed:
+            for node, since, until in closed:
                 if node in nodes and since < grant.position < until:
                     self.fault("drain", f"lease {grant.entry.lease} got something of node {node} "
                                f"at {grant.position}, closed from {since} to {until}")
@@ -192,4 +199,4 @@ class DrainBook:
         if window.cancelled == window.position or \
                 window.doubted is not None and window.doubted < grant.back:
             return False
-        return grant.life is None or grant.sent + grant.life * MS > window.starts[1]
+        return grant.entry.life_sure > window.starts[1]

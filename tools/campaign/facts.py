@@ -28,8 +28,8 @@ class Lease:
         self.last = amounts      # what it held at last, also when it has ended
         self.growths = {}        # request id -> token that the growth gave
         self.moving = None       # a growth or hand-over of unknown outcome
-        self.life = None         # its longest life in milliseconds
-        self.life_sure = float("inf")  # that is not over before then
+        self.born, self.born_by = None, None  # it was granted between
+        self.life_sure = float("inf")  # its longest life is not over before then
         self.life_end = None     # no renewal and no gap moves its end beyond that
         self.booked = None       # the booking that it began as
         self.over = None         # when it may first have had less, or nothing
@@ -97,7 +97,8 @@ def reply_fields(reply):
     """The fields of a grant, renewal or ending that the book looks at, ready for JSON."""
     fields = {name: reply[name] for name in
               ("status", "lease", "token", "ttl", "position", "replayed", "session", "ticket",
-               "wait", "booking")
+               "wait", "booking",
+               "window", "resources")
               if name in reply}
     if "placements" in reply:
         fields["amounts"] = amounts_of(reply)

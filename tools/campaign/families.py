@@ -137,6 +137,8 @@ class FamilyBook:
             self.fault("I8", f"{entry.worlds} grew by {record.ask['kinds']} "
                        f"to {reply['amounts']}", record)
             whole = reply["amounts"]
+        more = subtract(whole, entry.certain or whole)
+        self.note_grant(entry, position, record, more)
         if entry.certain is not None:
             entry.see(position - 1, entry.certain)
         self.close_span(entry, record.back)  # what it had it kept all the time
@@ -228,6 +230,7 @@ class FamilyBook:
             more = subtract(shown["amounts"], before)
             if add(before, more) == shown["amounts"] and kinds_of(more) == moving.ask["kinds"]:
                 entry.worlds = [(state, shown["amounts"])]
+                self.note_grant(entry, token & POSITION_BITS, record, more, moving.sent)
                 break
         else:
             self.fault("I8", f"{entry.worlds} grew by {moving.ask['kinds']} "

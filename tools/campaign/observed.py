@@ -62,6 +62,9 @@ class ObservedBook:
             ttl = first.ask["at"] + first.ask["length"]
             entry.life_end = record.back + (ttl + 2) * MS
         self.set_life(entry, first.ask, record, first.sent)
+        if first.op != "SUBLEASE":
+            self.note_grant(entry, ask["lease"] & POSITION_BITS, record, ask["amounts"],
+                            first.sent)
         if entry.session is None:
             entry.sure = first.sent + ttl * MS
             entry.latest, entry.refreshed = record.back + (ttl + 2) * MS, record.back

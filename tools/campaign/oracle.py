@@ -7,7 +7,8 @@ from facts import least
 
 MUTATIONS = {
     "ACQUIRE", "RESERVE", "RELEASE", "COMMIT", "CANCEL", "SESSION OPEN", "SESSION CLOSE",
-    "QUEUE CANCEL", "BOOK", "BOOKING CANCEL", "GROW", "HANDOVER", "SUBLEASE",
+    "QUEUE CANCEL", "BOOK", "BOOKING CANCEL", "WINDOW PLAN", "WINDOW CANCEL", "NODE CORDON",
+    "NODE DRAIN", "NODE UNCORDON", "GROW", "HANDOVER", "SUBLEASE",
 }
 
 
@@ -20,12 +21,14 @@ def judge(records, book, world):
     capacity_by_position(book, world)
     capacity_by_time(book, world)
     parents(book)
+    book.judge_drains()
 
 
 def is_change(record):
     """Whether the reply's position is that of a frame of its own."""
     return (record.op in MUTATIONS and not record.reply.get("replayed")
-            and record.reply.get("status") != "already ended")
+            and record.reply.get("status") != "already ended"
+            and record.reply.get("resources") != 0)  # there was nothing to change
 
 
 def placed(records):

@@ -30,6 +30,7 @@ class Snapshot:
         self.check_quotas()
         self.check_tickets()
         self.check_bookings()
+        self.check_drains()
         self.check_leases()
         self.check_requests()
         self.check_reads()
@@ -49,6 +50,7 @@ class Snapshot:
                            for item in listing(self.wire, "QUOTA", "LIST", page=None)}
             self.tickets = listing(self.wire, "QUEUE", "LIST")
             self.bookings = listing(self.wire, "BOOKING", "LIST")
+            self.windows = listing(self.wire, "WINDOW", "LIST")
             self.resources = self.read_resources()
             steady = before == self.position()
             if (steady and not self.differences()) or time.monotonic() > limit:
@@ -63,7 +65,9 @@ class Snapshot:
         return int(as_map(self.wire.call("STATUS"))["position"])
 
     def read_resources(self):
-        return {item["name"]: self.terms(item) for item in listing(self.wire, "RESOURCE", "LIST")}
+        items = listing(self.wire, "RESOURCE", "LIST")
+        self.states = {item["name"]: item["state"] for item in items}
+        return {item["name"]: self.terms(item) for item in items}
 
     @staticmethod
     def terms(item):
@@ -100,9 +104,8 @@ class Snapshot:
             if ticket in listed:
                 self.book.fault("I8", f"ticket {ticket} is listed twice")
             listed.add(ticket)
-            record = self.history.invoke("OBSERVE TICKET", {
+            self.tell("OBSERVE TICKET", {
                 "ticket": ticket, "holder": item["holder"], "tenant": item["tenant"]})
-            self.book.fold(self.history.finish(record, "ok"))
         for ticket, entry in list(self.book.tickets.items()):
             if entry.state == "waiting" and ticket not in listed:
                 self.ask("QUEUE GET", {"ticket": ticket}, ["QUEUE", "GET", ticket])
@@ -113,12 +116,27 @@ class Snapshot:
         for item in self.bookings:
             booking = int(item["booking"])
             listed.add(booking)
-            record = self.history.invoke("OBSERVE BOOKING", {
+            self.tell("OBSERVE BOOKING", {
                 "booking": booking, "holder": item["holder"], "amounts": amounts_of(item)})
-            self.book.fold(self.history.finish(record, "ok"))
         for booking, entry in list(self.book.bookings.items()):
             if entry.state == "booked" and booking not in listed:
                 self.ask("BOOKING GET", {"booking": booking}, ["BOOKING", "GET", booking])
+
+    def check_drains(self):
+        """Planned drains are there until they are over, and nodes are what they were made."""
+        windows = [{"window": int(item["window"]), "reason": item["reason"]}
+                   for item in self.windows]
+        self.tell("OBSERVE WINDOWS", {"windows": windows})
+        running = any(item["status"] == "running" for item in self.windows)
+        planned = "draining" if running else "active"
+        if self.states["y0-slots"] != planned:
+            self.book.fault("window", f"node y0 is {self.states['y0-slots']}, not {planned}: "
+                            f"{self.windows}")
+        self.tell("OBSERVE NODE", {"node": "y1", "state": self.states["y1-slots"]})
+
+    def tell(self, op, fields):
+        """What was seen, as a record of the observer's."""
+        self.book.fold(self.history.finish(self.history.invoke(op, fields), "ok"))
 
     def ask(self, op, fields, words):
         """A command whose answer the book judges as that of any client."""
@@ -231,8 +249,7 @@ class Snapshot:
             return
         if entry and entry.live and lease["state"] == "quarantined" and self.surely(entry):
             self.book.fault("I5", f"lease {lease['lease']} was reclaimed before its deadline")
-        record = self.history.invoke("OBSERVE", fields)
-        self.book.fold(self.history.finish(record, "ok"))
+        self.tell("OBSERVE", fields)
 
     def surely(self, entry):
         return all(state != "ended" for state, _ in entry.worlds) \

@@ -133,6 +133,7 @@ class TicketBook:
         entry = self.enter(lease, token, ask, "held", reply["amounts"])
         self.set_deadline(entry, record)
         self.set_life(entry, ask, record, asked.sent)
+        self.note_grant(entry, position, record, reply["amounts"], asked.sent)
         # The stored answer knows no grace: a gap since the grant may have given some.
         entry.refreshed = asked.sent
         entry.see(position, reply["amounts"])

@@ -12,6 +12,7 @@ from booking import BookingVerbs
 from changing import ChangingVerbs
 from facts import reply_fields
 from history import History
+from operating import OperatorVerbs
 from waiting import WaitingVerbs
 from wire import Lost, Refused, Wire, as_map
 
@@ -29,12 +30,14 @@ VERBS = [
     "SESSION KEEPALIVE", "SESSION CLOSE", "QUOTA SET", "ACQUIRE WAIT", "QUEUE", "QUEUE GET",
     "QUEUE CANCEL", "ticket granted", "GROW", "GROW again", "HANDOVER", "SUBLEASE",
     "BOOK", "BOOK again", "BOOKING GET", "BOOKING CANCEL", "booking begun",
+    "WINDOW PLAN", "WINDOW CANCEL", "NODE CORDON", "NODE DRAIN", "NODE UNCORDON",
 ]
 SHORTEST, LONGEST = 20, 60_000  # TTLs in milliseconds
 MOST_LEASES, MOST_SESSIONS = 5, 2
+OPERATING = 0.1  # the share of an operator's commands that are an operator's
 
 
-class Client(WaitingVerbs, ChangingVerbs, BookingVerbs, threading.Thread):
+class Client(WaitingVerbs, ChangingVerbs, BookingVerbs, OperatorVerbs, threading.Thread):
     """One thread, one connection, one history."""
 
     def __init__(self, number, campaign, seed):
@@ -43,6 +46,7 @@ class Client(WaitingVerbs, ChangingVerbs, BookingVerbs, threading.Thread):
         self.random = random.Random(seed)
         self.history = History(campaign.home, self.name)
         self.mine, self.sessions, self.inbox = [], [], deque()
+        self.number, self.windows = number, []
         self.tickets, self.bookings, self.last_growth, self.last_booking = [], [], None, None
         self.count, self.wire = 0, None
 
@@ -81,6 +85,9 @@ class Client(WaitingVerbs, ChangingVerbs, BookingVerbs, threading.Thread):
                          if self.book.bookings[booking].state == "booked"]
         self.tickets = [ticket for ticket in self.tickets if not self.told(ticket)]
         self.sessions = [one for one in self.sessions if not self.book.sessions[one].closed]
+        if self.number in world.OPERATORS and self.random.random() < OPERATING:
+            self.operate(world.OPERATORS[self.number])
+            return
         name = self.random.choices(list(MENU), MENU.values())[0]
         if name in ("acquire", "reserve", "wait", "queue") and len(self.mine) >= MOST_LEASES:
             name = "release"
@@ -135,8 +142,8 @@ class Client(WaitingVerbs, ChangingVerbs, BookingVerbs, threading.Thread):
             fields["session"] = self.random.choice(self.sessions)
         else:
             fields["ttl"] = self.ttl()
-        if pool == "dates" and self.random.random() < 0.85:
-            # What may live for longer finds no room beside bookings.
+        if pool in ("dates", "yard") and self.random.random() < (0.85 if pool == "dates" else 0.4):
+            # What may live for longer finds no room beside bookings, nor where a drain is planned.
             fields["life"] = self.random.randint(50, 800)
         if infeasible or self.random.random() < 0.6:
             fields["request"] = f"r-{self.name}-{self.count}"

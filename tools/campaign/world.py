@@ -11,7 +11,7 @@ POOLS = {
     "compute": ["restartGrace", RESTART_GRACE_MS],
     "gpus": ["restartGrace", RESTART_GRACE_MS, "lockDelay", LOCK_DELAY_MS],
     "seats": ["restartGrace", RESTART_GRACE_MS],
-    "dates": ["restartGrace", RESTART_GRACE_MS],
+    "dates": ["restartGrace", RESTART_GRACE_MS], "yard": ["restartGrace", RESTART_GRACE_MS],
 }
 
 # name: (pool, kind, capacity in base units, node)
@@ -23,7 +23,12 @@ RESOURCES = {
     "gpu-2": ("gpus", "gpu", 1_000, "g0"), "gpu-3": ("gpus", "gpu", 1_000, "g0"),
     "seats": ("seats", "seat", 7, "office"),
     "rooms": ("dates", "room", 6, "house"),
+    "y0-slots": ("yard", "slot", 4, "y0"), "y1-slots": ("yard", "slot", 4, "y1"),
 }
+
+# Nodes that are drained, and the client that does it: y0 by plan, y1 at once.
+WATCHED = {"y0", "y1"}
+OPERATORS = {0: "y0", 1: "y1"}
 
 TENANTS = ["a", "a/x", "a/x/deep", "a/y", "b", "b/z", "c"]
 
@@ -47,6 +52,8 @@ CLAIMS = [
     ("seats", "seat=3", {"seat": 3}),
     ("dates", "room=1", {"room": 1}),
     ("dates", "room=2", {"room": 2}),
+    ("yard", "slot=1", {"slot": 1}),
+    ("yard", "slot=3", {"slot": 3}),
 ]
 
 INFEASIBLE = [
@@ -58,6 +65,7 @@ INFEASIBLE = [
 class World:
     """The same facts in the form that the sweeps look them up in."""
 
+    node_of = {name: facts[3] for name, facts in RESOURCES.items()}
     kind_of = {name: facts[1] for name, facts in RESOURCES.items()}
     capacities = {name: facts[2] for name, facts in RESOURCES.items()}
     quotas = dict(QUOTAS)
