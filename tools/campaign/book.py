@@ -10,12 +10,15 @@ from changes import ChangeBook
 from dates import DateBook
 from drains import DrainBook
 from families import FamilyBook
+from limits import LimitBook
 from observed import ObservedBook
 from sessions import SessionBook
 from tickets import TicketBook
+from world import BUDGET, BUDGET_FIRST, SAFE, World
 
 
-class Book(ChangeBook, SessionBook, TicketBook, FamilyBook, DateBook, DrainBook, ObservedBook):
+class Book(ChangeBook, SessionBook, TicketBook, FamilyBook, DateBook, DrainBook, LimitBook,
+           ObservedBook):
     """All leases, sessions, holders and request ids of one campaign."""
 
     def __init__(self):
@@ -27,7 +30,8 @@ class Book(ChangeBook, SessionBook, TicketBook, FamilyBook, DateBook, DrainBook,
         self.fresh = {}          # (tenant, request id) -> record of the answer that was no replay
         self.bodies = {}         # (tenant, request id) -> bodies that were sent under it
         self.conflicts = []
-        self.settings = {}       # (tenant, kind) -> limits that are possible, None for no quota
+        # (tenant, kind) -> limits that are possible, None for no quota
+        self.settings = {(BUDGET, "budget"): {BUDGET_FIRST}}
         self.tokens = []         # (position, token) of everything that got a new token
         self.moved = []          # leases that turned out to have been handed over
         self.resolved = {}       # how acquires of unknown outcome turned out
@@ -38,6 +42,9 @@ class Book(ChangeBook, SessionBook, TicketBook, FamilyBook, DateBook, DrainBook,
         self.closings = {}       # session -> records of its closing, sent and not yet folded
         self.gaps = [0]
         self.halts = []          # (time, whether the daemon was down from then on)
+        self.spent = 0           # of the budget, when it was last shown
+        self.openings = []       # (position, record, name) of breakers that opened
+        self.resets = []         # (position or None, record) of their closing
         self.windows = {}        # window -> what is known of that planned drain
         self.planned = {}        # reason -> record of a plan of unknown outcome
         self.drains = {}         # node -> when leases there may be ended by a drain
@@ -81,8 +88,18 @@ class Book(ChangeBook, SessionBook, TicketBook, FamilyBook, DateBook, DrainBook,
         self.count(record)
         if record.op in ("ACQUIRE", "RESERVE"):
             self.fold_grant(record)
-        elif record.op == "QUOTA SET":
+        elif record.op in ("QUOTA SET", "BUDGET SET"):
             self.fold_setting(record)
+        elif record.op == "PLAN":
+            self.fold_plan(record)
+        elif record.op == "REVOKE ALL":
+            self.fold_revoked(record)
+        elif record.op == "BREAKER RESET":
+            self.fold_reset(record)
+        elif record.op == "OBSERVE BREAKERS":
+            self.observe_breakers(record)
+        elif record.op == "OBSERVE BUDGET":
+            self.observe_budget(record)
         elif record.op.startswith("QUEUE"):
             self.fold_ticket(record)
         elif record.op == "OBSERVE TICKET":
@@ -107,7 +124,8 @@ class Book(ChangeBook, SessionBook, TicketBook, FamilyBook, DateBook, DrainBook,
             self.observe(record)
         elif record.op == "SUBLEASE":
             self.fold_sublease(record)
-        elif record.op in ("RENEW", "RELEASE", "COMMIT", "CANCEL", "CHECK", "GROW", "HANDOVER"):
+        elif record.op in ("RENEW", "RELEASE", "COMMIT", "CANCEL", "CHECK", "GROW", "HANDOVER",
+                           "REPORT"):
             self.fold_change(record)
 
     def count(self, record):
@@ -139,7 +157,7 @@ class Book(ChangeBook, SessionBook, TicketBook, FamilyBook, DateBook, DrainBook,
 
     def fold_refused_grant(self, record, key):
         ask, code = record.ask, record.code
-        if code == "CONFLICT":
+        if code == "CONFLICT" and ask.get("version") is None:
             self.conflicts.append((key, record))
         elif code == "UNSATISFIABLE" and not ask.get("infeasible"):
             self.fault("claim", "a claim that fits the empty pool was called unsatisfiable", record)
@@ -168,7 +186,7 @@ class Book(ChangeBook, SessionBook, TicketBook, FamilyBook, DateBook, DrainBook,
             self.bind_request(key, lease, record, replayed)
         if replayed:
             if holder in self.ticket_of:
-                self.ticket_granted(self.ticket_of[holder], record)
+                self.ticket_repeated(self.ticket_of[holder], record)
             return
         if lease in self.leases:
             self.fault("I4", f"lease {lease} was granted a second time", record)
@@ -182,6 +200,9 @@ class Book(ChangeBook, SessionBook, TicketBook, FamilyBook, DateBook, DrainBook,
         self.tokens.append((position, token, record))
         state = "reserved" if record.op == "RESERVE" else "held"
         self.check_kinds(ask, reply["kinds"], record)
+        self.check_pools(ask, reply["amounts"], record)
+        if ask.get("planned") is not None and reply["amounts"] != ask["planned"]:
+            self.fault("plan", f"planned {ask['planned']} but granted {reply['amounts']}", record)
         entry = self.enter(lease, token, ask, state, reply["amounts"])
         self.set_deadline(entry, record)
         self.set_life(entry, ask, record, record.sent)
@@ -190,14 +211,30 @@ class Book(ChangeBook, SessionBook, TicketBook, FamilyBook, DateBook, DrainBook,
         entry.open_span(record.back, reply["amounts"])
 
     def check_kinds(self, ask, got, record):
-        """A gang is granted whole."""
-        if got != ask["kinds"]:
-            self.fault("I8", f"asked for {ask['kinds']} but granted {got}", record)
+        """A gang is granted whole, a range within its bounds."""
+        least, most = ask["kinds"], ask.get("most") or ask["kinds"]
+        if got.keys() != least.keys() or \
+                not all(least[kind] <= got[kind] <= most[kind] for kind in least):
+            self.fault("I8", f"asked for {least} to {most} but granted {got}", record)
+
+    def check_pools(self, ask, amounts, record):
+        """All of a grant comes from one of the pools that were asked."""
+        pools = {World.pool_of[name] for name in amounts}
+        if ask.get("pool") and (len(pools) != 1 or not pools <= set(ask["pool"].split(","))):
+            self.fault("I8", f"asked {ask['pool']} but granted from {sorted(pools)}", record)
+
+    def fold_plan(self, record):
+        """A plan changes nothing; what it told is judged when it is granted."""
+        if record.outcome == "err" and record.code in ("ERR", "NOPERM", "FENCED", "IDTOOOLD"):
+            self.fault("refusal", "a well-formed plan was refused as malformed", record)
+        elif record.outcome == "ok":
+            self.check_kinds(record.ask, record.reply["kinds"], record)
 
     def enter(self, lease, token, ask, state, amounts):
         session = ask.get("session")
         entry = Lease(lease, token, ask["holder"], ask["tenant"], session, state, amounts)
         self.leases[lease] = entry
+        entry.life, entry.rank, entry.tag = ask.get("life"), ask.get("rank"), ask.get("tag")
         if ask.get("parts") is not None:
             self.carve(entry, self.leases[ask["lease"]])
         if session is not None and session in self.sessions:
@@ -258,6 +295,8 @@ class Book(ChangeBook, SessionBook, TicketBook, FamilyBook, DateBook, DrainBook,
 
     def sure(self, entry):
         """The time until which the lease surely lives if nothing ended it."""
+        if entry.rank is not None and entry.rank < SAFE:
+            return 0  # it gives way when somebody asks for it
         sure = entry.sure
         if entry.session is not None:
             session = self.sessions.get(entry.session)

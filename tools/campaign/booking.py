@@ -19,7 +19,7 @@ class BookingVerbs:
         self.count += 1
         rooms = self.random.randint(1, 3)
         fields = {"pool": "dates", "claims": f"room={rooms}", "kinds": {"room": rooms},
-                  "tenant": self.random.choice(world.TENANTS),
+                  "tenant": self.random.choice(world.PATIENT),
                   "holder": f"{self.name}-{self.count}", "request": f"b-{self.name}-{self.count}",
                   "at": self.random.randint(50, 1_200), "length": self.random.randint(200, 2_000)}
         fields["body"] = f"{fields['claims']} {fields['holder']}"

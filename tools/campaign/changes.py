@@ -40,10 +40,12 @@ class ChangeBook:
     def found_ended(self, entry, record):
         if not self.may_be_over(entry, record):
             self.fault("I5", "a lease ended before its deadline", record)
+        if entry.rank is not None and self.sure(entry) == 0 and record.back < entry.sure:
+            self.counts["preempted"] = self.counts.get("preempted", 0) + 1
         self.finish(entry, min(record.sent, self.closing(entry, record) or record.sent))
 
     def fold_unknown_change(self, entry, record):
-        if record.op == "CHECK":
+        if record.op in ("CHECK", "REPORT"):
             return
         if record.op in ("GROW", "HANDOVER"):
             self.fold_unknown_family(entry, record)
@@ -86,6 +88,9 @@ class ChangeBook:
             return
         if record.op == "HANDOVER":
             self.fold_hand_over(entry, record)
+            return
+        if record.op == "REPORT":
+            self.fold_report(entry, record)
             return
         if not entry.live:
             if entry.closed_at is None or int(record.reply["position"]) > entry.closed_at:
@@ -136,7 +141,7 @@ class ChangeBook:
         self.close_span(entry, record.sent)
         if not parts:
             self.finish(entry, record.sent)
-            entry.returned = True
+            entry.returned, entry.released = True, record.back
             return
         rests = [subtract(amounts, parts) for _, amounts in entry.live]
         shown = record.reply["amounts"] if record.reply.get("amounts") else {}

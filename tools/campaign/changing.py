@@ -6,6 +6,8 @@ GROWTH = {
     "cpu": ("cpu=500m", {"cpu": 500}), "memory": ("memory=256Mi", {"memory": 256 << 20}),
     "gpu": ("gpu=500m", {"gpu": 500}), "seat": ("seat=1", {"seat": 1}),
     "room": ("room=1", {"room": 1}), "slot": ("slot=1", {"slot": 1}),
+    "bed": ("bed=1", {"bed": 1}), "spot": ("spot=1", {"spot": 1}),
+    "part": ("part=1", {"part": 1}), "chip": ("chip=1", {"chip": 1}),
 }
 MOST_CHILDREN = 2
 
@@ -26,8 +28,8 @@ class ChangingVerbs:
 
     def grow(self):
         entry = self.pick_root()
-        if not entry:
-            return False
+        if not entry or self.book.pays(entry):
+            return False  # a lease under a budget does not grow
         claims, kinds = self.more_of(entry)
         self.count += 1
         fields = {"lease": entry.lease, "token": entry.token, "kinds": kinds,
@@ -55,7 +57,8 @@ class ChangingVerbs:
         if not entry or any(not child.returned for child in entry.children):
             return False
         self.count += 1
-        owner = self.random.choice(self.campaign.clients).name
+        # What its client may revoke by its tag stays with it.
+        owner = self.name if entry.tag else self.random.choice(self.campaign.clients).name
         fields = {"lease": entry.lease, "token": entry.token, "ttl": self.ttl(),
                   "holder": f"{owner}-{self.name}-{self.count}"}
         record = self.ask("HANDOVER", fields, [
@@ -69,15 +72,15 @@ class ChangingVerbs:
         entry = self.pick_root()
         if not entry or sum(not child.returned for child in entry.children) >= MOST_CHILDREN:
             return False
-        if any(world.World.node_of[name] in world.WATCHED for name in entry.certain):
+        if any(world.World.node_of[name] in world.DRAINED for name in entry.certain):
             return False  # what a drain takes of a sub-lease does not come back to its parent
         own = self.book.own(entry)
         parts = self.some_of(own) if own else None
         if parts is None or parts == own:
             return False
         self.count += 1
-        tenant = self.random.choice([one for one in world.TENANTS
-                                     if one == entry.tenant or one.startswith(entry.tenant + "/")])
+        below = [one for one in world.TENANTS if one.startswith(entry.tenant + "/")]
+        tenant = self.random.choice([entry.tenant, *below])
         fields = {"lease": entry.lease, "token": entry.token, "parts": parts, "tenant": tenant,
                   "holder": f"{self.name}-{self.count}", "ttl": self.ttl(),
                   "request": f"s-{self.name}-{self.count}"}

@@ -6,6 +6,9 @@
 
 from facts import LATER, MS, POSITION_BITS
 
+# Behind a stop there is much to do at once: who is killed so soon after may have begun nothing.
+BRIEF = 300 * MS
+
 
 class Booking:
     """What is known of one booking: its times are known within the time of its answer."""
@@ -41,7 +44,8 @@ class DateBook:
         elif ask["holder"] in self.booking_of:
             self.booking_began(self.booking_of[ask["holder"]], record)
         else:
-            self.fault("booking", "a booking that nobody was told of has begun", record)
+            # Of unknown outcome until now, or until its lease was listed.
+            self.bind(ask["holder"], int(record.reply["lease"]), record)
 
     def fold_booked(self, record):
         """Booked; a booking that ended without a lease has not used its request id up."""
@@ -110,21 +114,25 @@ class DateBook:
 
     def missed(self, entry):
         """Whether the daemon was down or stopped for nearly all of the booking's time."""
-        slack = 200 * MS
-        return any(down <= entry.starts[1] + slack and up >= entry.ends[0] - slack
-                   for down, up in self.downs())
+        return any(down <= entry.starts[1] + BRIEF and up >= entry.ends[0] - BRIEF
+                   for down, up in self.downs(BRIEF))
 
-    def downs(self):
-        """When the daemon did not run, as far as the campaign knows: from, to."""
-        since = None
+    def downs(self, brief=0):
+        """When the daemon did not run, as far as the campaign knows: from, to.
+
+        It counts as down as well between two such times that are no further apart than `brief`.
+        """
+        since = until = None
         for time, is_down in self.halts:
-            if is_down and since is None:
-                since = time
-            elif not is_down and since is not None:
-                yield since, time
-                since = None
+            if is_down and until is not None and time > until + brief:
+                yield since, until
+                since = until = None
+            if is_down:
+                since, until = time if since is None else since, float("inf")
+            elif until == float("inf"):
+                until = time
         if since is not None:
-            yield since, float("inf")
+            yield since, until
 
     def end_booking(self, entry, record):
         if entry.state != "booked":
@@ -149,7 +157,7 @@ class DateBook:
             self.counts["booking begun"] = self.counts.get("booking begun", 0) + 1
         self.learn(lease, entry, record)
         self.leases[lease].booked = entry
-        self.leases[lease].life_end = entry.ends[1]
+        self.leases[lease].life_sure, self.leases[lease].life_end = entry.ends
 
     # --- shown after a restart -----------------------------------------------------------------
 

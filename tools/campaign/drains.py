@@ -6,7 +6,7 @@
 # it, and between a cordon and its end nothing at all.
 
 from facts import LATER, MS, POSITION_BITS
-from world import WATCHED, World
+from world import DRAINED, WATCHED, World
 
 LATE = 1_500 * MS  # a busy machine may let a drain begin so late
 
@@ -153,7 +153,7 @@ class DrainBook:
 
     def drained_at(self, entry):
         """From when on a drain may have ended this lease; infinite where none is known."""
-        nodes = {World.node_of[name] for _, amounts in entry.live for name in amounts} & WATCHED
+        nodes = {World.node_of[name] for _, amounts in entry.live for name in amounts} & DRAINED
         return min((due for node in nodes for due in self.drains.get(node, ())
                     if due >= (entry.born or 0)), default=float("inf"))
 

@@ -28,6 +28,11 @@ class Lease:
         self.last = amounts      # what it held at last, also when it has ended
         self.growths = {}        # request id -> token that the growth gave
         self.moving = None       # a growth or hand-over of unknown outcome
+        self.first = amounts     # what it was granted
+        self.life = None         # its longest life in milliseconds
+        self.released = None     # when its holder was told that it is released
+        self.rank = None         # its class in a pool where leases give way, lowest 0
+        self.tag = None          # the client that may revoke it by its tag
         self.born, self.born_by = None, None  # it was granted between
         self.life_sure = float("inf")  # its longest life is not over before then
         self.life_end = None     # no renewal and no gap moves its end beyond that
@@ -98,7 +103,7 @@ def reply_fields(reply):
     fields = {name: reply[name] for name in
               ("status", "lease", "token", "ttl", "position", "replayed", "session", "ticket",
                "wait", "booking",
-               "window", "resources")
+               "window", "opened", "version", "pool", "cursor")
               if name in reply}
     if "placements" in reply:
         fields["amounts"] = amounts_of(reply)
@@ -108,6 +113,11 @@ def reply_fields(reply):
             kind = placement["kind"]
             kinds[kind] = kinds.get(kind, 0) + int(placement["amount"])
         fields["kinds"] = kinds
+    for name in ("resources", "revoked"):
+        if name in reply:
+            fields["changed"] = int(reply[name])
+    if "items" in reply:
+        fields["items"] = [int(as_map(item)["lease"]) for item in reply["items"]]
     if "lease" not in fields and "reservation" in reply:
         fields["lease"] = reply["reservation"]
     return fields

@@ -13,7 +13,7 @@ from world import World
 # Refusals that change nothing, beside those that say that the lease is over.
 HARMLESS = {
     "GROW": {"EXHAUSTED", "QUOTA", "TIMEOUT", "DEADLOCK"}, "HANDOVER": set(),
-    "SUBLEASE": {"QUOTA", "EXHAUSTED"},
+    "SUBLEASE": {"QUOTA", "EXHAUSTED"}, "REPORT": set(),
 }
 
 

@@ -71,6 +71,14 @@ class BookingTest(JudgeCase):
         self.get(booking, code="EXPIRED")
         self.passes()
 
+    def test_a_moment_between_two_stops_is_not_enough(self):
+        booking = self.book()
+        for pause in (AT + 300, 1_000):
+            self.story.tell("GAP", {"down": True})
+            self.story.tell("GAP", {"down": False}, pause=pause)
+        self.get(booking, code="EXPIRED")
+        self.passes()
+
     def test_a_booking_that_ends_though_the_daemon_came_back_in_time(self):
         booking = self.book()
         self.story.tell("GAP", {"down": True})

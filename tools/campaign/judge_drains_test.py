@@ -14,7 +14,7 @@ class DrainTest(JudgeCase):
         self.story.tell("WINDOW PLAN", {
             "node": "y0", "at": at, "length": LENGTH, "by": by, "reason": f"w{position}"}, outcome,
             reply={"status": "planned", "window": EPOCH | position, "position": position,
-                   "resources": 1} if outcome == "ok" else None)
+                   "changed": 1} if outcome == "ok" else None)
         return EPOCH | position
 
     def cancel(self, window, position=30, outcome="ok", code=None):
@@ -35,7 +35,7 @@ class DrainTest(JudgeCase):
     def node(self, verb, position, outcome="ok", by=None, resources=1):
         state = {"UNCORDON": "active", "CORDON": "cordoned", "DRAIN": "draining"}[verb]
         self.story.tell(f"NODE {verb}", {"node": "y1", "state": state, "by": by}, outcome,
-                        reply={"status": "ok", "resources": resources, "position": position}
+                        reply={"status": "ok", "changed": resources, "position": position}
                         if outcome == "ok" else None)
 
     def shown(self, state):

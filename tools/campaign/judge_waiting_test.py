@@ -101,6 +101,17 @@ class WaitingTest(JudgeCase):
         self.story.observe(EPOCH | 14, "h1")
         self.breaks("I1")
 
+    def test_the_id_of_a_cancelled_ticket_is_free_again(self):
+        self.cancel(self.queue())
+        self.story.grant(14, "h1", request="r1")
+        self.story.grant(14, "h1", request="r1", replayed=1)
+        self.passes()
+
+    def test_a_lease_from_before_the_cancel_of_its_ticket(self):
+        self.cancel(self.queue(), position=16)
+        self.story.grant(14, "h1", request="r1", replayed=1)
+        self.breaks("queue")
+
     def test_a_granted_ticket_that_is_cancelled(self):
         ticket = self.queue()
         self.get(ticket, lease=EPOCH | 14)

@@ -10,6 +10,7 @@
 #   tools/campaign/kill.py --kills 200 --seed 7 --tenure .build/release/tenure
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -32,6 +33,7 @@ from world import World, declare
 
 CLIENTS = 8
 RECENT = 200  # requests that may be repeated
+HUSH = 0.008     # seconds of quiet before a plan, in which what is under way is answered
 PATIENCE = 20.0  # seconds without kills in which every verb must come to be acknowledged
 
 
@@ -48,6 +50,7 @@ class Campaign:
         self.state = threading.Condition()
         self.up, self.pausing, self.over, self.parked = False, False, False, 0
         self.killing, self.armed, self.broken = False, False, []
+        self.planner = None
         self.history = History(home, "observer")
         self.starts, self.kills = [], {
             "under load": 0, "at an answer": 0, "stopped": 0, "in recovery": 0}
@@ -81,6 +84,21 @@ class Campaign:
 
     def crashed(self, name, error):
         self.broken.append(f"{name}: {error!r}")
+
+    @contextlib.contextmanager
+    def hush(self, client):
+        """The others begin nothing new meanwhile, for a moment."""
+        self.planner = client
+        time.sleep(HUSH)
+        try:
+            yield
+        finally:
+            self.planner = None
+
+    def be_quiet(self, client):
+        limit = time.monotonic() + 4 * HUSH
+        while self.planner not in (None, client) and time.monotonic() < limit:
+            time.sleep(HUSH / 8)
 
     def begin(self, record):
         with self.lock:

@@ -56,10 +56,12 @@ class ObservedBook:
                            first.ask["parts"]).worlds = [ENDED]
             return
         self.check_kinds(first.ask, kinds_of(ask["amounts"]), record)
+        self.check_pools(first.ask, ask["amounts"], record)
         entry = self.enter(ask["lease"], ask["token"], first.ask, ask["state"], ask["amounts"])
         ttl = first.ask.get("hold") or first.ask.get("ttl")
         if first.op == "BOOK":
             ttl = first.ask["at"] + first.ask["length"]
+            entry.life_sure = first.sent + ttl * MS
             entry.life_end = record.back + (ttl + 2) * MS
         self.set_life(entry, first.ask, record, first.sent)
         if first.op != "SUBLEASE":

@@ -8,7 +8,7 @@ from facts import least
 MUTATIONS = {
     "ACQUIRE", "RESERVE", "RELEASE", "COMMIT", "CANCEL", "SESSION OPEN", "SESSION CLOSE",
     "QUEUE CANCEL", "BOOK", "BOOKING CANCEL", "WINDOW PLAN", "WINDOW CANCEL", "NODE CORDON",
-    "NODE DRAIN", "NODE UNCORDON", "GROW", "HANDOVER", "SUBLEASE",
+    "NODE DRAIN", "NODE UNCORDON", "REVOKE ALL", "BREAKER RESET", "GROW", "HANDOVER", "SUBLEASE",
 }
 
 
@@ -22,13 +22,15 @@ def judge(records, book, world):
     capacity_by_time(book, world)
     parents(book)
     book.judge_drains()
+    book.judge_rate(records)
+    book.judge_breakers()
 
 
 def is_change(record):
     """Whether the reply's position is that of a frame of its own."""
     return (record.op in MUTATIONS and not record.reply.get("replayed")
             and record.reply.get("status") != "already ended"
-            and record.reply.get("resources") != 0)  # there was nothing to change
+            and record.reply.get("changed") != 0)  # there was nothing to change
 
 
 def placed(records):
@@ -159,12 +161,18 @@ class Booked:
 
 def sweep_both(held, book, world, what):
     """Capacity of every resource and quota of every tenant."""
-    by_resource, by_quota = [], []
+    by_resource, by_quota, by_tenant, by_others = [], [], [], []
     for start, stop, amounts, entry in held:
+        for level in levels(entry.tenant):
+            if level in world.most_leases:
+                by_tenant.append((start, stop, level, 1, entry.lease))
         counted = levels(entry.parent.tenant) if entry.parent else []
         for name, amount in amounts.items():
             if entry.parent is None:
                 by_resource.append((start, stop, name, amount, entry.lease))
+                for tenant, kind in world.guarantees:
+                    if kind == world.kind_of[name] and tenant not in levels(entry.tenant):
+                        by_others.append((start, stop, (tenant, kind), amount, entry.lease))
             for level in levels(entry.tenant):
                 if level in counted:
                     continue
@@ -173,6 +181,9 @@ def sweep_both(held, book, world, what):
                     by_quota.append((start, stop, key, amount, entry.lease))
     sweep(by_resource, world.capacities, book, "I2", what)
     sweep(by_quota, world.quotas, book, "I3", what)
+    sweep(by_tenant, world.most_leases, book, "leases", what)
+    # What is guaranteed and not lent is free, or its tenant's.
+    sweep(by_others, world.guarantees, book, "guarantee", what)
 
 
 def parents(book):

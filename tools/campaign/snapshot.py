@@ -32,6 +32,7 @@ class Snapshot:
         self.check_bookings()
         self.check_drains()
         self.check_leases()
+        self.check_limits()
         self.check_requests()
         self.check_reads()
         if leaks:
@@ -51,6 +52,8 @@ class Snapshot:
             self.tickets = listing(self.wire, "QUEUE", "LIST")
             self.bookings = listing(self.wire, "BOOKING", "LIST")
             self.windows = listing(self.wire, "WINDOW", "LIST")
+            self.limits = {command: listing(self.wire, command, "LIST", page=None)
+                           for command in ("BUDGET", "TENANT", "BREAKER")}
             self.resources = self.read_resources()
             steady = before == self.position()
             if (steady and not self.differences()) or time.monotonic() > limit:
@@ -186,6 +189,8 @@ class Snapshot:
             elif int(quota["used"]) > limit:
                 self.book.fault("I3", f"{key} uses {quota['used']} of {limit}")
         for key, possible in self.book.settings.items():
+            if key[1] == "budget":
+                continue
             shown = int(self.quotas[key]["limit"]) if key in self.quotas else None
             if shown not in possible:
                 self.book.fault("I1", f"the quota of {key} is {shown}, not one of {possible}")
@@ -216,7 +221,26 @@ class Snapshot:
         for holder in [holder for holder in self.book.pending if holder not in
                        {lease["holder"] for lease in self.leases}]:
             self.settle_pending(holder)
-        self.listed = listed
+        self.listed, self.held = listed, {
+            number: whole for number, whole in wholes.items()
+            if listed[number]["state"] != "quarantined"}
+
+    def check_limits(self):
+        """Budgets and numbers of leases are those that the leases explain; breakers stay open."""
+        budget = next(item for item in self.limits["BUDGET"] if item["tenant"] == world.BUDGET)
+        self.tell("OBSERVE BUDGET", {
+            **{name: int(budget[name]) for name in ("limit", "spent", "held")},
+            "explained": self.book.held_of_budget(self.held)})
+        self.tell("OBSERVE BREAKERS", {
+            "open": [item["name"] for item in self.limits["BREAKER"] if item["state"] == "open"]})
+        for item in self.limits["TENANT"]:
+            tenant = item["tenant"]
+            count = sum(tenant in levels(lease["tenant"]) for lease in self.leases)
+            if int(item["leases"]) != world.MOST_LEASES_OF[tenant] or int(item["count"]) != count:
+                self.book.fault("leases", f"{item}, but {count} leases are listed")
+        for (tenant, kind), amount in world.GUARANTEES.items():
+            if int(self.quotas[tenant, kind]["guarantee"]) != amount:
+                self.book.fault("I1", f"the guarantee is {self.quotas[tenant, kind]}")
 
     def wholes(self, listed):
         """What each lease holds with all that is carved out of it; children tell their parents."""

@@ -109,6 +109,14 @@ class TicketBook:
         if self.ticket_of.get(holder) is entry and holder not in self.holders:
             self.refused.add(holder)
 
+    def ticket_repeated(self, entry, record):
+        """The request of a ticket, sent again, is answered with the lease that it became."""
+        told = entry.settled.reply if entry.settled else None
+        if entry.state == "ended" and int(record.reply["position"]) > \
+                int((told or {}).get("position") or 0):
+            return  # its id was free again, and somebody's repetition was granted since
+        self.ticket_granted(entry, record)
+
     def ticket_granted(self, entry, record):
         """A ticket turned out to be granted; the book may know the lease already."""
         lease, reply = int(record.reply["lease"]), record.reply
@@ -128,6 +136,7 @@ class TicketBook:
             return
         ask, reply = asked.ask, record.reply
         self.check_kinds(ask, reply["kinds"], record)
+        self.check_pools(ask, reply["amounts"], record)
         token, position = int(reply["token"]), int(reply["position"])
         self.tokens.append((position, token, record))
         entry = self.enter(lease, token, ask, "held", reply["amounts"])

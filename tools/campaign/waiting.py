@@ -14,8 +14,11 @@ class WaitingVerbs:
 
     def waiting_request(self, verb, **options):
         """A request of the ordinary sort that lives by a TTL of its own."""
-        fields = self.request("ACQUIRE", self.random.choice(world.CLAIMS))
+        fields = self.request("ACQUIRE", self.random.choice(world.CLAIMS + world.SEVERAL))
         fields.pop("session", None)
+        fields.pop("tag", None)
+        if fields["tenant"] not in world.PATIENT and fields["pool"] not in world.TENANTS_OF:
+            fields["tenant"] = self.random.choice(world.PATIENT)
         return dict(fields, verb=verb, ttl=self.ttl(), **options)
 
     def queue(self):

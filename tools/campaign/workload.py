@@ -10,6 +10,7 @@ from collections import deque
 import world
 from booking import BookingVerbs
 from changing import ChangingVerbs
+from choosing import ChoosingVerbs
 from facts import reply_fields
 from history import History
 from operating import OperatorVerbs
@@ -22,6 +23,7 @@ MENU = {
     "keep_session": 5, "close_session": 1.5, "infeasible": 1, "set_quota": 1,
     "queue": 6, "wait": 3, "poll": 8, "cancel_ticket": 2,
     "book_room": 4, "book_again": 1, "poll_booking": 4, "cancel_booking": 1,
+    "plan": 1, "range_of": 3, "several": 3, "report": 3, "revoke": 1,
     "grow": 6, "regrow": 2, "pass_on": 4, "carve": 5,
 }
 # What must have been acknowledged in a run that is worth its verdict.
@@ -30,6 +32,8 @@ VERBS = [
     "SESSION KEEPALIVE", "SESSION CLOSE", "QUOTA SET", "ACQUIRE WAIT", "QUEUE", "QUEUE GET",
     "QUEUE CANCEL", "ticket granted", "GROW", "GROW again", "HANDOVER", "SUBLEASE",
     "BOOK", "BOOK again", "BOOKING GET", "BOOKING CANCEL", "booking begun",
+    "PLAN", "ACQUIRE PLAN", "ACQUIRE range", "ACQUIRE pools", "REPORT", "REVOKE ALL",
+    "BUDGET SET", "BREAKER RESET", "preempted", "breaker opened",
     "WINDOW PLAN", "WINDOW CANCEL", "NODE CORDON", "NODE DRAIN", "NODE UNCORDON",
 ]
 SHORTEST, LONGEST = 20, 60_000  # TTLs in milliseconds
@@ -37,7 +41,8 @@ MOST_LEASES, MOST_SESSIONS = 5, 2
 OPERATING = 0.1  # the share of an operator's commands that are an operator's
 
 
-class Client(WaitingVerbs, ChangingVerbs, BookingVerbs, OperatorVerbs, threading.Thread):
+class Client(WaitingVerbs, ChangingVerbs, BookingVerbs, OperatorVerbs, ChoosingVerbs,
+             threading.Thread):
     """One thread, one connection, one history."""
 
     def __init__(self, number, campaign, seed):
@@ -72,6 +77,7 @@ class Client(WaitingVerbs, ChangingVerbs, BookingVerbs, OperatorVerbs, threading
     # --- one step ------------------------------------------------------------------------------
 
     def step(self):
+        self.campaign.be_quiet(self)
         while self.inbox:
             number = self.inbox.popleft()
             mine = self.tickets if number in self.book.tickets \
@@ -112,7 +118,7 @@ class Client(WaitingVerbs, ChangingVerbs, BookingVerbs, OperatorVerbs, threading
         return record
 
     def digest(self, op, reply):
-        if op == "QUOTA SET":
+        if op in ("QUOTA SET", "BUDGET SET"):
             return None
         fields = reply_fields(as_map(reply))
         if op == "CHECK" and as_map(reply).get("valid") in (0, False, "false"):
@@ -133,7 +139,8 @@ class Client(WaitingVerbs, ChangingVerbs, BookingVerbs, OperatorVerbs, threading
         self.count += 1
         fields = {
             "pool": pool, "claims": claims, "kinds": kinds, "holder": f"{self.name}-{self.count}",
-            "tenant": self.random.choice(world.TENANTS), "infeasible": infeasible,
+            "tenant": self.random.choice(world.TENANTS_OF.get(pool, world.TENANTS)),
+            "infeasible": infeasible,
         }
         if op == "RESERVE":
             fields["hold"] = self.random.randint(50, 2_000)
@@ -145,8 +152,15 @@ class Client(WaitingVerbs, ChangingVerbs, BookingVerbs, OperatorVerbs, threading
         if pool in ("dates", "yard") and self.random.random() < (0.85 if pool == "dates" else 0.4):
             # What may live for longer finds no room beside bookings, nor where a drain is planned.
             fields["life"] = self.random.randint(50, 800)
+        if pool == "priced":
+            fields["life"] = self.random.randint(300, 3_000)  # what a budget can hold
+        if pool == "spot":
+            fields["rank"] = self.random.choices(range(4), [4, 3, 2, 1])[0]
         if infeasible or self.random.random() < 0.6:
             fields["request"] = f"r-{self.name}-{self.count}"
+        elif self.random.random() < 0.5:
+            # Without a request id, so that nobody repeats it while its client revokes.
+            fields["tag"] = self.name
         fields["body"] = claims + " " + fields["holder"]
         return fields
 
@@ -157,6 +171,12 @@ class Client(WaitingVerbs, ChangingVerbs, BookingVerbs, OperatorVerbs, threading
         for option in ("hold", "ttl", "session", "request", "wait", "queue"):
             if fields.get(option) is not None:
                 words += [option.upper(), fields[option]]
+        if fields.get("rank") is not None:
+            words += ["PRIORITY", world.RANKS[fields["rank"]]]
+        if fields.get("tag"):
+            words += ["TAG", f"mark={fields['tag']}"]
+        if fields.get("version") is not None:
+            words += ["PLAN", fields["version"]]
         if fields.get("life"):
             words += ["MAXLIFETIME", fields["life"]]
         return words
@@ -179,7 +199,9 @@ class Client(WaitingVerbs, ChangingVerbs, BookingVerbs, OperatorVerbs, threading
         return self.grant("ACQUIRE", self.request("ACQUIRE", self.random.choice(world.CLAIMS)))
 
     def reserve(self):
-        return self.grant("RESERVE", self.request("RESERVE", self.random.choice(world.CLAIMS)))
+        # What a budget holds for a reservation has terms of its own.
+        claims = [claim for claim in world.CLAIMS if claim[0] != "priced"]
+        return self.grant("RESERVE", self.request("RESERVE", self.random.choice(claims)))
 
     def infeasible(self):
         claim = self.random.choice(world.INFEASIBLE)
