@@ -98,7 +98,12 @@ struct ReplayOpenb: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Byte budget of the front cache.", valueName: "n"))
     var cacheBytes: Int?
 
-    @Option(help: ArgumentHelp("Keep the ledger here; missing or empty.", valueName: "directory"))
+    @Option(
+        help: ArgumentHelp(
+            "Keep the ledger here; missing or empty, on any file system.",
+            valueName: "directory"
+        )
+    )
     var data: String?
 
     @Option(help: ArgumentHelp("Run this experiment instead of the replay.", valueName: "name"))
@@ -206,6 +211,8 @@ struct ReplayOpenb: AsyncParsableCommand {
     private func replay(_ trace: Trace, at path: String, crashEvery: Int?) throws -> ReplayOutcome {
         var bar = ProgressBar(crashEvery == nil ? "replay" : "replay with crashes")
         var configuration = LedgerConfiguration()
+        // What a replay leaves is read at once or not at all: memory may keep it.
+        configuration.allowUnsafeFileSystem = true
         if let cacheBytes { configuration.cacheBytes = cacheBytes }
         let run = try ReplayRun(
             trace,
