@@ -268,8 +268,11 @@ extension LedgerCore {
         guard waiting.mustGather else { return }
         var open: Set<String> = []
         for pool in waiting.passablePools where try mayPass(in: pool) { open.insert(pool) }
-        waiting.gatherFollowers(where: open.contains) { waiter, pool in
-            state.preempts(in: pool) || state.mightFit(waiter.asked(of: pool))
+        waiting.gatherFollowers { pool in
+            guard open.contains(pool) else { return nil }
+            if state.preempts(in: pool) { return { _ in true } }
+            let room = state.room(in: pool)
+            return { room.mightFit($0.request.claims) }
         }
     }
 

@@ -86,6 +86,15 @@ final class WaitQueue {
     /// Everybody.
     var all: [Waiter] { lines.flatMap { $0.lists.values.flatMap(\.values) } }
 
+    /// Shows everybody, in no order.
+    func visit(_ body: (Waiter) -> Void) {
+        for line in lines {
+            for list in line.lists.values {
+                for waiter in list.values { body(waiter) }
+            }
+        }
+    }
+
     func insert(_ waiter: Waiter, selecting selector: [Label]) {
         let index =
             lines.firstIndex { $0.selector == selector }

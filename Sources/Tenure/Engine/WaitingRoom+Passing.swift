@@ -41,18 +41,23 @@ extension WaitingRoom {
     /// The pools in which those behind the first may be let pass.
     var passablePools: Set<String> { Set(passable.lazy.map(\.pool)) }
 
-    /// Has everybody but the first of a pool looked at who is `admitted`, wherever one `mayPass`.
+    /// Has everybody but the first of a pool looked at whom the pool admits; nobody where it says
+    /// nothing.
     ///
     /// Not before those who were gathered before have been looked at.
-    mutating func gatherFollowers(
-        where mayPass: (String) -> Bool,
-        _ admitted: (Waiter, String) -> Bool
-    ) {
+    mutating func gatherFollowers(admittedBy admission: (String) -> ((Waiter) -> Bool)?) {
         var found = Array(postponed.values)
-        for (pool, queues) in Dictionary(grouping: passable, by: \.pool) where mayPass(pool) {
-            let first = heads(in: pool).first
-            let all = queues.flatMap { self.queues[$0]?.all ?? [] }
-            found += all.filter { $0 !== first && admitted($0, pool) }
+        for (pool, queues) in Dictionary(grouping: passable, by: \.pool) {
+            guard let isAdmitted = admission(pool) else { continue }
+            var known: Set<WaitAge> = []
+            if let first = heads(in: pool).first { known.insert(first.age) }
+            for queue in queues {
+                self.queues[queue]?.visit { waiter in
+                    // Many lack more than one thing.
+                    guard known.insert(waiter.age).inserted, isAdmitted(waiter) else { return }
+                    found.append(waiter)
+                }
+            }
         }
         passable = []
         postponed = SortedList()

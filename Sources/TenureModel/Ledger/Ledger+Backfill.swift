@@ -75,15 +75,8 @@ extension LedgerState {
         return end.advanced(byMilliseconds: settings.lockDelay)
     }
 
-    /// Whether the request might fit into the pool as it is now; false only where it can not.
-    ///
-    /// O(log places) for each claim, and no look at the places.
-    package func mightFit(_ request: AcquireRequest) -> Bool {
-        guard let slot = pools.index(forKey: request.pool) else { return false }
-        return request.claims.allSatisfy { claim in
-            pools.values[slot].index.firstSlot(from: 0, for: claim.amounts) != nil
-        }
-    }
+    /// What is free in a pool now, to be asked about many requests.
+    package func room(in pool: String) -> FreeRoom { FreeRoom(index: pools[pool]?.index) }
 
     /// When a request fits at the latest that waits, and where, with what is promised to others
     /// before it left alone.
