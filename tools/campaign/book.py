@@ -5,10 +5,10 @@
 # it surely lives, and the places in the log where it was surely held. Numbers of invariants (I1 …)
 # are those of the design. What a fold finds wrong goes to `faults`; nothing here asks the daemon.
 
-from facts import LATER, MS, POSITION_BITS, SILENCE, Lease
 from changes import ChangeBook
 from dates import DateBook
 from drains import DrainBook
+from facts import LATER, MS, POSITION_BITS, SILENCE, Lease
 from families import FamilyBook
 from limits import LimitBook
 from observed import ObservedBook

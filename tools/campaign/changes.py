@@ -14,7 +14,7 @@ class ChangeBook:
             return
         if entry is None:
             self.fault("book", "a change of a lease that nobody was granted", record)
-        elif record.ask.get("again") and self.fold_growth_again(entry, record):
+        elif record.ask.get("again") and self.fold_again(entry, record):
             pass
         elif record.outcome == "unknown":
             self.fold_unknown_change(entry, record)

@@ -38,17 +38,20 @@ class ChangingVerbs:
         if self.random.random() < 0.25:
             fields["wait"] = self.random.randint(10, 150)
             words += ["WAIT", fields["wait"]]
-        self.last_growth = (fields, words)
+        self.last_moves["GROW"] = (fields, words)
         self.ask("GROW", fields, words)
         return True
 
-    def regrow(self):
-        """The last growth once more, with the old token: the same answer, or it is made now."""
-        if not self.last_growth:
+    def move_again(self):
+        """The same once more, with the old token: the same answer, or it is made now."""
+        if not self.last_moves:
             return False
-        fields, words = self.last_growth
+        op = self.random.choice(sorted(self.last_moves))
+        fields, words = self.last_moves[op]
         if self.book.leases[fields["lease"]].live:
-            self.ask("GROW", dict(fields, again=True, verb="GROW again"), words)
+            record = self.ask(op, dict(fields, again=True, verb=f"{op} again"), words)
+            if record.outcome == "ok" and op == "HANDOVER":
+                self.campaign.hand_over(fields["holder"], fields["lease"])
         return True
 
     def pass_on(self):
@@ -60,10 +63,12 @@ class ChangingVerbs:
         # What its client may revoke by its tag stays with it.
         owner = self.name if entry.tag else self.random.choice(self.campaign.clients).name
         fields = {"lease": entry.lease, "token": entry.token, "ttl": self.ttl(),
-                  "holder": f"{owner}-{self.name}-{self.count}"}
-        record = self.ask("HANDOVER", fields, [
-            "HANDOVER", entry.lease, entry.token, "HOLDER", fields["holder"],
-            "TTL", fields["ttl"]])
+                  "holder": f"{owner}-{self.name}-{self.count}",
+                  "request": f"h-{self.name}-{self.count}"}
+        words = ["HANDOVER", entry.lease, entry.token, "HOLDER", fields["holder"],
+                 "TTL", fields["ttl"], "REQUEST", fields["request"]]
+        self.last_moves["HANDOVER"] = (fields, words)
+        record = self.ask("HANDOVER", fields, words)
         if record.outcome == "ok":
             self.campaign.hand_over(fields["holder"], entry.lease)
         return True

@@ -73,7 +73,8 @@ class DateBook:
 
     def still_booked(self, entry, record):
         if entry.settled and entry.settled.back < record.sent:
-            self.fault("booking", "a booking that had ended is still to come", entry.settled, record)
+            self.fault("booking", "a booking that had ended is still to come", entry.settled,
+                       record)
         if record.reply.get("amounts") != entry.amounts:
             self.fault("booking", f"booked {entry.amounts}, now {record.reply.get('amounts')}",
                        record)

@@ -26,7 +26,8 @@ class Lease:
         self.parent, self.children = None, []
         self.returned = False    # carved out of another, and surely back there
         self.last = amounts      # what it held at last, also when it has ended
-        self.growths = {}        # request id -> token that the growth gave
+        # request id -> token that a growth or hand-over gave; 0 where nobody can tell
+        self.moves = {}
         self.moving = None       # a growth or hand-over of unknown outcome
         self.first = amounts     # what it was granted
         self.life = None         # its longest life in milliseconds

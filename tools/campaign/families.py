@@ -116,22 +116,10 @@ class FamilyBook:
 
     def fold_growth(self, entry, record):
         """`GROW` succeeded, now or before."""
-        reply, request = record.reply, record.ask["request"]
+        reply = record.reply
         token, position = int(reply["token"]), int(reply["position"])
-        known = entry.growths.get(request)
-        if reply.get("replayed"):
-            if known == 0:  # until now nobody knew
-                known = entry.growths[request] = token
-            if known != token:
-                self.fault("I7", f"a growth with token {known} was repeated with {token}", record)
+        if not self.moved_now(entry, record):
             return
-        if known:
-            self.fault("I7", f"a growth with token {known} was made once more", record)
-        if token & POSITION_BITS != position or token <= entry.token:
-            self.fault("I4", "a growth without a new token", record)
-        if not self.succeeded(entry, record):
-            return
-        entry.growths[request] = token
         whole = self.grown(entry, record.ask["kinds"], reply["amounts"])
         if whole is None:
             self.fault("I8", f"{entry.worlds} grew by {record.ask['kinds']} "
@@ -147,13 +135,33 @@ class FamilyBook:
         entry.see(position, whole)
         entry.open_span(record.back, whole)
 
-    def fold_growth_again(self, entry, record):
-        """The same `GROW` with the old token; whether its refusal has been judged."""
-        known = entry.growths.get(record.ask["request"])
+    def moved_now(self, entry, record):
+        """Whether a growth or hand-over was made by this record, once and with a new token."""
+        request, token = record.ask["request"], int(record.reply["token"])
+        known = entry.moves.get(request)
+        if record.reply.get("replayed"):
+            if known == 0:  # until now nobody could tell
+                known = entry.moves[request] = token
+            if known != token:
+                self.fault("I7", f"{record.op} gave token {known} and was repeated with {token}",
+                           record)
+            return False
+        if known:
+            self.fault("I7", f"{record.op} gave token {known} and was made once more", record)
+        if token & POSITION_BITS != int(record.reply["position"]) or token <= entry.token:
+            self.fault("I4", f"{record.op} gave no new token", record)
+        if not self.succeeded(entry, record):
+            return False
+        entry.moves[request] = token
+        return True
+
+    def fold_again(self, entry, record):
+        """The same with the old token; whether there is nothing more to judge."""
+        known = entry.moves.get(record.ask["request"])
         if record.outcome != "err":
             return record.outcome == "unknown" and bool(known)
         if known and record.code not in LATER:
-            self.fault("I7", "a growth that was made is refused when it is repeated", record)
+            self.fault("I7", f"{record.op} was made and is refused when it is repeated", record)
         # One that was not made may find another token, or no lease.
         return known is not None or entry.token != record.ask["token"]
 
@@ -179,9 +187,7 @@ class FamilyBook:
         """`HANDOVER` succeeded: another holder, another token, another deadline."""
         reply = record.reply
         token, position = int(reply["token"]), int(reply["position"])
-        if token & POSITION_BITS != position or token <= entry.token:
-            self.fault("I4", "a hand-over without a new token", record)
-        if not self.succeeded(entry, record):
+        if not self.moved_now(entry, record):
             return
         if entry.certain is not None:
             entry.see(position, entry.certain)
@@ -215,6 +221,7 @@ class FamilyBook:
                 self.fault("fencing", "a lease has a new holder and the old token", record)
             return
         token = shown["token"]
+        entry.moves[moving.ask["request"]] = token
         if token < entry.token or token & POSITION_BITS <= entry.token & POSITION_BITS:
             self.fault("I4", "a lease has an older token than before", record)
         if moving.op == "HANDOVER":
@@ -236,7 +243,6 @@ class FamilyBook:
             self.fault("I8", f"{entry.worlds} grew by {moving.ask['kinds']} "
                        f"to {shown['amounts']}", record)
         self.new_token(entry, token, token & POSITION_BITS, record)
-        entry.growths[moving.ask["request"]] = token
         entry.open_span(record.back, shown["amounts"])
 
     def succeeded(self, entry, record):

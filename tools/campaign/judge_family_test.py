@@ -105,11 +105,14 @@ class FamilyTest(JudgeCase):
 
     # --- hand-over -----------------------------------------------------------------------------
 
-    def pass_on(self, lease, position, outcome="ok", token=None, holder="h9"):
-        self.story.tell("HANDOVER", {"lease": lease, "token": lease, "holder": holder,
-                                     "ttl": 5_000}, outcome, reply={
+    def pass_on(self, lease, position, outcome="ok", token=None, holder="h9", replayed=0,
+                again=False, code=None):
+        ask = {"lease": lease, "token": lease, "holder": holder, "ttl": 5_000, "request": "m"}
+        if again:
+            ask["again"] = True
+        self.story.tell("HANDOVER", ask, outcome, code, {
             "status": "handed over", "lease": lease, "token": token or EPOCH | position,
-            "position": position, "ttl": 5_000, "replayed": 0, "amounts": {"seats": 1}}
+            "position": position, "ttl": 5_000, "replayed": replayed, "amounts": {"seats": 1}}
             if outcome == "ok" else None)
 
     def test_hand_over_without_fault_passes(self):
@@ -121,6 +124,25 @@ class FamilyTest(JudgeCase):
         self.pass_on(other, 0, "unknown", holder="h8")
         self.show(other, {"seats": 1}, token=EPOCH | 22, holder="h8")
         self.passes()
+
+    def test_a_hand_over_is_told_again(self):
+        lease = self.story.grant(10, "h1")
+        self.pass_on(lease, 0, "unknown")
+        self.show(lease, {"seats": 1}, token=EPOCH | 12, holder="h9")
+        self.pass_on(lease, 12, replayed=1, again=True)
+        self.passes()
+
+    def test_a_hand_over_that_is_made_twice(self):
+        lease = self.story.grant(10, "h1")
+        self.pass_on(lease, 12)
+        self.pass_on(lease, 13, again=True)
+        self.breaks("I7")
+
+    def test_a_hand_over_that_is_forgotten(self):
+        lease = self.story.grant(10, "h1")
+        self.pass_on(lease, 12)
+        self.pass_on(lease, 0, "err", code="FENCED", again=True)
+        self.breaks("I7")
 
     def test_the_old_holder_is_let_in(self):
         lease = self.story.grant(10, "h1")

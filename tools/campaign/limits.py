@@ -17,7 +17,7 @@ class LimitBook:
     # --- budgets -------------------------------------------------------------------------------
 
     def pays(self, entry):
-        """Whether the budget covers this lease; a part of one stays with the budget of the whole."""
+        """Whether the budget covers this lease; what is carved out stays with that of the whole."""
         return entry.parent is None and BUDGET in levels(entry.tenant)
 
     def held_of_budget(self, wholes):

@@ -17,8 +17,8 @@ class ObservedBook:
             return
         if ask["state"] == "ended":
             self.finish(entry, record.sent)
-            if entry.moving and entry.moving.op == "GROW":
-                entry.growths[entry.moving.ask["request"]] = 0  # nobody can tell any more
+            if entry.moving:
+                entry.moves[entry.moving.ask["request"]] = 0
             entry.moving = None
             return
         if entry.moving is not None:

@@ -24,13 +24,13 @@ MENU = {
     "queue": 6, "wait": 3, "poll": 8, "cancel_ticket": 2,
     "book_room": 4, "book_again": 1, "poll_booking": 4, "cancel_booking": 1,
     "plan": 1, "range_of": 3, "several": 3, "report": 3, "revoke": 1,
-    "grow": 6, "regrow": 2, "pass_on": 4, "carve": 5,
+    "grow": 6, "move_again": 4, "pass_on": 4, "carve": 5,
 }
 # What must have been acknowledged in a run that is worth its verdict.
 VERBS = [
     "ACQUIRE", "RESERVE", "RENEW", "RELEASE", "COMMIT", "CANCEL", "CHECK", "SESSION OPEN",
     "SESSION KEEPALIVE", "SESSION CLOSE", "QUOTA SET", "ACQUIRE WAIT", "QUEUE", "QUEUE GET",
-    "QUEUE CANCEL", "ticket granted", "GROW", "GROW again", "HANDOVER", "SUBLEASE",
+    "QUEUE CANCEL", "ticket granted", "GROW", "GROW again", "HANDOVER", "HANDOVER again", "SUBLEASE",
     "BOOK", "BOOK again", "BOOKING GET", "BOOKING CANCEL", "booking begun",
     "PLAN", "ACQUIRE PLAN", "ACQUIRE range", "ACQUIRE pools", "REPORT", "REVOKE ALL",
     "BUDGET SET", "BREAKER RESET", "preempted", "breaker opened",
@@ -52,7 +52,7 @@ class Client(WaitingVerbs, ChangingVerbs, BookingVerbs, OperatorVerbs, ChoosingV
         self.history = History(campaign.home, self.name)
         self.mine, self.sessions, self.inbox = [], [], deque()
         self.number, self.windows = number, []
-        self.tickets, self.bookings, self.last_growth, self.last_booking = [], [], None, None
+        self.tickets, self.bookings, self.last_moves, self.last_booking = [], [], {}, None
         self.count, self.wire = 0, None
 
     def run(self):
