@@ -274,9 +274,9 @@ class Book(ChangeBook, SessionBook, TicketBook, FamilyBook, DateBook, DrainBook,
         if entry.session is None and ttl is not None:
             entry.sure = max(entry.sure, record.sent + int(ttl) * MS)
             latest = record.back + (int(ttl) + 2) * MS
-            if entry.parent is not None:
+            if entry.parent is not None or self.on_drained(entry):
                 # Told is the sooner of two deadlines; its own may be later, and counts when the
-                # parent is renewed.
+                # parent is renewed, or the drain called off.
                 own = record.back + (max(int(ttl), record.ask.get("ttl", 0)) + 2) * MS
                 latest = max(own, entry.latest or 0)
             entry.latest, entry.refreshed = latest, record.sent

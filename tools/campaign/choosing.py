@@ -43,11 +43,11 @@ class ChoosingVerbs:
         """Says that something it holds has failed, so that its breaker opens."""
         mine = [entry for entry in map(self.book.leases.get, self.mine)
                 if entry.settled and entry.certain and entry.worlds[0][0] == "held"
-                and set(entry.certain) <= world.FRAIL]
+                and set(entry.certain) <= world.FRAIL and self.book.own(entry)]
         if not mine:
             return False
         entry = self.random.choice(mine)
-        name = self.random.choice(sorted(entry.certain))
+        name = self.random.choice(sorted(self.book.own(entry)))
         self.ask("REPORT", {"lease": entry.lease, "token": entry.token, "name": name},
                  ["REPORT", entry.lease, entry.token, "FAILED", "RESOURCE", name])
         return True

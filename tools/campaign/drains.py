@@ -151,9 +151,14 @@ class DrainBook:
 
     # --- what follows for leases -----------------------------------------------------------------
 
+    @staticmethod
+    def on_drained(entry):
+        """The nodes that are drained now and then on which a lease may have something."""
+        return {World.node_of[name] for _, amounts in entry.live for name in amounts} & DRAINED
+
     def drained_at(self, entry):
         """From when on a drain may have ended this lease; infinite where none is known."""
-        nodes = {World.node_of[name] for _, amounts in entry.live for name in amounts} & DRAINED
+        nodes = self.on_drained(entry)
         return min((due for node in nodes for due in self.drains.get(node, ())
                     if due >= (entry.born or 0)), default=float("inf"))
 

@@ -163,6 +163,15 @@ class DrainTest(JudgeCase):
         self.shown("active")
         self.breaks("I1")
 
+    def test_a_lease_lives_on_when_a_drain_is_called_off(self):
+        lease = self.grant(10, {"y1-slots": 1})
+        self.node("DRAIN", 12, by=30)
+        self.story.change("RENEW", lease, 13, ttl=20)
+        self.story.records[-1].ask["ttl"] = 9_000  # told is what the drain leaves
+        self.node("UNCORDON", 14)
+        self.story.change("CHECK", lease, 15, "held", pause=60)
+        self.passes()
+
     def test_a_lease_that_ends_before_the_end_of_a_drain(self):
         lease = self.grant(10, {"y1-slots": 1})
         self.node("DRAIN", 14, by=500)
