@@ -21,7 +21,7 @@ class BookingVerbs:
         fields = {"pool": "dates", "claims": f"room={rooms}", "kinds": {"room": rooms},
                   "tenant": self.random.choice(world.PATIENT),
                   "holder": f"{self.name}-{self.count}", "request": f"b-{self.name}-{self.count}",
-                  "at": self.random.randint(50, 1_200), "length": self.random.randint(200, 2_000)}
+                  "at": self.random.randint(50, 1_200), "length": self.random.randint(400, 3_000)}
         fields["body"] = f"{fields['claims']} {fields['holder']}"
         self.last_booking = fields
         return self.send_booking(fields)
