@@ -19,10 +19,12 @@ import moves
 import promises
 import reclaim
 import restart
+import waste
 from harness import Failed, Refusal
 
 FIGURES = {"restart": restart, "reclaim": reclaim, "memory": memory, "decision": decision,
-           "idle": idle, "connections": connections, "promises": promises, "moves": moves}
+           "idle": idle, "connections": connections, "promises": promises, "moves": moves,
+           "waste": waste}
 
 
 def options():
