@@ -21,7 +21,8 @@ extension LedgerState {
             strategy: request.within == nil ? .firstFit : .locality,
             in: &pools.values[slot].index
         )
-        if fits || placer.isCut && mightFitApart(request, placer.rules, poolAt: slot) { return nil }
+        if fits { return nil }
+        if placer.isCut, mightFitOtherwise(request, placer.rules, poolAt: slot) { return nil }
         return infeasibility(of: request, pools.values[slot].index)
     }
 

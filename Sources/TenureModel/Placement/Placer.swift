@@ -16,7 +16,7 @@ struct Nearby {
 /// One search for one request in one pool.
 struct Placer {
     /// The version of the policy, recorded with every grant.
-    static let policyVersion: UInt16 = 4
+    static let policyVersion: UInt16 = 5
     /// How many of the fullest places best fit looks at before it takes the first that fits.
     private static let bestFitPlacesMax = 512
 
@@ -96,8 +96,8 @@ struct Placer {
     /// Places every claim; false when one does not fit.
     ///
     /// In the order asked; where that fails once more with the largest first, so that a small
-    /// claim does not take the only place that is large enough for another. Claims that are kept
-    /// apart are then placed as `placeApart` does.
+    /// claim does not take the only place that is large enough for another. Several claims are then
+    /// placed as `placePartByPart` does.
     mutating func place(
         _ claims: [Claim],
         strategy: Strategy,

@@ -1,11 +1,11 @@
-// Claims that are kept apart from each other, against a look at every way to place them.
+// Several claims, kept apart from each other or not, against a look at every way to place them.
 
 import TenureModel
 import TenureTesting
 import Testing
 
-@Suite("Kept apart", .computing)
-struct ApartTests {
+@Suite("Several claims", .computing)
+struct SeveralClaimsTests {
     /// A node: what it has, and where it is.
     private struct Node {
         let cpu: UInt64
@@ -33,10 +33,10 @@ struct ApartTests {
         return world
     }
 
-    private static func request(_ claims: [Claim]) -> AcquireRequest {
+    private static func request(_ claims: [Claim], apart: Bool = true) -> AcquireRequest {
         var request = AcquireRequest(pool: "pool", claims: claims)
         request.tags = [tag]
-        request.away = [Affinity(tag, level: "rack")]
+        if apart { request.away = [Affinity(tag, level: "rack")] }
         return request
     }
 
@@ -49,6 +49,19 @@ struct ApartTests {
             request.strategy = strategy
             let grant = try world.granted(request)
             #expect(grant.parts.sorted() == ["n0-memory=8", "n1-cpu=8"], "\(strategy)")
+        }
+    }
+
+    @Test
+    func `no order fits that gives the largest claim the first place`() throws {
+        let nodes = [Node(cpu: 8, memory: 8, rack: 1), Node(cpu: 8, memory: 0, rack: 2)]
+        for strategy in Strategy.allCases {
+            var world = try Self.world(nodes)
+            let claims = [Claim.of((.cpu, 8)), .of((.cpu, 4), (.memory, 8))]
+            var request = Self.request(claims, apart: false)
+            request.strategy = strategy
+            let parts = try world.granted(request).parts.sorted()
+            #expect(parts == ["n0-cpu=4", "n0-memory=8", "n1-cpu=8"], "\(strategy)")
         }
     }
 
@@ -68,8 +81,11 @@ struct ApartTests {
     }
 
     /// Every claim alone fits, or not, in some place, and all together in some way, or in none.
-    @Test(arguments: 1...400 as ClosedRange<UInt64>)
-    func `granted or unsatisfiable, as a look at every way says`(seed: UInt64) throws {
+    @Test(arguments: 1...400 as ClosedRange<UInt64>, [true, false])
+    func `granted or unsatisfiable, as a look at every way says`(
+        seed: UInt64,
+        apart: Bool
+    ) throws {
         var dice = Dice(seed: seed)
         let nodes = (0..<Int(dice.pick(2...4))).map { number in
             Node(
@@ -88,9 +104,9 @@ struct ApartTests {
             )
         }
         var world = try Self.world(nodes)
-        let answer = try world.ask(.acquire(Self.request(claims)))
+        let answer = try world.ask(.acquire(Self.request(claims, apart: apart)))
         let parts = claims.flatMap { claim in Array(repeating: claim.amounts, count: claim.places) }
-        let fits = Self.fits(parts[...], nodes, taken: [])
+        let fits = Self.fits(parts[...], nodes, taken: [], apart: apart)
         #expect(answer.code == (fits ? nil : .unsatisfiable), "\(nodes) \(claims)")
     }
 
@@ -98,14 +114,15 @@ struct ApartTests {
     private static func fits(
         _ parts: ArraySlice<[ClaimAmount]>,
         _ nodes: [Node],
-        taken: [Int]
+        taken: [Int],
+        apart: Bool
     ) -> Bool {
         guard let part = parts.first else { return true }
         func wanted(_ kind: Kind) -> UInt64 { part.first { $0.kind == kind }?.amount ?? 0 }
         return nodes.indices.contains { number in
             var node = nodes[number]
             let racks = taken.compactMap { nodes[$0].rack }
-            if let rack = node.rack, racks.contains(rack) { return false }
+            if apart, let rack = node.rack, racks.contains(rack) { return false }
             guard node.cpu >= wanted(.cpu), node.memory >= wanted(.memory) else { return false }
             var left = nodes
             node = Node(
@@ -114,7 +131,7 @@ struct ApartTests {
                 rack: node.rack
             )
             left[number] = node
-            return fits(parts.dropFirst(), left, taken: taken + [number])
+            return fits(parts.dropFirst(), left, taken: taken + [number], apart: apart)
         }
     }
 }

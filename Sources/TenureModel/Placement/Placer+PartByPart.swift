@@ -1,14 +1,13 @@
 // Placement of claims where the order in which they are asked for does not do.
 //
-// Largest first is tried next. Of claims that are kept apart one order may give the only place of
-// one to another: where both fail, places are tried part by part, and given back where the next
-// part finds none.
+// Largest first is tried next. Either order may give the only place of one claim to another: where
+// both fail, places are tried part by part, and given back where the next part finds none.
 
 extension Placer {
     /// How many parts are placed so.
-    static let apartPartsMax = 32
+    static let triedPartsMax = 32
     /// How many places are tried.
-    static let apartLooksMax = 512
+    static let triedPlacesMax = 512
 
     /// Places claims that did not fit in the order asked.
     mutating func placeOtherwise(
@@ -26,7 +25,7 @@ extension Placer {
         isCut = locality.isRequired
         if isCut { return false }
         startAnew(from: mark, in: &index)
-        return placeApart(reordered, in: index)
+        return placePartByPart(reordered, in: index)
     }
 
     /// Begins again with what was placed by then.
@@ -38,17 +37,25 @@ extension Placer {
     }
 
     /// Whether all that is asked may fit in an order that was not tried.
-    private func mayFitOtherwise(_ claims: [Claim]) -> Bool { claims.count > 1 && rules.keepApart }
-
-    /// Places every claim where they are kept apart; false where nothing fits, or where it was not
-    /// found: then `isCut`.
     ///
-    /// The places are tried in their order, whatever the strategy prefers.
-    private mutating func placeApart(_ claims: [Claim], in index: PlaceIndex) -> Bool {
+    /// Parts that are to be together are placed in that way only.
+    private func mayFitOtherwise(_ claims: [Claim]) -> Bool {
+        claims.count > 1 && (rules.keepApart || !locality.isRequired)
+    }
+
+    /// Places every claim in one of all ways; false where nothing fits, or where it was not found:
+    /// then `isCut`.
+    ///
+    /// The places are tried in their order, whatever the strategy prefers, up to `triedPlacesMax`
+    /// of them: backtracking, depth first.
+    private mutating func placePartByPart(_ claims: [Claim], in index: PlaceIndex) -> Bool {
+        // Often one claim alone finds nothing.
+        let fit = claims.allSatisfy { index.firstSlot(from: 0, for: $0.amounts, view: view) != nil }
+        if !fit { return false }
         let parts = claims.flatMap { claim in
             Array(repeating: Claim(amounts: claim.amounts), count: claim.places)
         }
-        var looks = parts.count > Self.apartPartsMax ? 0 : Self.apartLooksMax
+        var looks = parts.count > Self.triedPartsMax ? 0 : Self.triedPlacesMax
         let isPlaced = looks > 0 && place(parts[...], from: 0, &looks, in: index)
         isCut = !isPlaced && looks == 0
         return isPlaced
@@ -79,9 +86,9 @@ extension Placer {
 }
 
 extension LedgerState {
-    /// Whether a request whose claims are kept apart may fit, though no order was found: each claim
-    /// does, all do together, and there are places enough for them to be apart.
-    mutating func mightFitApart(
+    /// Whether a request may fit, though no order of its claims was found: each of them does, and
+    /// where they are kept apart all do together, in places enough for that.
+    mutating func mightFitOtherwise(
         _ request: AcquireRequest,
         _ rules: PlaceRules,
         poolAt slot: Int
@@ -90,13 +97,14 @@ extension LedgerState {
         guard rules.mostParts(in: pools.values[slot].index.places.count) >= places else {
             return false
         }
+        let each = request.claims.allSatisfy { claim in
+            var alone = request
+            alone.claims = [claim]
+            return infeasible(alone) == nil
+        }
+        guard each, rules.keepApart else { return each }
         var together = request
         together.away = []
         return infeasible(together) == nil
-            && request.claims.allSatisfy { claim in
-                var alone = request
-                alone.claims = [claim]
-                return infeasible(alone) == nil
-            }
     }
 }
