@@ -136,6 +136,36 @@ struct AffinityTests {
         #expect(try place("b") == nil)
     }
 
+    @Test(arguments: 1...40 as ClosedRange<UInt64>)
+    func `Y1: leases are looked at some at a time while they come and go`(seed: UInt64) throws {
+        var dice = Dice(seed: seed)
+        var world = World()
+        try world.declarePool()
+        try world.declare("n1-cpu", .cpu, 1_000, node: "n1")
+        var held: [Grant] = []
+        func step(_ world: inout World) throws {
+            if dice.chance(25), !held.isEmpty {
+                let grant = held.remove(at: Int(dice.pick(0...UInt64(held.count - 1))))
+                _ = try world.ask(.release(grant.reference, parts: nil))
+            } else {
+                var request = AcquireRequest(pool: "pool", claims: [.of((.cpu, 1))])
+                if dice.chance(80) { request.tags = [Label(name: "app", value: "x")] }
+                held.append(try world.granted(request))
+            }
+            if dice.chance(10) { world.checkpoint() }
+        }
+        for _ in 0..<60 { try step(&world) }
+        var slices = 1
+        while try !world.state.scanTags(atMost: 3) {
+            slices += 1
+            try step(&world)
+            #expect(slices < 1_000)
+        }
+        #expect(slices > 3)
+        for _ in 0..<20 { try step(&world) }
+        #expect(try world.state.invariantFault() == nil)
+    }
+
     @Test
     func `the record of the grant names the rules and the places that they ruled out`() throws {
         var world = try hosts()
@@ -252,7 +282,7 @@ private struct AffinityRun {
     }
 
     mutating func step() throws {
-        if dice.chance(40), !held.isEmpty {
+        if dice.chance(25), !held.isEmpty {
             let entry = held.remove(at: Int.random(in: 0..<held.count, using: &dice))
             try world.ask(.release(entry.grant.reference, parts: nil))
             for part in entry.grant.placements { free[part.node, default: 0] += part.amount }

@@ -26,7 +26,8 @@ package enum EngineLimits {
 
     /// How many of those who wait in a pool are dated: the first of so many lines.
     static let datedHeads = 4
-    /// How many leases one group looks at for the first time to know when those of a pool end.
+    /// How many leases one group looks at for the first time to know when those of a pool end, or
+    /// which tags they have.
     static let scannedLeases = 8_192
     /// How many places may be looked at for a date as often as something changes.
     static let freeDatingSteps = 256

@@ -227,6 +227,10 @@ extension LedgerCore {
     /// Decides anew about one who waits; true when the wait is over.
     private func look(at waiter: Waiter) throws(LedgerFailure) -> Bool {
         try noteStall()
+        if waiter.request.hasAffinities, try !knowsTags() {
+            waiting.mark(waiter)
+            return false
+        }
         let time = now
         waits.looks += 1
         var decision = try decide(waiter, now: time)
@@ -331,27 +335,4 @@ extension LedgerCore {
     private static func kept(_ ticket: TicketID, _ refusal: Refusal) -> Refusal {
         refusal == closingRefusal ? keptRefusal(ticket) : refusal
     }
-
-    private static func keptRefusal(_ ticket: TicketID) -> Refusal {
-        Refusal(
-            .unknown,
-            "the ledger is closed; ticket \(ticket.rawValue) keeps its place; ask again with the "
-                + "same request id when it is open"
-        )
-    }
-
-    private static let cancelledRefusal = Refusal(
-        .timeout,
-        "the queued request was cancelled; nothing was granted"
-    )
-
-    static let abandonedRefusal = Refusal(
-        .timeout,
-        "the wait was called off by who asked; nothing was granted"
-    )
-
-    static let closingRefusal = Refusal(
-        .unknown,
-        "the ledger is closed; nothing was granted to those who waited; ask again when it is open"
-    )
 }

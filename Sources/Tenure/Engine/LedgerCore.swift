@@ -64,6 +64,8 @@ package final class LedgerCore {
     private var owesRecord = false
     /// Whether prices are being worked out.
     var isLearning = false
+    /// Whether leases are still to be looked at for their tags with this group.
+    var scansTags = true
 
     init(
         state: consuming LedgerState,
@@ -94,6 +96,7 @@ package final class LedgerCore {
     package func run(_ batch: [Submission]) {
         guard failure == nil else { return refuse(batch) }
         var admitted = 0
+        scansTags = true
         do throws(LedgerFailure) {
             try lookAtDirectory()
             try noteGap()
@@ -132,6 +135,7 @@ package final class LedgerCore {
             outbox.add(.refused(Self.readOnlyRefusal), to: submission)
             return
         }
+        if submission.command.hasAffinities, try !knowsTags() { return deferred.append(submission) }
         let time = now
         counters.decided += 1
         var carrying = submission
@@ -386,14 +390,4 @@ package final class LedgerCore {
             ])
         }
     }
-
-    static let unknownRefusal = Refusal(
-        .unknown,
-        "the ledger stopped before it could tell; ask with REQUEST GET after it is back"
-    )
-
-    static let readOnlyRefusal = Refusal(
-        .readOnly,
-        "the disk is nearly full: only reads, renewals and releases are served until there is room"
-    )
 }

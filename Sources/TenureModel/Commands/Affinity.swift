@@ -23,6 +23,13 @@ public struct Affinity: Hashable, Sendable {
     }
 }
 
+extension Command {
+    /// Whether other leases decide where what is asked for may be.
+    package var hasAffinities: Bool {
+        if case .acquire(let request) = self { request.hasAffinities } else { false }
+    }
+}
+
 extension AcquireRequest {
     /// Whether other leases decide where it may be.
     package var hasAffinities: Bool { !near.isEmpty || !away.isEmpty }

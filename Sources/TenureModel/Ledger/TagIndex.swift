@@ -2,15 +2,35 @@
 //
 //   Y1  The index has exactly what leases that are held or reserved hold, under each of their tags.
 //
-// It is derived: made of all leases when a request with NEAR or AWAY is first decided since the
-// opening, O(leases), and kept from then on. About 100 bytes for each resource that leases of one
-// tenant hold under one tag; nothing as long as no request asks, nothing for leases without tags.
+// It is derived: made of all leases when a request with NEAR or AWAY comes for the first time since
+// the opening, some at a time, and kept from then on. Until a lease was looked at, what becomes of
+// it changes nothing here. About 100 bytes for each resource that leases of one tenant hold under
+// one tag; nothing as long as no request asks, nothing for leases without tags.
 
 internal import TenureBase
 
 /// Amounts of resources by tag and tenant.
-struct TagIndex: Equatable {
+struct TagIndex {
     private var held: [Label: [String: [ResourceID: UInt64]]] = [:]
+    /// The last lease that was looked at; nothing before the first.
+    private(set) var scanned: LeaseID?
+    /// Whether all were.
+    private(set) var isComplete = false
+
+    /// Whether a lease was looked at.
+    func hasScanned(_ id: LeaseID) -> Bool { isComplete || scanned.map { id <= $0 } ?? false }
+
+    /// Takes in a lease that is looked at for the first time: the next one.
+    mutating func scan(_ lease: Lease) {
+        scanned = lease.id
+        if lease.state.isLive { count(lease.placements, of: lease, by: .adding) }
+    }
+
+    /// Says that there are no more.
+    mutating func complete() { isComplete = true }
+
+    /// Whether the other one counts the same.
+    func isSame(as other: TagIndex) -> Bool { held == other.held }
 
     /// Adds what a lease holds, or takes it out.
     mutating func count(
@@ -52,10 +72,27 @@ struct TagIndex: Equatable {
 }
 
 extension LedgerState {
-    /// Makes the index, if it was not made since the opening.
-    mutating func prepareTags() throws(RowFault) {
-        if tags == nil { tags = try countedTags() }
+    /// Looks at the next leases for the index, so many at most; true when all were looked at.
+    package mutating func scanTags(atMost limit: Int) throws(RowFault) -> Bool {
+        if tags?.isComplete == true { return true }
+        if limit == 0 { return false }
+        // Taken out, so that it is changed and not copied.
+        var index = tags ?? TagIndex()
+        tags = nil
+        defer { tags = index }
+        var rows = MergedLeases(state: leases, source: source, after: index.scanned)
+        for _ in 0..<limit {
+            guard let lease = try rows.next() else {
+                index.complete()
+                return true
+            }
+            index.scan(lease)
+        }
+        return false
     }
+
+    /// Makes the index, if it was not made since the opening: O(leases).
+    mutating func prepareTags() throws(RowFault) { _ = try scanTags(atMost: .max) }
 
     /// Takes in what a lease gets, or no longer has, while it is in `state`.
     mutating func countTags(
@@ -64,7 +101,9 @@ extension LedgerState {
         as state: LeaseState,
         by direction: Direction
     ) {
-        guard tags != nil, !lease.terms.tags.isEmpty, state.isLive else { return }
+        guard !lease.terms.tags.isEmpty, state.isLive, tags?.hasScanned(lease.id) == true else {
+            return
+        }
         tags?.count(placements, of: lease, by: direction)
     }
 
@@ -78,7 +117,7 @@ extension LedgerState {
 
     /// What violates Y1, as a sentence; nothing when it holds or there is no index.
     func tagFault() throws(RowFault) -> String? {
-        guard let tags, try tags != countedTags() else { return nil }
+        guard let tags, tags.isComplete, try !tags.isSame(as: countedTags()) else { return nil }
         return "Y1: the index of tags is not what the leases hold"
     }
 }
