@@ -115,6 +115,8 @@ extension CampaignDay {
         case .quota: terms.hasQuotas || terms.hasBudgets || terms.hasTenantLimits
         case .circuitOpen: terms.hasBreakers
         case .exhausted: isHurt
+        // What was cut everywhere is nowhere to be had.
+        case .unsatisfiable: terms.hasDrains
         case .timeout: isHurt || terms.hasRestarts || terms.hasTenantLimits
         default: false
         }
@@ -256,11 +258,14 @@ extension CampaignDay {
     mutating func checkFinished(
         _ move: Move,
         isMade: Bool,
-        from before: [String: UInt64]
+        from before: [String: UInt64],
+        by reference: LeaseReference
     ) throws {
         let after = try placements(of: move.lease)
         // Its holder has changed it meanwhile, or it has ended at its time.
         if before != move.grown || after.isEmpty { return }
+        // It has waited to grow, and does with what is given back.
+        if try scene.core.state.lease(move.lease)?.token != reference.token { return }
         let isRight =
             isMade ? try totals(after) == totals(move.before) : after == move.before
         if !isRight { fault("a move leaves \(after) of \(move.before)") }

@@ -193,7 +193,7 @@ extension CampaignDay {
         ])
         guard let number = number.first, case .ended = scene.answers[number] else { return }
         tally.hit(isMade ? .moveMade : .moveGivenUp)
-        try checkFinished(move, isMade: isMade, from: now)
+        try checkFinished(move, isMade: isMade, from: now, by: grant.reference)
     }
 }
 
