@@ -38,7 +38,6 @@ extension LedgerState {
         placer.turn =
             settings.turn == 0 ? nil : ResourceID(rawValue: UInt32(clamping: settings.turn))
         placer.weights = settings.weights
-        placer.lifetime = request.lifetime(under: settings)
         placer.locality = request.locality
         placer.rules = placeRules(of: request, .now, poolAt: slot)
         guard placer.place(request.claims, strategy: strategy, in: &pools.values[slot].index) else {
@@ -54,14 +53,5 @@ extension LedgerState {
             affinities: request.affinityTexts
         )
         return (placer.placements, why)
-    }
-}
-
-extension AcquireRequest {
-    /// How long it lives at most, in all; the shortest where that is not told, which leaves out how
-    /// long anything lasts.
-    fileprivate func lifetime(under settings: PoolSettings) -> LifetimeClass {
-        let milliseconds = maxLifetimeMilliseconds ?? settings.maxLifetime
-        return milliseconds == 0 ? .shortest : LifetimeClass(milliseconds: milliseconds)
     }
 }

@@ -16,7 +16,6 @@ extension LedgerState {
         by direction: Direction
     ) throws(RowFault) {
         var totals: [ClaimAmount] = []
-        let lifetime = lease.terms.lifetime
         for placement in placements {
             let index = Int(placement.resource.rawValue)
             guard index < resources.count, let kind = resources[index]?.kind else {
@@ -26,7 +25,7 @@ extension LedgerState {
                 )
             }
             let before = guarantees.isEmpty ? 0 : grantable(at: index)
-            resources[index]?.take(placement.amount, lifetime, as: state, by: direction)
+            resources[index]?.take(placement.amount, as: state, by: direction)
             if !guarantees.isEmpty {
                 let now = grantable(at: index)
                 guarantees[kind]?.setFree(now, before: before)
@@ -45,19 +44,6 @@ extension LedgerState {
         for level in Self.levels(of: lease.terms.tenant) {
             try count(totals, at: level, as: state, by: direction)
         }
-    }
-
-    /// Counts what a lease holds, which was of a class, under what it is of now.
-    mutating func recount(_ lease: Lease, asOf before: LifetimeClass) {
-        let lifetime = lease.terms.lifetime
-        if lifetime == before { return }
-        for placement in lease.placements {
-            let index = Int(placement.resource.rawValue)
-            resources[index]?.dated.subtract(placement.amount, before)
-            resources[index]?.dated.add(placement.amount, lifetime)
-            changedResources[placement.resource] = facts.position
-        }
-        reindex(lease.placements, in: lease.terms.pool)
     }
 
     private mutating func reindex(_ placements: [Placement], in pool: String) {
@@ -94,7 +80,6 @@ extension LedgerState {
 extension Resource {
     fileprivate mutating func take(
         _ amount: UInt64,
-        _ lifetime: LifetimeClass,
         as state: LeaseState,
         by direction: LedgerState.Direction
     ) {
@@ -103,10 +88,6 @@ extension Resource {
         case .reserved: reserved.move(amount, direction)
         case .quarantined: quarantined.move(amount, direction)
         case .ended: violated("I2: what has ended holds nothing")
-        }
-        switch direction {
-        case .adding: dated.add(amount, lifetime)
-        case .subtracting: dated.subtract(amount, lifetime)
         }
     }
 }

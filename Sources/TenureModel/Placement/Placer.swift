@@ -55,8 +55,6 @@ struct Placer {
     private(set) var hasSeveral = false
     /// Where the last grant in turn was.
     var turn: ResourceID?
-    /// How long the request lives at most; the shortest where nobody knows.
-    var lifetime = LifetimeClass.shortest
     /// What the objectives of a balanced placement weigh.
     var weights = ObjectiveWeights()
     /// How close together parts are to be, where that is what decides.
@@ -232,10 +230,9 @@ struct Placer {
         _ strategy: Strategy,
         in index: inout PlaceIndex
     ) -> Bool {
-        let lifetime = strategy == .fairPrice ? lifetime : .shortest
-        guard view == .now,
-            let demand = index.demand(of: claim, selector: selector, lifetime: lifetime)
-        else { return placeBest(claim, in: &index) }
+        guard view == .now, let demand = index.demand(of: claim, selector: selector) else {
+            return placeBest(claim, in: &index)
+        }
         var left = claim.places
         var misses = 0
         while left > 0, misses < Self.bestFitPlacesMax,
