@@ -26,6 +26,8 @@ struct DevicePlacementTests {
             request.selector = [Label(name: "model", value: wanted)]
         }
         request.ttlMilliseconds = dice.pick(20...200)
+        request.maxLifetimeMilliseconds =
+            dice.pick([nil, nil, 90, 200_000, 9_000_000], or: nil)
         request.strategy = dice.pick([.fairPrice, .fragmentation], or: .fairPrice)
         return request
     }

@@ -241,7 +241,9 @@ extension LedgerSimulation {
         var request = AcquireRequest(pool: dice.chance(97) ? "pool" : "none", claims: claims)
         request.tenant = dice.pick(["org", "org/a", "org/a/b", "org/b", "other"], or: "org")
         request.ttlMilliseconds = dice.pick(1...15_000)
-        if dice.chance(20) { request.maxLifetimeMilliseconds = dice.pick(1...6_000) }
+        if dice.chance(20) {
+            request.maxLifetimeMilliseconds = dice.pick(dice.chance(50) ? 1...6_000 : 1...9_000_000)
+        }
         if dice.chance(40) { request.holdMilliseconds = dice.pick(1...3_000) }
         if dice.chance(30), let session = sessions.randomElement(using: &dice) {
             request.session = session.session

@@ -18,6 +18,8 @@ struct World {
     private(set) var now = LedgerTime(nanoseconds: 1_000_000_000)
     private(set) var log: [Frame] = []
     let rows: MemoryRows
+    /// The version of the policy that grants are recorded with; the current one where it is `nil`.
+    var policy: UInt16?
     private var lastToken = Token(rawValue: 0)
     /// Whether the invariants are recomputed after every step: O(leases).
     var checksEveryStep = true
@@ -37,7 +39,8 @@ struct World {
         sourceLocation: SourceLocation = #_sourceLocation
     ) throws -> Answer {
         let before = state.position
-        let decision = try state.decide(command, caller: caller, now: now)
+        var decision = try state.decide(command, caller: caller, now: now)
+        if let policy { decision.events = decision.events.map { $0.decided(underPolicy: policy) } }
         #expect(
             state.position == before,
             "M3: deciding moved the ledger",
@@ -306,5 +309,21 @@ extension Document {
     var items: [Document] {
         guard case .list(let items) = self["items"] else { return [] }
         return items
+    }
+}
+
+extension Event {
+    /// The same as an earlier version of the policy would have recorded it.
+    fileprivate func decided(underPolicy version: UInt16) -> Event {
+        guard case .granted(let record) = self else { return self }
+        let why = GrantReason(
+            policyVersion: version,
+            strategy: record.why.strategy,
+            considered: record.why.considered,
+            passedOver: record.why.passedOver
+        )
+        return .granted(
+            GrantRecord(lease: record.lease, stored: record.stored, why: why, served: record.served)
+        )
     }
 }

@@ -68,11 +68,16 @@ extension LedgerState {
 
     private mutating func applyGrant(_ record: GrantRecord) throws(RowFault) {
         let lease = record.lease
+        let pool = lease.terms.pool
+        if record.why.countsLifetimes, settings(ofPool: pool)?.lifetimesSince == 0 {
+            pools.update(pool) { $0.pool.settings.lifetimesSince = facts.position }
+            changedPools[pool] = facts.position
+        }
         try insert(lease, record.stored)
         if let served = record.served { try applyServing(served, by: lease) }
         guard record.why.strategy == .roundRobin, let last = lease.placements.last else { return }
-        pools.update(lease.terms.pool) { $0.pool.settings.turn = UInt64(last.resource.rawValue) }
-        changedPools[lease.terms.pool] = facts.position
+        pools.update(pool) { $0.pool.settings.turn = UInt64(last.resource.rawValue) }
+        changedPools[pool] = facts.position
     }
 
     /// Puts a new lease into the rows.

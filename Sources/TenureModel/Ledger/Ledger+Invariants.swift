@@ -46,6 +46,7 @@ extension LedgerState {
     /// Reads every lease: O(leases).
     package func invariantFault() throws(RowFault) -> String? {
         var taken: [ResourceID: [LeaseState: UInt64]] = [:]
+        var dated: [ResourceID: DatedAmounts] = [:]
         var used: [String: [Kind: UInt64]] = [:]
         var count: UInt64 = 0
         var counts: [String: UInt64] = [:]
@@ -62,6 +63,10 @@ extension LedgerState {
             tally(lease, &budgetHeld)
             for level in Self.levels(of: lease.terms.tenant) { counts[level, default: 0] += 1 }
             tally(lease, &taken, &used)
+            for placement in lease.placements {
+                dated[placement.resource, default: DatedAmounts()]
+                    .add(placement.amount, countedLifetime(of: lease))
+            }
         }
         if let remembered { return remembered }
         if let fault = try subleasesFault() { return fault }
@@ -70,7 +75,9 @@ extension LedgerState {
         if count != facts.leases {
             return "I6: \(facts.leases) leases are counted, \(count) are there"
         }
-        if let fault = resourceFault(taken) ?? leaseCountFault(counts) ?? budgetFault(budgetHeld) {
+        if let fault = resourceFault(taken) ?? lifetimesFault(dated) ?? leaseCountFault(counts)
+            ?? budgetFault(budgetHeld)
+        {
             return fault
         }
         if let fault = try usageFault(used) { return fault }
@@ -140,6 +147,17 @@ extension LedgerState {
             }
             if resource.used + resource.free != resource.capacity + resource.debt {
                 return "I2: \(resource.name) does not balance"
+            }
+        }
+        return nil
+    }
+
+    private func lifetimesFault(_ dated: [ResourceID: DatedAmounts]) -> String? {
+        for resource in resources.compactMap({ $0 }) {
+            let sums = dated[resource.id] ?? DatedAmounts()
+            if sums != resource.dated {
+                return "I2: \(resource.name) counts \(resource.dated.entries) by length of life, "
+                    + "its leases hold \(sums.entries)"
             }
         }
         return nil

@@ -38,6 +38,7 @@ extension LedgerState {
         placer.turn =
             settings.turn == 0 ? nil : ResourceID(rawValue: UInt32(clamping: settings.turn))
         placer.weights = settings.weights
+        placer.lifetime = request.lifetime(under: settings)
         placer.locality = request.locality
         placer.rules = placeRules(of: request, .now, poolAt: slot)
         guard placer.place(request.claims, strategy: strategy, in: &pools.values[slot].index) else {
@@ -53,5 +54,21 @@ extension LedgerState {
             affinities: request.affinityTexts
         )
         return (placer.placements, why)
+    }
+}
+
+extension AcquireRequest {
+    /// How long it lives at most, in all; the shortest where that is not told, which leaves out how
+    /// long anything lasts.
+    fileprivate func lifetime(under settings: PoolSettings) -> LifetimeClass {
+        let milliseconds = maxLifetimeMilliseconds ?? settings.maxLifetime
+        return milliseconds == 0 ? .shortest : LifetimeClass(milliseconds: milliseconds)
+    }
+}
+
+extension GrantReason {
+    /// Whether leases of the pool are counted by length of life from this grant on.
+    var countsLifetimes: Bool {
+        strategy == .fairPrice && policyVersion >= Placer.lifetimesVersion
     }
 }

@@ -327,7 +327,9 @@ extension LedgerState {
             var lease = try known(id)
             removeDue(time: lease.deadline, .lease, id.rawValue)
             lease.state = .preempted
+            let lifetime = countedLifetime(of: lease)
             lease.terms = lease.terms.ending(by: until)
+            recount(lease, asOf: lifetime)
             lease.deadline = min(lease.deadline, until)
             insertDue(time: lease.deadline, .lease, id.rawValue)
             leases.update(id, lease, at: facts.position)

@@ -16,6 +16,7 @@ extension LedgerState {
         by direction: Direction
     ) throws(RowFault) {
         var totals: [ClaimAmount] = []
+        let lifetime = countedLifetime(of: lease)
         for placement in placements {
             let index = Int(placement.resource.rawValue)
             guard index < resources.count, let kind = resources[index]?.kind else {
@@ -25,7 +26,7 @@ extension LedgerState {
                 )
             }
             let before = guarantees.isEmpty ? 0 : grantable(at: index)
-            resources[index]?.take(placement.amount, as: state, by: direction)
+            resources[index]?.take(placement.amount, lifetime, as: state, by: direction)
             if !guarantees.isEmpty {
                 let now = grantable(at: index)
                 guarantees[kind]?.setFree(now, before: before)
@@ -44,6 +45,28 @@ extension LedgerState {
         for level in Self.levels(of: lease.terms.tenant) {
             try count(totals, at: level, as: state, by: direction)
         }
+    }
+
+    /// The class that a lease is counted under; without an end where it is not.
+    func countedLifetime(of lease: Lease) -> LifetimeClass {
+        guard lease.terms.lifetimeEnd != .never, let slot = pools.index(forKey: lease.terms.pool)
+        else { return .endless }
+        let since = pools.values[slot].pool.settings.lifetimesSince
+        let isCounted = since > 0 && Token(rawValue: lease.id.rawValue).position >= since
+        return isCounted ? lease.terms.lifetime : .endless
+    }
+
+    /// Counts what a lease holds under the class that it is of now, and no more under `before`.
+    mutating func recount(_ lease: Lease, asOf before: LifetimeClass) {
+        let lifetime = countedLifetime(of: lease)
+        if lifetime == before { return }
+        for placement in lease.placements {
+            let index = Int(placement.resource.rawValue)
+            resources[index]?.dated.subtract(placement.amount, before)
+            resources[index]?.dated.add(placement.amount, lifetime)
+            changedResources[placement.resource] = facts.position
+        }
+        reindex(lease.placements, in: lease.terms.pool)
     }
 
     private mutating func reindex(_ placements: [Placement], in pool: String) {
@@ -80,6 +103,7 @@ extension LedgerState {
 extension Resource {
     fileprivate mutating func take(
         _ amount: UInt64,
+        _ lifetime: LifetimeClass,
         as state: LeaseState,
         by direction: LedgerState.Direction
     ) {
@@ -88,6 +112,10 @@ extension Resource {
         case .reserved: reserved.move(amount, direction)
         case .quarantined: quarantined.move(amount, direction)
         case .ended: violated("I2: what has ended holds nothing")
+        }
+        switch direction {
+        case .adding: dated.add(amount, lifetime)
+        case .subtracting: dated.subtract(amount, lifetime)
         }
     }
 }

@@ -73,7 +73,11 @@ extension PlaceIndex {
     }
 
     /// What a claim asks of one place, as prices see it; `nil` when they can not tell.
-    mutating func demand(of claim: Claim, selector: [Label]) -> DeviceDemand? {
+    mutating func demand(
+        of claim: Claim,
+        selector: [Label],
+        lifetime: LifetimeClass = .shortest
+    ) -> DeviceDemand? {
         var cpu: UInt64 = 0
         var memory: UInt64 = 0
         var gpu: UInt64 = 0
@@ -90,13 +94,15 @@ extension PlaceIndex {
             gpu <= whole * UInt64(DevicePlace.devicesMax),
             let allowed = models.allowed(by: gpu > 0 ? selector : [])
         else { return nil }
-        return DeviceDemand(
+        var demand = DeviceDemand(
             cpu: cpu,
             memory: memory,
             count: gpu < whole ? min(Int(gpu), 1) : Int(gpu / whole),
             share: Int(min(gpu, whole)),
             models: allowed
         )
+        demand.lifetime = lifetime
+        return demand
     }
 
     /// Scores all places from here on, by what the pool has learnt.
@@ -145,9 +151,13 @@ extension PlaceIndex {
     ) -> DevicePlace {
         var seen = DevicePlace.nothing
         var model: UInt16?
+        let isDated = place.resources.contains { id in
+            resources[Int(id.rawValue)]?.dated.isEmpty == false
+        }
         for id in place.resources {
             guard let resource = resources[Int(id.rawValue)] else { continue }
             var free: UInt64 = 0
+            var lifetime = LifetimeClass.endless
             if resource.state == .active, !heldBack.contains(id) {
                 free = isEmpty ? resource.capacity : resource.free
                 if !freed.isEmpty, let more = freed[id] {
@@ -155,6 +165,8 @@ extension PlaceIndex {
                     free = resource.capacity - min(used, resource.capacity)
                 }
                 if !taken.isEmpty, let less = taken[id] { free -= min(less, free) }
+                lifetime = isEmpty ? .shortest : resource.longestLife
+                seen.lifetime = max(seen.lifetime, lifetime)
             }
             switch resource.kind {
             case .cpu: seen.cpu = max(seen.cpu, free)
@@ -162,6 +174,7 @@ extension PlaceIndex {
             case .gpu where seen.devices.count < DevicePlace.devicesMax:
                 if model == nil { model = models.number(of: resource.labels) }
                 seen.devices.append(UInt16(min(free, UInt64(DevicePlace.whole))))
+                if isDated { seen.lifetimes.append(lifetime) }
             default: break
             }
         }

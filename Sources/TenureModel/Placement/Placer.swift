@@ -16,7 +16,9 @@ struct Nearby {
 /// One search for one request in one pool.
 struct Placer {
     /// The version of the policy, recorded with every grant.
-    static let policyVersion: UInt16 = 5
+    static let policyVersion: UInt16 = 6
+    /// The first version by which fair price looks at how long leases live.
+    static let lifetimesVersion: UInt16 = 6
     /// How many of the fullest places best fit looks at before it takes the first that fits.
     private static let bestFitPlacesMax = 512
 
@@ -55,6 +57,8 @@ struct Placer {
     private(set) var hasSeveral = false
     /// Where the last grant in turn was.
     var turn: ResourceID?
+    /// How long the request lives at most; the shortest where nobody knows.
+    var lifetime = LifetimeClass.shortest
     /// What the objectives of a balanced placement weigh.
     var weights = ObjectiveWeights()
     /// How close together parts are to be, where that is what decides.
@@ -230,9 +234,10 @@ struct Placer {
         _ strategy: Strategy,
         in index: inout PlaceIndex
     ) -> Bool {
-        guard view == .now, let demand = index.demand(of: claim, selector: selector) else {
-            return placeBest(claim, in: &index)
-        }
+        let lifetime = strategy == .fairPrice ? lifetime : .shortest
+        guard view == .now,
+            let demand = index.demand(of: claim, selector: selector, lifetime: lifetime)
+        else { return placeBest(claim, in: &index) }
         var left = claim.places
         var misses = 0
         while left > 0, misses < Self.bestFitPlacesMax,

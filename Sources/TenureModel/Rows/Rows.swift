@@ -58,6 +58,8 @@ package struct Resource: Hashable, Sendable {
     package var held: UInt64
     package var reserved: UInt64
     package var quarantined: UInt64
+    /// What of it is taken by leases whose longest life is known.
+    package var dated = DatedAmounts()
     /// The drain that ends at a time, while it draws near and while it is carried out.
     package var drain: Drain?
 
@@ -94,6 +96,8 @@ package struct Resource: Hashable, Sendable {
     ///
     /// Each term is at most 2^62 and so is the sum of what was granted.
     package var used: UInt64 { held + reserved + quarantined }
+    /// For how long what is taken may stay taken; the shortest time when nothing is.
+    var longestLife: LifetimeClass { dated.longest(of: used) }
     /// What can be granted.
     package var free: UInt64 { capacity > used ? capacity - used : 0 }
     /// How far use is above a capacity that was cut.

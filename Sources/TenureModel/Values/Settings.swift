@@ -56,6 +56,9 @@ public enum PoolNumber: String, CaseIterable, Sendable {
     case weightUtilisation
     /// The number of the last resource of the last grant in turn; 0 for none, not to be set.
     case turn
+    /// The position from which on leases of the pool are counted by length of life; 0 for none, not
+    /// to be set.
+    case lifetimesSince
 
     /// Where the value is.
     package var path: WritableKeyPath<PoolSettings, UInt64> {
@@ -85,6 +88,7 @@ public enum PoolNumber: String, CaseIterable, Sendable {
         case .weightPerformance: \.weights.performance
         case .weightUtilisation: \.weights.utilisation
         case .turn: \.turn
+        case .lifetimesSince: \.lifetimesSince
         }
     }
 
@@ -94,7 +98,7 @@ public enum PoolNumber: String, CaseIterable, Sendable {
         case .tier, .preemptionGap, .preemptionSince, .reclaimBorrowed, .reclaimSince,
             .breakerFailures, .breakerRefusals, .breakerProbes, .agingCap, .weightCost,
             .weightPerformance, .weightUtilisation,
-            .turn:
+            .turn, .lifetimesSince:
             false
         case .ttlDefault, .ttlMin, .ttlMax, .maxLifetime, .lockDelay, .restartGrace,
             .preemptionMinRuntime, .preemptionGrace, .breakerWindow, .breakerOpen,
@@ -108,7 +112,7 @@ public enum PoolNumber: String, CaseIterable, Sendable {
         switch self {
         case .restartGrace: PoolSettings.restartGraceMax
         case .preemptionGap: UInt64(Priority.critical.rawValue)
-        case .preemptionSince, .reclaimSince: .max
+        case .preemptionSince, .reclaimSince, .lifetimesSince: .max
         case .reclaimBorrowed: 1
         case .breakerFailures: BreakerSettings.failuresMax
         case .breakerRefusals: BreakerSettings.refusalsMax
@@ -124,7 +128,7 @@ public enum PoolNumber: String, CaseIterable, Sendable {
     /// Whether it can be asked for; what can not is the ledger's own.
     package var isSettable: Bool {
         switch self {
-        case .preemptionSince, .reclaimSince, .turn: false
+        case .preemptionSince, .reclaimSince, .turn, .lifetimesSince: false
         default: true
         }
     }
@@ -250,6 +254,8 @@ public struct PoolSettings: Hashable, Sendable {
     public var weights = ObjectiveWeights()
     /// The number of the last resource of the last grant in turn; 0 for none.
     public internal(set) var turn: UInt64 = 0
+    /// The position from which on leases of the pool are counted by length of life; 0 for none.
+    public internal(set) var lifetimesSince: Position = 0
 
     /// The defaults.
     public init() {}

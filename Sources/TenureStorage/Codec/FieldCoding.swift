@@ -315,6 +315,7 @@ extension PoolNumber {
         case .weightPerformance: 61
         case .weightUtilisation: 62
         case .turn: 63
+        case .lifetimesSince: 64
         }
     }
 

@@ -158,9 +158,15 @@ extension Resource: StorableRow {
         writer.u64(held)
         writer.u64(reserved)
         writer.u64(quarantined)
-        guard let drain else { return }
-        writer.time(drain.by)
-        writer.u64(drain.past.rawValue)
+        guard drain != nil || !dated.isEmpty else { return }
+        writer.time(drain?.by ?? .zero)
+        writer.u64(drain?.past.rawValue ?? 0)
+        guard !dated.isEmpty else { return }
+        writer.u8(UInt8(dated.entries.count))
+        for entry in dated.entries {
+            writer.u8(entry.lifetime.rawValue)
+            writer.u64(entry.amount)
+        }
     }
 
     package static func read(
@@ -189,9 +195,28 @@ extension Resource: StorableRow {
         resource.quarantined = try reader.read()
         if reader.remaining > 0 {
             let by = try reader.time()
-            resource.drain = Drain(by: by, past: try reader.leaseID())
+            let past = try reader.leaseID()
+            // No drain ends when the ledger begins.
+            if by > .zero { resource.drain = Drain(by: by, past: past) }
         }
+        if reader.remaining > 0 { resource.dated = try reader.datedAmounts() }
         return resource
+    }
+}
+
+extension ByteReader {
+    fileprivate mutating func datedAmounts() throws(DecodeError) -> DatedAmounts {
+        let start = offset
+        let count: UInt8 = try read()
+        var entries: [DatedAmounts.Entry] = []
+        for _ in 0..<count {
+            let lifetime = LifetimeClass(rawValue: try read())
+            entries.append(DatedAmounts.Entry(lifetime: lifetime, amount: try read()))
+        }
+        guard let dated = DatedAmounts(entries: entries), !dated.isEmpty else {
+            throw .invalid(offset: start, field: "amounts by length of life")
+        }
+        return dated
     }
 }
 

@@ -135,6 +135,11 @@ struct RandomValues {
         resource.reserved = u64()
         resource.quarantined = u64()
         resource.drain = maybe { Drain(by: $0.time(), past: $0.leaseID()) }
+        let classes = Set(list { UInt8($0.u64() % 255) }).sorted()
+        let entries = classes.map { number in
+            DatedAmounts.Entry(lifetime: LifetimeClass(rawValue: number), amount: u64() | 1)
+        }
+        resource.dated = DatedAmounts(entries: entries) ?? DatedAmounts()
         return resource
     }
 

@@ -14,6 +14,10 @@ package struct DevicePlace: Equatable, Sendable {
     package var model: UInt16
     /// Free thousandths of each device.
     package var devices: [UInt16]
+    /// For how long something of it may stay taken.
+    package var lifetime = LifetimeClass.shortest
+    /// The same of each device; empty where nobody said how long.
+    package var lifetimes: [LifetimeClass] = []
 
     /// A place with these amounts free.
     package init(cpu: UInt64, memory: UInt64, model: UInt16, devices: [UInt16]) {
@@ -21,6 +25,12 @@ package struct DevicePlace: Equatable, Sendable {
         self.memory = memory
         self.model = model
         self.devices = devices
+    }
+
+    /// For how long something of a device may stay taken.
+    func lifetime(ofDevice device: Int) -> LifetimeClass {
+        if !lifetimes.isEmpty { return lifetimes[device] }
+        return Int(devices[device]) < Self.whole ? .endless : .shortest
     }
 
     /// Free thousandths of all devices.
@@ -39,6 +49,8 @@ package struct DeviceDemand: Hashable, Sendable {
     package let share: Int
     /// The models that will do, ascending; any when empty.
     package let models: [UInt16]
+    /// How long it lives at most; the shortest where that is not known, or is not to matter.
+    package var lifetime = LifetimeClass.shortest
 
     /// What a request asks for.
     package init(cpu: UInt64, memory: UInt64, count: Int, share: Int, models: [UInt16]) {
@@ -92,6 +104,15 @@ extension DevicePlace {
         for index in devices.indices where left > 0 && Int(devices[index]) == Self.whole {
             devices[index] = 0
             left -= 1
+        }
+    }
+
+    /// Whether an earlier device is like this one, so that it costs the same.
+    func hasEarlier(like device: Int) -> Bool {
+        let free = devices[device]
+        if lifetimes.isEmpty { return devices[..<device].contains(free) }
+        return (0..<device).contains { earlier in
+            devices[earlier] == free && lifetimes[earlier] == lifetimes[device]
         }
     }
 

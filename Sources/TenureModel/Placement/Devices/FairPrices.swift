@@ -4,13 +4,15 @@
 //   worth(place) = sum of slice[free of a device]          what its free shares can earn
 //                - devices that its free CPU can not feed
 //                - overload * what the typical requests could not use of it
-//   cost = floor((worth before - worth after + pressure[model] * devices) / step)
+//   cost = floor((worth before - worth after + pressure[model] * devices + stretch) / step)
 //
 // `slice` is the dual of the cutting-stock problem of the mix of shares (Gilmore and Gomory 1961),
 // approximated by multiplicative weights (Plotkin, Shmoys and Tardos 1995): the price of a size
 // rises where fillings leave it short. `pressure` is how much the requests that are bound to a
-// model ask of it. All of it is learnt from a mix and then fixed: two ledgers with the same prices
-// decide alike.
+// model ask of it. Both are learnt from a mix and then fixed: two ledgers with the same prices
+// decide alike. `stretch` is for keeping the place, and the device that a share comes from, taken
+// for longer than what is there does (after "non-invasive lifetime-aware scoring" of Ling et al.,
+// LAVA, MLSys 2025): what ends together leaves whole devices and places free.
 
 /// Prices for the shares of devices, learnt from a mix of requests.
 package struct FairPrices: DevicePolicy, Equatable {
@@ -27,6 +29,8 @@ package struct FairPrices: DevicePolicy, Equatable {
 
     /// Costs are whole steps of so many devices, so that near-equal places tie.
     private static let step = 0.03
+    /// What it costs, in devices, to keep a place or a device taken for one class of lives longer.
+    private static let stretch = 0.03
     private static let rounds = 3000
     private static let learningRate = 9.0
 
@@ -99,11 +103,12 @@ package struct FairPrices: DevicePolicy, Equatable {
         let cpu = place.cpu - demand.cpu
         if demand.count == 0 {
             let lost = worth(place, cpu: place.cpu) - worth(place, cpu: cpu)
-            return DeviceBid(cost: steps(lost), device: 0)
+            return DeviceBid(cost: steps(lost + stretch(demand, place.lifetime)), device: 0)
         }
         let before = worth(place, cpu: place.cpu)
         let pressing = Int(place.model) < pressure.count ? pressure[Int(place.model)] : 0
-        let price = before + pressing * Double(demand.total) / 1000
+        let price =
+            before + pressing * Double(demand.total) / 1000 + stretch(demand, place.lifetime)
         if !demand.isShare {
             var after = place
             after.take(demand, from: 0)
@@ -111,19 +116,24 @@ package struct FairPrices: DevicePolicy, Equatable {
         }
         var best: DeviceBid?
         for (device, free) in place.devices.enumerated() where Int(free) >= demand.share {
-            // A level that an earlier device has costs the same.
-            if place.devices[..<device].contains(free) { continue }
+            if place.hasEarlier(like: device) { continue }
             let after = worth(
                 place,
                 cpu: cpu,
                 with: Int(free) - demand.share,
                 of: device
             )
-            let cost = steps(price - after)
+            let cost = steps(price - after + stretch(demand, place.lifetime(ofDevice: device)))
             if let best, best.cost <= cost { continue }
             best = DeviceBid(cost: cost, device: device)
         }
         return best ?? DeviceBid(cost: .max, device: 0)
+    }
+
+    /// What it costs that something is taken for longer than it is.
+    private func stretch(_ demand: DeviceDemand, _ lifetime: LifetimeClass) -> Double {
+        guard demand.lifetime > lifetime else { return 0 }
+        return Self.stretch * Double(demand.lifetime.rawValue - lifetime.rawValue)
     }
 
     private func steps(_ lost: Double) -> Int32 {
