@@ -68,6 +68,32 @@ struct AuditDecideTests {
     }
 
     @Test
+    func `what was booked is left alone, as it was`() async throws {
+        try await daemon.start()
+        try await daemon.declare()
+        let held = try await daemon.ask(["ACQUIRE", "main", "cpu=6", "MAXLIFETIME", "60000"])
+        // Fits, because the lease is gone by then.
+        let booking = ["BOOK", "main", "cpu=7", "AT", "3600000", "FOR", "60000"]
+        let booked = try await daemon.ask(booking)
+        let asked = ["ACQUIRE", "main", "cpu=2"]
+        var reason = ""
+        do {
+            try await daemon.ask(asked)
+        } catch let refusal as Refusal {
+            reason = refusal.message
+        }
+        #expect(reason.contains("booked"), "\(reason)")
+        #expect(try await daemon.stop() == 0)
+
+        let refused = try await decide(at: try position(booked), asked)
+        #expect(refused.words.contains(reason), "\(refused.words)")
+        let short = try await decide(at: try position(booked), asked + ["MAXLIFETIME", "60000"])
+        #expect(short.words.contains(#""state":"answered""#), "\(short.words)")
+        let again = try await decide(at: try position(held), booking)
+        #expect(again.words.contains(#""state":"answered""#), "\(again.words)")
+    }
+
+    @Test
     func `what is no decision of the past is an error of the command line, or not there`()
         async throws
     {

@@ -41,33 +41,37 @@ extension LedgerCore {
 
     /// The same with what it must leave to bookings; nothing when that can not be told yet.
     ///
-    /// To be asked where anything is booked, and of what is to be booked.
-    /// A booking itself carries what comes back before it begins, and waits until all leases were
-    /// looked at.
+    /// To be asked where anything is booked, and of what is to be booked or drained, which waits
+    /// until all leases were looked at.
     func besideBookings(
         _ submission: Submission,
         now: LedgerTime
     ) throws(LedgerFailure) -> Submission? {
-        if case .book(let booking) = submission.command {
-            return try carrying(booking, submission, now: now)
+        let command = submission.command
+        for pool in try poolsToDate(for: command) { _ = try ends(of: pool) }
+        var promised: [ResourceID: UInt64] = [:]
+        if case .book(let booking) = command {
+            let start = now.advanced(byMilliseconds: booking.startMilliseconds)
+            promised = try self.promised(in: booking.request.pool, atOrAfter: start)
         }
-        if case .planWindow(let window) = submission.command {
-            return try counting(window, submission, now: now)
+        do throws(RowFault) {
+            return try state.besideBookings(
+                command,
+                by: backfill.ends,
+                promised: promised,
+                now: now
+            ).map(submission.asking)
+        } catch {
+            throw LedgerFailure(error)
         }
-        if case .query(.optimize(let request)) = submission.command {
-            _ = try ends(of: request.pool)
-            // As if every lease lived for ever.
-            let room = state.bookedRoom(
-                in: request.pool,
-                from: now,
-                before: .never,
-                by: backfill.ends[request.pool]
-            )
-            return submission.withholding(state.excess(over: room))
+    }
+
+    private func poolsToDate(for command: Command) throws(LedgerFailure) -> [String] {
+        do throws(RowFault) {
+            return try state.poolsToDate(for: command)
+        } catch {
+            throw LedgerFailure(error)
         }
-        guard let request = try asked(by: submission.command) else { return submission }
-        let room = try bookedRoom(for: submission.command, asking: request, now: now)
-        return submission.within(room)
     }
 
     /// How much there is for a request beside bookings, of what is booked in the pools it asks.
@@ -77,54 +81,17 @@ extension LedgerCore {
         now: LedgerTime
     ) throws(LedgerFailure) -> [ResourceID: UInt64] {
         guard hasBookings else { return [:] }
-        var room: [ResourceID: UInt64] = [:]
-        let pools = request.pool == AcquireRequest.allPools ? state.bookedPools : request.poolsAsked
-        for pool in pools where state.hasBookings(in: pool) {
-            _ = try ends(of: pool)
-            let found = state.bookedRoom(
-                in: pool,
-                from: now,
-                before: try latestEnd(of: command, asking: request.asked(of: pool), now: now),
-                by: backfill.ends[pool]
+        for pool in state.poolsToDate(for: request) { _ = try ends(of: pool) }
+        do throws(RowFault) {
+            return try state.bookedRoom(
+                for: command,
+                asking: request,
+                by: backfill.ends,
+                now: now
             )
-            room.merge(found, uniquingKeysWith: min)
+        } catch {
+            throw LedgerFailure(error)
         }
-        return room
-    }
-
-    private func carrying(
-        _ booking: BookingRequest,
-        _ submission: Submission,
-        now: LedgerTime
-    ) throws(LedgerFailure) -> Submission? {
-        let pool = booking.request.pool
-        guard state.hasPool(pool) else { return submission }
-        guard let ends = try ends(of: pool) else { return nil }
-        var booking = booking
-        let start = now.advanced(byMilliseconds: booking.startMilliseconds)
-        booking.freed = state.amountsBack(
-            by: ends,
-            until: start,
-            of: Set(booking.request.claims.flatMap(\.amounts).map(\.kind))
-        )
-        booking.promised = try promised(in: pool, atOrAfter: start)
-        return submission.asking(.book(booking))
-    }
-
-    /// The same with how many leases may still be there when the window begins; nothing until all
-    /// leases were looked at.
-    private func counting(
-        _ window: WindowRequest,
-        _ submission: Submission,
-        now: LedgerTime
-    ) throws(LedgerFailure) -> Submission? {
-        var window = window
-        let start = now.advanced(byMilliseconds: window.startMilliseconds)
-        for (pool, resources) in state.resources(of: window) {
-            guard let ends = try ends(of: pool) else { return nil }
-            window.leases += ends.leases(on: resources, after: start)
-        }
-        return submission.asking(.planWindow(window))
     }
 
     /// Has dates worked out anew: what was promised may be what a window takes.
@@ -255,28 +222,6 @@ extension Command {
         switch self {
         case .book, .planWindow: true
         default: false
-        }
-    }
-}
-
-extension AcquireRequest {
-    /// The pools that it names.
-    fileprivate var poolsAsked: [String] { [pool] + fallbackPools }
-}
-
-extension Submission {
-    /// The same with so much of what is booked, and no more.
-    func within(_ room: [ResourceID: UInt64]) -> Submission {
-        switch command {
-        case .acquire(var request):
-            if request.bookedRoom == room { return self }
-            request.bookedRoom = room
-            return asking(.acquire(request))
-        case .grow(let reference, var request):
-            if request.bookedRoom == room { return self }
-            request.bookedRoom = room
-            return asking(.grow(reference, request))
-        default: return self
         }
     }
 }

@@ -182,20 +182,11 @@ extension Command {
 extension Submission {
     /// The same with more that is left to others.
     func withholding(_ withheld: [ResourceID: UInt64]) -> Submission {
-        switch command {
-        case _ where withheld.isEmpty: return self
-        case .acquire(var request):
-            request.withheld.merge(withheld, uniquingKeysWith: max)
-            return asking(.acquire(request))
-        case .grow(let reference, var request):
-            request.withheld.merge(withheld, uniquingKeysWith: max)
-            return asking(.grow(reference, request))
-        case .query(.optimize(var request)):
-            request.withheld.merge(withheld, uniquingKeysWith: max)
-            return asking(.query(.optimize(request)))
-        default: return self
-        }
+        withheld.isEmpty ? self : asking(command.withholding(withheld))
     }
+
+    /// The same with so much of what is booked, and no more.
+    func within(_ room: [ResourceID: UInt64]) -> Submission { asking(command.within(room)) }
 
     /// The same, not of these pools, with what others wait for there.
     func leavingOut(_ pools: [String: String]) -> Submission {

@@ -1,8 +1,9 @@
 // The state as it was at a position of the past, and what was answered then.
 //
 // A decision follows from state, command, caller and time, and the log has the state; so a refusal
-// that was only counted, or is on no record, can be made again exactly. Not on record is who waited
-// in memory: where others waited, what is told is what the state alone allowed.
+// that was only counted, or is on no record, can be made again exactly, beside what was booked then
+// too. Not on record is who waited in memory: where others waited, what is told is what the state
+// alone allowed.
 
 internal import TenureBase
 internal import TenureLog
@@ -91,6 +92,7 @@ struct PastLedger {
             throw Failure(.usage, "only what the ledger decides by itself can be decided again")
         }
         do throws(RowFault) {
+            let command = try besideBookings(command, now: now)
             let decision = try state.decide(command, caller: .embedder, now: now)
             return .map(
                 [
@@ -101,6 +103,20 @@ struct PastLedger {
         } catch {
             throw Failure(.damaged, error.sentence)
         }
+    }
+
+    /// The command with what bookings and windows left to it, by the leases there were.
+    private func besideBookings(
+        _ command: Command,
+        now: LedgerTime
+    ) throws(RowFault) -> Command {
+        var ends: [String: LeaseEnds] = [:]
+        for pool in try state.poolsToDate(for: command) {
+            var found = state.newLeaseEnds(of: pool)
+            try state.scan(&found, atMost: .max)
+            ends[pool] = found
+        }
+        return try state.besideBookings(command, by: ends, now: now) ?? command
     }
 
     private mutating func fields(
