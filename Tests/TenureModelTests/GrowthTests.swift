@@ -126,6 +126,44 @@ struct GrowthTests {
     }
 
     @Test
+    func `with a node several claims come from there together or not at all`() throws {
+        var world = try World.hosts(2)
+        let lease = try world.granted(AcquireRequest(pool: "pool", claims: [.of((.gpu, 1_000))]))
+        let one = Claim.of((.gpu, 1_000))
+        let two = try world.ask(
+            .grow(lease.reference, Self.grow(one, one) { $0.node = "n0" })
+        )
+        #expect(two.code == .exhausted)
+        let three = try world.ask(
+            .grow(lease.reference, Self.grow(one, one, one) { $0.node = "n0" })
+        )
+        #expect(three.code == .unsatisfiable)
+        let cpu = Claim.of((.cpu, 1_000))
+        let both = try world.ask(.grow(lease.reference, Self.grow(one, cpu) { $0.node = "n0" }))
+        #expect(both.asGrant?.parts == ["n0-g0=1000", "n0-g1=1000", "n0-cpu=1000"])
+    }
+
+    @Test
+    func `where only another way fits, places of the lease come first as well`() throws {
+        var world = World()
+        try world.declarePool()
+        for (number, memory) in [0, 8, 0].enumerated() {
+            try world.declare("n\(number)-cpu", .cpu, 8, node: "n\(number)")
+            if number > 0 { try world.declare("n\(number)-slot", .slot, 1, node: "n\(number)") }
+            guard memory > 0 else { continue }
+            try world.declare("n\(number)-memory", .memory, 8, node: "n\(number)")
+        }
+        let slots = Claim.of(places: 2, (.slot, 1))
+        let lease = try world.granted(AcquireRequest(pool: "pool", claims: [slots]))
+        let growth = Self.grow(.of((.cpu, 8)), .of((.cpu, 4), (.memory, 8)))
+        let grown = try #require(try world.ask(.grow(lease.reference, growth)).asGrant)
+        #expect(
+            grown.parts.sorted()
+                == ["n1-cpu=4", "n1-memory=8", "n1-slot=1", "n2-cpu=8", "n2-slot=1"]
+        )
+    }
+
+    @Test
     func `what is cordoned does not grow a lease that is on it`() throws {
         var world = try World.slots(5)
         let lease = try world.granted(.of(2))

@@ -43,45 +43,90 @@ extension Placer {
         claims.count > 1 && (rules.keepApart || !locality.isRequired)
     }
 
+    /// What is tried, and how much of it is left.
+    private struct Trial {
+        /// The slots of the places that come before all others.
+        let first: [Int]
+        /// The same.
+        let known: Set<Int>
+        /// Whether there are no others.
+        let isAll: Bool
+        /// How many places may still be tried.
+        var looks = triedPlacesMax
+
+        init(first: [Int], isAll: Bool) {
+            self.first = first
+            self.isAll = isAll
+            known = Set(first)
+        }
+    }
+
     /// Places every claim in one of all ways; false where nothing fits, or where it was not found:
     /// then `isCut`.
     ///
-    /// The places are tried in their order, whatever the strategy prefers, up to `triedPlacesMax`
-    /// of them: backtracking, depth first.
+    /// Those nearby are tried first, then all others in their order, whatever the strategy prefers,
+    /// up to `triedPlacesMax` of them: backtracking, depth first.
     private mutating func placePartByPart(_ claims: [Claim], in index: PlaceIndex) -> Bool {
+        let slots = nearby.places.compactMap { index.slot(ofPlace: $0) }
+        var trial = Trial(first: slots, isAll: nearby.isAll)
         // Often one claim alone finds nothing.
-        let fit = claims.allSatisfy { index.firstSlot(from: 0, for: $0.amounts, view: view) != nil }
+        let fit = claims.allSatisfy { place(from: 0, for: $0.amounts, trial, in: index) != nil }
         if !fit { return false }
         let parts = claims.flatMap { claim in
             Array(repeating: Claim(amounts: claim.amounts), count: claim.places)
         }
-        var looks = parts.count > Self.triedPartsMax ? 0 : Self.triedPlacesMax
-        let isPlaced = looks > 0 && place(parts[...], from: 0, &looks, in: index)
-        isCut = !isPlaced && looks == 0
+        if parts.count > Self.triedPartsMax { trial.looks = 0 }
+        let isPlaced = trial.looks > 0 && place(parts[...], from: 0, &trial, in: index)
+        isCut = !isPlaced && trial.looks == 0
         return isPlaced
     }
 
     private mutating func place(
         _ parts: ArraySlice<Claim>,
         from start: Int,
-        _ looks: inout Int,
+        _ trial: inout Trial,
         in index: PlaceIndex
     ) -> Bool {
         guard let part = parts.first else { return true }
         let rest = parts.dropFirst()
         var start = start
-        while looks > 0, let slot = index.firstSlot(from: start, for: part.amounts, view: view) {
-            looks -= 1
+        while trial.looks > 0,
+            let (number, slot) = place(from: start, for: part.amounts, trial, in: index)
+        {
+            trial.looks -= 1
             let mark = mark
             if fill(index.places[slot], with: part.amounts, atMost: 1, taking: .tightest) == 1,
-                place(rest, from: rest.first == part ? slot : 0, &looks, in: index)
+                place(rest, from: rest.first == part ? number : 0, &trial, in: index)
             {
                 return true
             }
             goBack(to: mark)
-            start = slot + 1
+            start = number + 1
         }
         return false
+    }
+
+    /// The next place that might take a part, from the `start`-th on that is tried; nothing when
+    /// there is none.
+    private func place(
+        from start: Int,
+        for amounts: [ClaimAmount],
+        _ trial: Trial,
+        in index: PlaceIndex
+    ) -> (number: Int, slot: Int)? {
+        guard let needs = index.needs(of: amounts) else { return nil }
+        let first = trial.first
+        for number in min(start, first.count)..<first.count
+        where index.mightFit(needs, node: index.capacity + first[number], view: view) {
+            return (number, first[number])
+        }
+        if trial.isAll { return nil }
+        var next = max(start - first.count, 0)
+        while let slot = index.firstSlot(from: next, for: amounts, view: view) {
+            if !trial.known.contains(slot) { return (first.count + slot, slot) }
+            next = slot + 1
+        }
+        return nil
     }
 }
 
