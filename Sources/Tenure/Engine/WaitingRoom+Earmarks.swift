@@ -30,7 +30,7 @@ extension WaitingRoom {
             }
             lacks += found.filter { !lacks.contains($0) }
         }
-        guard !isFirst, answers.count < waiter.pools.count else { return lacks }
+        guard answers.count < waiter.pools.count else { return lacks }
         let untold = Set(waiter.pools).subtracting(answers.map(\.pool))
         return waiter.lacks.filter { untold.contains($0.pool) } + lacks
     }

@@ -1,0 +1,82 @@
+// Guests: those who wait for several pools, in the lines of those that are not their home.
+
+import TenureModel
+import TenureTesting
+import Testing
+
+@testable import Tenure
+
+@Suite("Guests in lines")
+struct GuestWaitingTests {
+    private typealias Scene = WaitingScene
+
+    /// Pools `main` and `side` of so many CPUs.
+    private static func scene(_ main: UInt64, _ side: UInt64) throws -> WaitingScene {
+        let scene = try WaitingScene(cpus: main)
+        try scene.ask(.setPool(name: "side", settings: []))
+        let capacity = side * 1000
+        try scene.ask(
+            .setResource(
+                ResourceRequest(name: "side-r", pool: "side", kind: .cpu, capacity: capacity)
+            )
+        )
+        return scene
+    }
+
+    /// A request for so many CPUs of one of these pools, held as long as `life`; for ever without.
+    private static func request(
+        _ cpus: UInt64,
+        _ pools: String...,
+        life: UInt64? = nil,
+        wait: UInt64? = 600_000,
+        id: String? = nil
+    ) -> AcquireRequest {
+        Scene.request(cpus, wait: wait) {
+            $0.pool = pools[0]
+            $0.fallbackPools = Array(pools.dropFirst())
+            $0.maxLifetimeMilliseconds = life
+            $0.requestID = id
+        }
+    }
+
+    private static func take(
+        _ cpus: UInt64,
+        _ pool: String,
+        life: UInt64? = nil,
+        _ scene: WaitingScene
+    ) throws -> Grant {
+        let number = try scene.ask(request(cpus, pool, life: life, wait: nil))
+        return try #require(scene.grant(number))
+    }
+
+    /// By when the first ticket that asks one pool only is promised what it needs.
+    private static func date(_ scene: WaitingScene) throws -> Document? {
+        let ticket = try #require(
+            try scene.core.state.queued.first { $0.request.fallbackPools.isEmpty }
+        )
+        guard case .document(let told) = try scene.core.ask(.query(.ticket(ticket.id))) else {
+            throw NotGranted()
+        }
+        return told["startsBy"]
+    }
+
+    @Test
+    func `who is held back in one pool at its first look stays in the lines of the others`()
+        throws
+    {
+        let scene = try Self.scene(2, 2)
+        _ = try Self.take(2, "main", scene)
+        _ = try Self.take(2, "side", scene)
+        try scene.ask(Self.request(1, "main", "side", id: "ticket"))
+        scene.world.die(leaving: scene.world.disk.processCrash())
+        try scene.world.open()
+        let core = try scene.core
+        let waiter = try #require(core.waiting.waiters.first { _ in true })
+        let lacking = Shortage(of: .cpu, in: "side")
+        var refusal = waiter.request.refusal(behindThoseWhoLack: lacking)
+        refusal.pools = [PoolLimit(pool: "side", code: refusal.code, limit: refusal.limit)]
+        core.waiting.keep(waiter, refused: refusal, behind: true)
+        #expect(Set(waiter.lacks) == [lacking, Shortage(of: .cpu, in: "main")])
+        #expect(waiter.home == "main")
+    }
+}
