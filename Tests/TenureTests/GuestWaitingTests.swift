@@ -61,6 +61,27 @@ struct GuestWaitingTests {
     }
 
     @Test
+    func `behind a guest a date comes forward when a lease ends early`() throws {
+        let scene = try Self.scene(3, 3)
+        _ = try Self.take(3, "main", scene)
+        _ = try Self.take(1, "side", life: 10_000, scene)
+        let early = try Self.take(1, "side", life: 100_000, scene)
+        _ = try Self.take(1, "side", life: 100_000, scene)
+        let guest = try scene.ask(Self.request(3, "main", "side"))
+        let resident = try scene.ask(Self.request(2, "side", life: 1_000, id: "resident"))
+        let follower = try scene.ask(Self.request(1, "side", life: 50_000))
+        try scene.settle()
+        #expect(try Self.date(scene) == .integer(100_000))
+        try scene.release(early)
+        try scene.settle()
+        #expect(scene.waits(follower))
+        #expect(try Self.date(scene) == .integer(10_000))
+        try scene.pass(milliseconds: 10_000)
+        #expect(scene.grant(resident) != nil)
+        #expect(scene.waits(guest))
+    }
+
+    @Test
     func `who is held back in one pool at its first look stays in the lines of the others`()
         throws
     {

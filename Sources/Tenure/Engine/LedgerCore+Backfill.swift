@@ -278,14 +278,15 @@ extension LedgerCore {
 
     /// Whether anybody may pass the first of a line in a pool.
     private func mayPass(in pool: String) throws(LedgerFailure) -> Bool {
-        if waiting.hasGuestInFront(in: pool) { return true }
         let now = now
-        return try promises(in: pool, refreshing: true).contains { head, promise in
+        // Dates come forward here, whoever is let pass.
+        let isPassable = try promises(in: pool, refreshing: true).contains { head, promise in
             switch promise?.outlook {
             case .dated, .notBefore: true
             case .unknown, nil: mayStillBePassed(head, now: now)
             }
         }
+        return isPassable || waiting.hasGuestInFront(in: pool)
     }
 
     // MARK: What is told
