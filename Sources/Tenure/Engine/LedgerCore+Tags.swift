@@ -14,4 +14,9 @@ extension LedgerCore {
             throw LedgerFailure(error)
         }
     }
+    /// Has those looked at who waited for that, if all leases were.
+    func markUntagged() throws(LedgerFailure) {
+        guard waiting.awaitsTags, try knowsTags() else { return }
+        waiting.markUntagged()
+    }
 }

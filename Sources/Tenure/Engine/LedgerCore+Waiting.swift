@@ -166,12 +166,17 @@ extension LedgerCore {
         waiting.rise(at: now)
         lookForVictimsInTime()
         try keepDating()
+        try markUntagged()
         try lookAtMarked()
         guard let deadline = waiting.nextDeadline, deadline <= now else { return }
         // What is due may be what they wait for: a late reclaimer can not be seen.
         guard try !isAnythingDue() else { return }
         for _ in 0..<EngineLimits.groupLooks {
             guard let (waiter, party) = waiting.due(at: now) else { return }
+            if waiter.awaitsTags {
+                waiting.adjourn(waiter)
+                continue
+            }
             if !isGivenUp(waiter), try look(at: waiter) { continue }
             try giveUp(waiter, party)
         }
@@ -228,7 +233,7 @@ extension LedgerCore {
     private func look(at waiter: Waiter) throws(LedgerFailure) -> Bool {
         try noteStall()
         if waiter.request.hasAffinities, try !knowsTags() {
-            waiting.mark(waiter)
+            if !isGivenUp(waiter) { waiting.awaitTags(waiter) }
             return false
         }
         let time = now

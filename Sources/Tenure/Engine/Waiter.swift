@@ -139,6 +139,8 @@ final class Waiter {
     var heldUpBy: Shortage?
     /// Whether it waits no more.
     var isGone = false
+    /// Whether it can not be looked at before the leases were read for their tags.
+    var awaitsTags = false
     /// What it is promised, if that was worked out: only for the first of a line.
     var promise: Promise?
     /// When that may be worked out anew.
@@ -188,6 +190,9 @@ final class Waiter {
         self.pools = pools
         needs = request.possibleShortages(in: pools)
     }
+
+    /// Whether it can be looked at.
+    var isReady: Bool { !isGone && !awaitsTags }
 
     /// Whether nothing is promised to it in this pool, because its home is another.
     func isGuest(in pool: String) -> Bool { !pool.isEmpty && pool != home }

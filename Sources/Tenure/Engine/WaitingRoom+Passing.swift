@@ -88,7 +88,7 @@ extension WaitingRoom {
 
     /// Takes the first of those behind the first, and its mark; nothing when there is none.
     mutating func takeFollower() -> Waiter? {
-        while let next = followers.popLast() { if !next.isGone { return next } }
+        while let next = followers.popLast() { if next.isReady { return next } }
         return nil
     }
 
@@ -111,7 +111,7 @@ extension WaitingRoom {
     /// Takes the first of those who are to be looked at, and its mark; nothing when there is none.
     mutating func takeMarked() -> Waiter? {
         while true {
-            while let next = turns.popLast() { if !next.isGone { return next } }
+            while let next = turns.popLast() { if next.isReady { return next } }
             guard hasTurns else { return nil }
             turns = gather()
         }

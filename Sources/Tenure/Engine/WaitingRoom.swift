@@ -7,7 +7,8 @@
 //       those who fit where it does not (WaitingRoom+Pools.swift).
 //   W3  Whoever may be granted after a change is marked: who is freed by it, and the head of every
 //       line whose order it may have changed; then those behind it, who may pass. A mark is taken
-//       off by a look, or where none could end in a grant (no lost wake-up).
+//       off by a look, or where none could end in a grant (no lost wake-up). Who can not be looked
+//       at before the leases were read for their tags is marked then (WaitingRoom+Tags.swift).
 //   W4  It is memory and nothing else: a waiter holds nothing. A restart forgets who waits without
 //       a ticket, and finds the others in the state, in the same order.
 //
@@ -44,6 +45,8 @@ struct WaitingRoom {
     var passable: Set<Shortage> = []
     /// Whether the newcomer who is decided is held back by those whose turn it may be.
     var isNewcomerPostponed = false
+    /// Those who are looked at when the leases were read for their tags.
+    var untagged = SortedList<WaitAge, Waiter>()
     /// Those who may pass others and are looked at again when no one else is.
     var postponed = SortedList<WaitAge, Waiter>()
     /// Those behind the first who are to be looked at when no one else is, the first last.
@@ -51,7 +54,7 @@ struct WaitingRoom {
     var rises = SortedList<Rise, Waiter>()
     private var payers: [String: Payer] = [:]
     private var levels: [String: Level] = [:]
-    private var deadlines = SortedList<Deadline, Waiter>()
+    var deadlines = SortedList<Deadline, Waiter>()
     private var byName: [PartyName: Waiter] = [:]
     private var byTicket: [TicketID: Waiter] = [:]
     private var bySession: [SessionID: [Waiter]] = [:]
@@ -65,7 +68,7 @@ struct WaitingRoom {
     /// How many connections wait.
     var count: Int { byName.count }
     /// Whether somebody is to be looked at again, or may be.
-    var hasMarked: Bool { hasTurns || hasFollowers }
+    var hasMarked: Bool { hasTurns || hasFollowers || awaitsTags }
     /// Whether it may be the turn of one who is first, or of one who was marked.
     var hasTurns: Bool {
         !(marked.isEmpty && freed.isEmpty && reordered.isEmpty && turns.isEmpty)
@@ -150,7 +153,7 @@ struct WaitingRoom {
         deadlines.insert(waiter, at: Self.deadline(of: waiter))
     }
 
-    private static func deadline(of waiter: Waiter, _ party: Waiter.Party? = nil) -> Deadline {
+    static func deadline(of waiter: Waiter, _ party: Waiter.Party? = nil) -> Deadline {
         Deadline(
             time: party?.until ?? waiter.until,
             age: waiter.age,
@@ -228,6 +231,7 @@ struct WaitingRoom {
         all.remove(at: waiter.age)
         marked.remove(at: waiter.age)
         postponed.remove(at: waiter.age)
+        untagged.remove(at: waiter.age)
         holding.remove(at: waiter.age)
         rises.remove(at: Rise(time: waiter.nextRise, age: waiter.age))
         if let ticket = waiter.ticket {
