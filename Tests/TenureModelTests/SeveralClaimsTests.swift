@@ -66,6 +66,30 @@ struct SeveralClaimsTests {
     }
 
     @Test
+    func `what only another way places is booked, and others give way for it`() throws {
+        let nodes = [Node(cpu: 8, memory: 8, rack: 1), Node(cpu: 8, memory: 0, rack: 2)]
+        let claims = [Claim.of((.cpu, 8)), .of((.cpu, 4), (.memory, 8))]
+        var world = try Self.world(nodes)
+        let booking = BookingRequest(
+            Self.request(claims, apart: false),
+            startMilliseconds: 1_000,
+            lengthMilliseconds: 1_000
+        )
+        #expect(try world.ask(.book(booking)).code == nil)
+        #expect(try world.ask(.book(booking)).code == .exhausted)
+
+        world = try Self.world(nodes)
+        try world.declarePool("pool", .preemptionGap(1))
+        var low = Self.request([.of((.cpu, 8), (.memory, 8)), .of((.cpu, 8))], apart: false)
+        low.priority = .low
+        _ = try world.granted(low)
+        var high = Self.request(claims, apart: false)
+        high.priority = .high
+        let parts = try world.granted(high).parts.sorted()
+        #expect(parts == ["n0-cpu=4", "n0-memory=8", "n1-cpu=8"])
+    }
+
+    @Test
     func `what could only be found out by trying too much binds no request id`() throws {
         // Of many equal places the last alone has what the third claim wants.
         var nodes = (0..<40).map { Node(cpu: 8, memory: 8, rack: $0) }

@@ -332,6 +332,29 @@ struct BackfillTests {
     }
 
     @Test
+    func `a gang that fits in neither order, but another way, has a date`() throws {
+        let scene = try Self.scene([8, 8])
+        let memory = ResourceRequest(
+            name: "memory",
+            pool: "main",
+            kind: .memory,
+            capacity: 8,
+            node: "node0"
+        )
+        try scene.ask(.setResource(memory))
+        _ = try Self.take(8, life: 10_000, scene)
+        _ = try Self.take(8, life: 20_000, scene)
+        var gang = Self.request(8, life: 5_000, wait: 60_000, id: "gang")
+        let amounts = [(Kind.cpu, 4_000 as UInt64), (.memory, 8)]
+        gang.claims.append(Claim(amounts: amounts.map { ClaimAmount(kind: $0, amount: $1) }))
+        let head = try scene.ask(gang)
+        #expect(try Self.ticket(try Self.queued(scene), scene)["startsBy"] == .integer(20_000))
+        #expect(scene.grant(try scene.ask(Self.request(1, life: 1_000))) == nil)
+        try scene.pass(milliseconds: 20_000)
+        #expect(scene.grant(head) != nil)
+    }
+
+    @Test
     func `who waits for other models is dated beside the first`() throws {
         let scene = try Self.scene([2, 2])
         for (index, model) in ["x", "y"].enumerated() {

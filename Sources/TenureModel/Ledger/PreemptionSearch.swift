@@ -158,23 +158,6 @@ struct PreemptionSearch {
     }
 }
 
-extension Placer {
-    /// Places every claim as if what is freed were free: at these places first, then anywhere.
-    mutating func place(_ claims: [Claim], first slots: [Int], in index: PlaceIndex) -> Bool {
-        for claim in claims {
-            var left = claim.places
-            for slot in slots where left > 0 {
-                let place = index.places[slot]
-                left -= fill(place, with: claim.amounts, atMost: left, taking: .tightest)
-            }
-            guard left > 0 else { continue }
-            let rest = Claim(places: left, amounts: claim.amounts)
-            if !placeFirst(rest, in: index) { return false }
-        }
-        return true
-    }
-}
-
 extension LedgerState {
     /// A lease with what goes when it goes.
     func leaving(_ lease: Lease) throws(RowFault) -> Leaving {

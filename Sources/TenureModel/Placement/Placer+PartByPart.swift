@@ -25,7 +25,45 @@ extension Placer {
         isCut = locality.isRequired
         if isCut { return false }
         startAnew(from: mark, in: &index)
-        return placePartByPart(reordered, in: index)
+        let slots = nearby.places.compactMap { index.slot(ofPlace: $0) }
+        return placePartByPart(reordered, first: slots, isAll: nearby.isAll, in: index)
+    }
+
+    /// Places every claim as if what is freed were free: at these places first, then anywhere.
+    ///
+    /// Claims that do not fit in the order asked are placed in other ways as well, as by
+    /// `placeOtherwise`.
+    mutating func place(_ claims: [Claim], first slots: [Int], in index: PlaceIndex) -> Bool {
+        let mark = mark
+        if placeInOrder(claims, first: slots, in: index) { return true }
+        guard mayFitOtherwise(claims) else { return false }
+        let reordered = Self.largestFirst(claims)
+        if reordered != claims {
+            goBack(to: mark)
+            candidates = []
+            if placeInOrder(reordered, first: slots, in: index) { return true }
+        }
+        goBack(to: mark)
+        candidates = []
+        return placePartByPart(reordered, first: slots, in: index)
+    }
+
+    private mutating func placeInOrder(
+        _ claims: [Claim],
+        first slots: [Int],
+        in index: PlaceIndex
+    ) -> Bool {
+        for claim in claims {
+            var left = claim.places
+            for slot in slots where left > 0 {
+                let place = index.places[slot]
+                left -= fill(place, with: claim.amounts, atMost: left, taking: .tightest)
+            }
+            guard left > 0 else { continue }
+            let rest = Claim(places: left, amounts: claim.amounts)
+            if !placeFirst(rest, in: index) { return false }
+        }
+        return true
     }
 
     /// Begins again with what was placed by then.
@@ -64,17 +102,31 @@ extension Placer {
     /// Places every claim in one of all ways; false where nothing fits, or where it was not found:
     /// then `isCut`.
     ///
-    /// Those nearby are tried first, then all others in their order, whatever the strategy prefers,
-    /// up to `triedPlacesMax` of them: backtracking, depth first.
-    private mutating func placePartByPart(_ claims: [Claim], in index: PlaceIndex) -> Bool {
-        let slots = nearby.places.compactMap { index.slot(ofPlace: $0) }
-        var trial = Trial(first: slots, isAll: nearby.isAll)
+    /// The places at `slots` are tried first, then all others in their order unless these are all,
+    /// whatever the strategy prefers, up to `triedPlacesMax` of them: backtracking, depth first.
+    private mutating func placePartByPart(
+        _ claims: [Claim],
+        first slots: [Int],
+        isAll: Bool = false,
+        in index: PlaceIndex
+    ) -> Bool {
         // Often one claim alone finds nothing.
-        let fit = claims.allSatisfy { place(from: 0, for: $0.amounts, trial, in: index) != nil }
-        if !fit { return false }
+        var fit = claims.map { claim in
+            !isAll && index.firstSlot(from: 0, for: claim.amounts, view: view) != nil
+        }
+        let first = slots.filter { slot in
+            let fitting = claims.indices.filter { number in
+                let amounts = claims[number].amounts
+                return look(at: index.places[slot], for: amounts, taking: .tightest) != nil
+            }
+            for number in fitting { fit[number] = true }
+            return !fitting.isEmpty
+        }
+        guard fit.allSatisfy(\.self) else { return false }
         let parts = claims.flatMap { claim in
             Array(repeating: Claim(amounts: claim.amounts), count: claim.places)
         }
+        var trial = Trial(first: first, isAll: isAll)
         if parts.count > Self.triedPartsMax { trial.looks = 0 }
         let isPlaced = trial.looks > 0 && place(parts[...], from: 0, &trial, in: index)
         isCut = !isPlaced && trial.looks == 0
@@ -114,14 +166,10 @@ extension Placer {
         _ trial: Trial,
         in index: PlaceIndex
     ) -> (number: Int, slot: Int)? {
-        guard let needs = index.needs(of: amounts) else { return nil }
         let first = trial.first
-        for number in min(start, first.count)..<first.count
-        where index.mightFit(needs, node: index.capacity + first[number], view: view) {
-            return (number, first[number])
-        }
+        if start < first.count { return (start, first[start]) }
         if trial.isAll { return nil }
-        var next = max(start - first.count, 0)
+        var next = start - first.count
         while let slot = index.firstSlot(from: next, for: amounts, view: view) {
             if !trial.known.contains(slot) { return (first.count + slot, slot) }
             next = slot + 1
