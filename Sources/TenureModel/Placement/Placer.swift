@@ -36,7 +36,6 @@ struct Placer {
 
     /// How far a search was.
     struct Mark {
-        fileprivate let taken: [ResourceID: UInt64]
         fileprivate let parts: Int
         fileprivate let rules: PlaceRules
     }
@@ -371,12 +370,16 @@ struct Placer {
     }
 
     /// What was taken up to here.
-    var mark: Mark { Mark(taken: taken, parts: placements.count, rules: rules) }
+    var mark: Mark { Mark(parts: placements.count, rules: rules) }
 
     /// Forgets what was taken since then.
     mutating func goBack(to mark: Mark) {
         guard placements.count > mark.parts else { return }
-        taken = mark.taken
+        // Not kept with the mark: then each try would copy all that was taken.
+        for part in placements[mark.parts...] {
+            let rest = taken[part.resource, default: 0] - part.amount
+            taken[part.resource] = rest > 0 ? rest : nil
+        }
         rules = mark.rules
         placements.removeSubrange(mark.parts...)
     }
