@@ -82,6 +82,24 @@ struct GuestWaitingTests {
     }
 
     @Test
+    func `guests are looked at when what is freed may be enough for them`() throws {
+        let scene = try Self.scene(2, 4)
+        _ = try Self.take(2, "main", scene)
+        let held = try (0..<4).map { _ in try Self.take(1, "side", scene) }
+        let guests = try (0..<20).map { _ in try scene.ask(Self.request(2, "main", "side")) }
+        try scene.settle()
+        let looks = try #require(try scene.figure("waitLooks"))
+        try scene.release(held[0])
+        try scene.settle()
+        // The first of them, once: it is at home in the pool where all of them stand as well.
+        #expect(try #require(try scene.figure("waitLooks")) - looks <= 1)
+        try scene.release(held[1])
+        #expect(scene.grant(guests[0])?.pool == "side")
+        #expect(guests.dropFirst().allSatisfy { scene.waits($0) })
+        #expect(try scene.core.invariantFault() == nil)
+    }
+
+    @Test
     func `who is held back in one pool at its first look stays in the lines of the others`()
         throws
     {

@@ -276,6 +276,16 @@ extension LedgerCore {
         }
     }
 
+    /// Which guests of a pool it might serve as it is: the others need not be looked at.
+    ///
+    /// Only what they were found to lack counts: who lacks more than that is looked at, and stands
+    /// in the lines of all of it from then on (W1).
+    func admissionOfGuests(to pool: String) -> (Waiter) -> Bool {
+        if state.preempts(in: pool) { return { _ in true } }
+        let room = state.room(in: pool)
+        return { room.mightFit($0.lacking(in: pool)) }
+    }
+
     /// Whether anybody may pass the first of a line in a pool.
     private func mayPass(in pool: String) throws(LedgerFailure) -> Bool {
         let now = now

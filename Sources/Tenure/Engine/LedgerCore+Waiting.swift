@@ -187,7 +187,7 @@ extension LedgerCore {
     func lookAtMarked() throws(LedgerFailure) -> Bool {
         var looks = 0
         while looks < EngineLimits.groupLooks {
-            var next = waiting.takeMarked()
+            var next = waiting.takeMarked { admissionOfGuests(to: $0) }
             if next == nil { next = try nextFollower() }
             guard let waiter = next else { break }
             looks += 1

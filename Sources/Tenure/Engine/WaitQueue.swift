@@ -33,7 +33,7 @@ final class WaitQueue {
         let selector: [Label]
         var lists: [ListKey: SortedList<WaitAge, Waiter>] = [:]
         /// Whom the last looks at those in front were about.
-        var lookedAt: [WaitAge] = []
+        var lookedAt: Set<WaitAge> = []
 
         /// The first of all; the order of the dictionary does not matter, because no two are equal.
         var head: Waiter? { first { _ in true } }
@@ -114,14 +114,24 @@ final class WaitQueue {
         if lines[index].lists.isEmpty { lines.remove(at: index) }
     }
 
-    /// Those in front who are to be looked at: all of them, or with `inOrder` those whose place may
-    /// have changed, and that do not lack capacity anyhow.
-    func front(whereOrderChanged inOrder: Bool) -> [Waiter] {
+    /// Those in front who are to be looked at, guests only where they are admitted.
+    ///
+    /// All of them, or with `inOrder` those whose place may have changed, and that do not lack
+    /// capacity anyhow.
+    func front(
+        whereOrderChanged inOrder: Bool,
+        admittingGuests isAdmitted: (Waiter) -> Bool
+    ) -> [Waiter] {
         lines.indices.flatMap { index in
             let front = lines[index].front
             let known = lines[index].lookedAt
-            lines[index].lookedAt = front.map(\.age)
-            return front.filter { !inOrder || $0.isBehind || !known.contains($0.age) }
+            lines[index].lookedAt = Set(front.lazy.map(\.age))
+            return front.filter { waiter in
+                guard !inOrder || waiter.isBehind || !known.contains(waiter.age) else {
+                    return false
+                }
+                return !waiter.isGuest(in: pool) || isAdmitted(waiter)
+            }
         }
     }
 }

@@ -202,6 +202,16 @@ final class Waiter {
         pools.count > 1 ? needs.filter { $0.isQuota || $0.pool == pool } : needs
     }
 
+    /// What of its claims it was found to lack of one of its pools.
+    func lacking(in pool: String) -> [Claim] {
+        request.claims.map { claim in
+            let amounts = claim.amounts.filter { amount in
+                lacks.contains { $0.pool == pool && $0.limit == amount.kind.name }
+            }
+            return Claim(places: claim.places, amounts: amounts)
+        }
+    }
+
     /// What it asks of one of its pools.
     func asked(of pool: String) -> AcquireRequest {
         request.asksSeveralPools ? request.asked(of: pool) : request

@@ -79,7 +79,9 @@ extension WaitingRoom {
         // Whoever is marked from now on is not in the order of those who are looked at next.
         if !(marked.isEmpty && freed.isEmpty && reordered.isEmpty) { return true }
         let order = waiter.order
-        return turns.contains { !$0.isGone && $0.order.isBefore(order) }
+        // Those are in order as long as nobody is marked.
+        let next = turns.last(where: \.isReady)
+        return next?.order.isBefore(order) == true
             || postponed.values.contains { $0.order.isBefore(order) }
     }
 
@@ -109,22 +111,34 @@ extension WaitingRoom {
     }
 
     /// Takes the first of those who are to be looked at, and its mark; nothing when there is none.
-    mutating func takeMarked() -> Waiter? {
+    ///
+    /// Of its guests a pool admits those that it might serve.
+    mutating func takeMarked(
+        admittingGuests admission: (String) -> (Waiter) -> Bool
+    ) -> Waiter? {
         while true {
             while let next = turns.popLast() { if next.isReady { return next } }
             guard hasTurns else { return nil }
-            turns = gather()
+            turns = gather(admittingGuests: admission)
         }
     }
 
     /// Everybody who is to be looked at, the first last.
-    private mutating func gather() -> [Waiter] {
+    private mutating func gather(
+        admittingGuests admission: (String) -> (Waiter) -> Bool
+    ) -> [Waiter] {
+        func front(_ shortage: Shortage, whereOrderChanged inOrder: Bool) -> [Waiter] {
+            // Who waits for one pool only is no guest.
+            let isAdmitted = severalCount > 0 ? admission(shortage.pool) : { _ in true }
+            let queue = queues[shortage]
+            return queue?.front(whereOrderChanged: inOrder, admittingGuests: isAdmitted) ?? []
+        }
         var found = Array(marked.values)
         for shortage in freed.union(reordered) {
             found += heldUp[shortage]?.values.map(\.self) ?? []
         }
         for shortage in freed {
-            found += queues[shortage]?.front(whereOrderChanged: false) ?? []
+            found += front(shortage, whereOrderChanged: false)
             // Those who could begin such a group themselves have nobody before them.
             if shortage.isAffinity {
                 found += queues[shortage]?.all.filter { !$0.needs.contains(shortage) } ?? []
@@ -132,7 +146,7 @@ extension WaitingRoom {
             if !shortage.isQuota { passable.insert(shortage) }
         }
         for shortage in reordered.subtracting(freed) {
-            let front = queues[shortage]?.front(whereOrderChanged: true) ?? []
+            let front = front(shortage, whereOrderChanged: true)
             if !front.isEmpty, !shortage.isQuota { passable.insert(shortage) }
             found += front
         }
