@@ -14,7 +14,7 @@ extension LedgerCore {
 
     /// Has a newcomer who waits looked at once more, so that notice can be given for it.
     func lookForVictims(of waiter: Waiter) {
-        if waiter.pools.contains(where: state.preempts) { waiting.mark(waiter) }
+        if waiter.pools.contains(where: { state.preempts(in: $0) }) { waiting.mark(waiter) }
     }
 
     /// Tells leases to leave for a waiter, if a decision about it says so.

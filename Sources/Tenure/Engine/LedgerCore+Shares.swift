@@ -42,11 +42,14 @@ extension LedgerCore {
             waiting.set(try share(of: name), of: level)
         }
         try noteEnds(after: relief)
-        guard !relief.pools.isEmpty else { return }
-        for waiter in waiting.waiters where waiter.request.pool == AcquireRequest.allPools {
-            let pools = state.poolsInOrder(of: waiter.request)
-            waiting.set(pools, for: waiter)
-            waiting.set(state.aging(ofFirst: pools), for: waiter, now: now)
+        guard relief.changesPools else { return }
+        let all = waiting.waiters.filter { $0.request.pool == AcquireRequest.allPools }
+        if let first = all.first {
+            let pools = state.poolsInOrder(of: first.request)
+            for waiter in all {
+                waiting.set(pools, for: waiter)
+                waiting.set(state.aging(ofFirst: pools), for: waiter, now: now)
+            }
         }
         for pool in relief.pools { waiting.set(state.aging(of: pool), of: pool, now: now) }
     }

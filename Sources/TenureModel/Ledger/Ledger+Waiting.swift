@@ -150,6 +150,8 @@ package struct Relief {
     package fileprivate(set) var touched: Set<String> = []
     /// Whoever waits in these pools may fit now, or never.
     package fileprivate(set) var pools: Set<String> = []
+    /// Whether there are other pools now, or others of their settings.
+    package fileprivate(set) var changesPools = false
     /// These tenants' shares may be others now.
     package fileprivate(set) var levels: Set<String> = []
     /// Whether the shares of all may be others now, because there is more or less of a kind.
@@ -261,8 +263,8 @@ extension LedgerState {
         case .breakerSet(let breaker):
             if breaker.state != .closed { add(breaker.subject, to: &relief) }
         case .breakerCleared(let subject, _): add(subject, to: &relief)
-        case .poolSet(let pool): relief.pools.insert(pool.name)
-        case .poolDeleted(let name): relief.pools.insert(name)
+        case .poolSet(let pool): change(pool.name, &relief)
+        case .poolDeleted(let name): change(name, &relief)
         // A gang is placed in another order by other prices, and may fit.
         case .policyLearnt(let pool, _): relief.pools.insert(pool)
         case .quotaSet(let quota):
@@ -298,6 +300,11 @@ extension LedgerState {
         for member in windows[id]?.members ?? [] {
             if let pool = resource(member.resource)?.pool { relief.pools.insert(pool) }
         }
+    }
+
+    private func change(_ pool: String, _ relief: inout Relief) {
+        relief.pools.insert(pool)
+        relief.changesPools = true
     }
 
     private func add(_ subject: BreakerSubject, to relief: inout Relief) {
