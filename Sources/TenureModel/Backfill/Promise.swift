@@ -251,15 +251,12 @@ struct DateSearch {
         freed: [ResourceID: UInt64],
         beside left: [ResourceID: UInt64] = [:]
     ) -> Placer {
-        var request = request
-        request.withheld = besides
-        request.bookedRoom = left
-        return Placer(
+        Placer(
             resources: resources,
             selector: request.selector,
             freed: freed,
             heldBack: index.heldBack,
-            withheld: request.leftToOthers(of: resources, freed: freed)
+            withheld: AcquireRequest.leftToOthers(besides, left, of: resources, freed: freed)
         )
     }
 

@@ -14,8 +14,11 @@ extension AcquireRequest {
 
         /// Says something of it, or takes it back.
         mutating func say(_ change: (inout RareTerms) -> Void) {
-            var terms = terms ?? RareTerms()
+            let before = terms ?? RareTerms()
+            var terms = before
             change(&terms)
+            // What is said is kept apart from the request, and costs more than to compare it.
+            if terms == before { return }
             self = terms == RareTerms() ? .usual : .said(terms)
         }
     }

@@ -263,6 +263,16 @@ extension AcquireRequest {
         of resources: [Resource?],
         freed: [ResourceID: UInt64] = [:]
     ) -> [ResourceID: UInt64] {
+        Self.leftToOthers(withheld, bookedRoom, of: resources, freed: freed)
+    }
+
+    /// The same for a request for which so much is withheld, and of what is booked so much is left.
+    static func leftToOthers(
+        _ withheld: [ResourceID: UInt64],
+        _ bookedRoom: [ResourceID: UInt64],
+        of resources: [Resource?],
+        freed: [ResourceID: UInt64]
+    ) -> [ResourceID: UInt64] {
         guard !bookedRoom.isEmpty else { return withheld }
         var left = withheld
         for (id, room) in bookedRoom {
