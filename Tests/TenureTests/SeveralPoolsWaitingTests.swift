@@ -168,7 +168,7 @@ struct SeveralPoolsWaitingTests {
     // MARK: Pools that change
 
     @Test
-    func `a pool that can never hold it, or has an open breaker, leaves it to the others`() throws {
+    func `a pool that can never hold it leaves it to the others`() throws {
         let scene = try Self.scene(1, 2)
         let held = try Self.take(2, "side", scene)
         let waiter = try scene.ask(Self.request(2, "main,side"))
@@ -179,6 +179,35 @@ struct SeveralPoolsWaitingTests {
         #expect(scene.grant(try scene.ask(Self.request(1, "main", wait: nil))) != nil)
         try scene.release(held)
         #expect(scene.grant(waiter)?.pool == "side")
+    }
+
+    @Test
+    func `a pool with an open breaker leaves it to the others, and serves it when half-open`()
+        throws
+    {
+        let scene = try Self.scene()
+        let settings = [PoolSetting.breakerRefusals(100), .breakerOpen(1_000)]
+        try scene.ask(.setPool(name: "main", settings: settings))
+        let held = try Self.take(2, "main", scene)
+        _ = try Self.take(2, "side", scene)
+        let waiter = try scene.ask(Self.request(2, "main,side"))
+        let storm = RefusalCount(
+            tenant: "default",
+            pool: "main",
+            code: .exhausted,
+            limit: "cpu",
+            count: 100
+        )
+        try scene.core.perform(.refusalsCounted([storm]))
+        try scene.settle()
+        #expect(try scene.core.waiting.waiters.map(\.home) == ["side"])
+        try scene.release(held)
+        #expect(scene.waits(waiter))
+        #expect(
+            scene.refusal(try scene.ask(Self.request(1, "main", wait: nil)))?.code == .circuitOpen
+        )
+        try scene.pass(milliseconds: 1_000)
+        #expect(scene.grant(waiter)?.pool == "main")
     }
 
     @Test

@@ -40,8 +40,18 @@ struct WaitingSimulation {
         var waited: Int64 = 0
     }
 
-    @Test(arguments: 1...64 as ClosedRange<UInt64>)
-    func `no wake-up is lost and nobody is passed, whatever is freed`(seed: UInt64) throws {
+    /// So many seeds at a time: in each of them some guest is passed, but not by every seed.
+    private static let seeds: UInt64 = 16
+
+    @Test(arguments: [1, 17, 33, 49] as [UInt64])
+    func `no wake-up is lost and nobody is passed, whatever is freed`(first: UInt64) throws {
+        var guestsPassed = 0
+        for seed in first..<first + Self.seeds { guestsPassed += try work(seed: seed) }
+        #expect(guestsPassed > 0)
+    }
+
+    /// Returns how many guests were passed.
+    private func work(seed: UInt64) throws -> Int {
         let scene = try WaitingScene(cpus: 1)
         var run = Run(
             scene: scene,
@@ -69,12 +79,13 @@ struct WaitingSimulation {
             }
             if run.generator.chance(4) { try reopen(&run, comment) }
         }
-        #expect(run.grants > 20)
+        #expect(run.grants > 20, "seed \(seed)")
         try checkTickets(scene)
         run.waited += try scene.figure("waitsGranted") ?? 0
-        #expect(run.waited > 0)
-        #expect(run.fallbacks > 0)
-        #expect(try scene.world.replayFaults() == [])
+        #expect(run.waited > 0, "seed \(seed)")
+        #expect(run.fallbacks > 0, "seed \(seed)")
+        #expect(try scene.world.replayFaults() == [], "seed \(seed)")
+        return run.guestsPassed
     }
 
     /// The process dies and the ledger is opened again: who waits in memory is forgotten, tickets
