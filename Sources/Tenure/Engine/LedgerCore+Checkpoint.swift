@@ -61,7 +61,7 @@ extension LedgerCore {
             guard clock.bootNanoseconds >= checkpoint.notBefore else { return }
             write(changes, seal)
         case .absorbing(var absorption):
-            // Out of the enum first, or every slice would copy what is left.
+            // Unless there is more. No slice copies the rows: what is frozen is shared.
             checkpoint.phase = .idle
             let rows =
                 EngineLimits.absorbedRows + EngineLimits.absorbedRowsPerCommand * commands
