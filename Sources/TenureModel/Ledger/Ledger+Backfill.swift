@@ -145,9 +145,7 @@ extension LedgerState {
                 let slot = pools.index(forKey: resource.pool),
                 !pools.values[slot].index.heldBack.contains(id)
             else { return nil }
-            let back = ends.amount(backTo: id, until: date)
-            let used = resource.used > back ? resource.used - back : 0
-            let free = resource.capacity > used ? resource.capacity - used : 0
+            let free = resource.free(after: ends.amount(backTo: id, until: date))
             guard free >= amount else { return nil }
             let spare = free - amount
             if resource.free > spare { withheld[id] = resource.free - spare }

@@ -173,8 +173,7 @@ extension LedgerState {
                 isGrantable(resource) || isBack(resource, before: booking.end)
             else { return false }
             let back = ends.amount(backTo: resource.id, until: booking.end)
-            let used = resource.used > back ? resource.used - back : 0
-            return resource.capacity >= used && resource.capacity - used >= placement.amount
+            return resource.free(after: back) >= placement.amount
         }
     }
 
@@ -278,9 +277,7 @@ extension AcquireRequest {
         for (id, room) in bookedRoom {
             guard Int(id.rawValue) < resources.count, let resource = resources[Int(id.rawValue)]
             else { continue }
-            let back = freed[id, default: 0]
-            let used = resource.used > back ? resource.used - back : 0
-            let free = resource.capacity > used ? resource.capacity - used : 0
+            let free = resource.free(after: freed[id, default: 0])
             if free > room { left[id] = max(left[id] ?? 0, free - room) }
         }
         return left

@@ -160,10 +160,7 @@ extension PlaceIndex {
             var lifetime = LifetimeClass.endless
             if resource.state == .active, !heldBack.contains(id) {
                 free = isEmpty ? resource.capacity : resource.free
-                if !freed.isEmpty, let more = freed[id] {
-                    let used = resource.used - min(more, resource.used)
-                    free = resource.capacity - min(used, resource.capacity)
-                }
+                if !freed.isEmpty, let more = freed[id] { free = resource.free(after: more) }
                 if !taken.isEmpty, let less = taken[id] { free -= min(less, free) }
                 lifetime = isEmpty ? .shortest : resource.longestLife
                 seen.lifetime = max(seen.lifetime, lifetime)

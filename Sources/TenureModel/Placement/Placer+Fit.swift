@@ -103,8 +103,7 @@ extension Placer {
 
     private func freeNow(_ resource: Resource) -> UInt64 {
         guard !freed.isEmpty, let extra = freed[resource.id] else { return resource.free }
-        let used = resource.used > extra ? resource.used - extra : 0
-        return resource.capacity > used ? resource.capacity - used : 0
+        return resource.free(after: extra)
     }
 
     /// The resource when it can be granted for this request at all.

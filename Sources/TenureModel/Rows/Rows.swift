@@ -99,7 +99,12 @@ package struct Resource: Hashable, Sendable {
     /// For how long what is taken may stay taken; the shortest time when nothing is.
     var longestLife: LifetimeClass { dated.longest(of: used) }
     /// What can be granted.
-    package var free: UInt64 { capacity > used ? capacity - used : 0 }
+    package var free: UInt64 { free(after: 0) }
+    /// The same when so much of what is taken has come back.
+    package func free(after back: UInt64) -> UInt64 {
+        let used = used > back ? used - back : 0
+        return capacity > used ? capacity - used : 0
+    }
     /// How far use is above a capacity that was cut.
     package var debt: UInt64 { used > capacity ? used - capacity : 0 }
     /// The place it is in: its node, or a place of its own.
