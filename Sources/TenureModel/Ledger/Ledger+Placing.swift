@@ -67,8 +67,11 @@ extension AcquireRequest {
 }
 
 extension GrantReason {
+    /// The first version of the policy by which fair price looks at how long leases live.
+    private static let lifetimesVersion: UInt16 = 6
+
     /// Whether leases of the pool are counted by length of life from this grant on.
     var countsLifetimes: Bool {
-        strategy == .fairPrice && policyVersion >= Placer.lifetimesVersion
+        strategy == .fairPrice && policyVersion >= Self.lifetimesVersion
     }
 }

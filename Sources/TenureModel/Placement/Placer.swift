@@ -17,8 +17,6 @@ struct Nearby {
 struct Placer {
     /// The version of the policy, recorded with every grant.
     static let policyVersion: UInt16 = 6
-    /// The first version by which fair price looks at how long leases live.
-    static let lifetimesVersion: UInt16 = 6
     /// How many of the fullest places best fit looks at before it takes the first that fits.
     private static let bestFitPlacesMax = 512
 
