@@ -13,6 +13,13 @@ struct SeveralClaimsTests {
         let rack: Int?
     }
 
+    /// How parts are to be to each other.
+    enum Bond: CaseIterable {
+        case none
+        case apart
+        case together
+    }
+
     private static let tag = Label(name: "app", value: "x")
 
     private static func world(_ nodes: [Node]) throws -> World {
@@ -33,10 +40,11 @@ struct SeveralClaimsTests {
         return world
     }
 
-    private static func request(_ claims: [Claim], apart: Bool = true) -> AcquireRequest {
+    private static func request(_ claims: [Claim], _ bond: Bond = .apart) -> AcquireRequest {
         var request = AcquireRequest(pool: "pool", claims: claims)
         request.tags = [tag]
-        if apart { request.away = [Affinity(tag, level: "rack")] }
+        if bond == .apart { request.away = [Affinity(tag, level: "rack")] }
+        if bond == .together { request.within = "rack" }
         return request
     }
 
@@ -58,11 +66,21 @@ struct SeveralClaimsTests {
         for strategy in Strategy.allCases {
             var world = try Self.world(nodes)
             let claims = [Claim.of((.cpu, 8)), .of((.cpu, 4), (.memory, 8))]
-            var request = Self.request(claims, apart: false)
+            var request = Self.request(claims, .none)
             request.strategy = strategy
             let parts = try world.granted(request).parts.sorted()
             #expect(parts == ["n0-cpu=4", "n0-memory=8", "n1-cpu=8"], "\(strategy)")
         }
+    }
+
+    @Test(arguments: [true, false])
+    func `no order fits in the rack either, wherever the larger node comes`(isFirst: Bool) throws {
+        let nodes = [Node(cpu: 8, memory: 8, rack: 1), Node(cpu: 8, memory: 0, rack: 1)]
+        var world = try Self.world(isFirst ? nodes : nodes.reversed())
+        let claims = [Claim.of((.cpu, 8)), .of((.cpu, 4), (.memory, 8))]
+        let (large, small) = isFirst ? ("n0", "n1") : ("n1", "n0")
+        let parts = try world.granted(Self.request(claims, .together)).parts.sorted()
+        #expect(parts == ["\(large)-cpu=4", "\(large)-memory=8", "\(small)-cpu=8"].sorted())
     }
 
     @Test
@@ -71,7 +89,7 @@ struct SeveralClaimsTests {
         let claims = [Claim.of((.cpu, 8)), .of((.cpu, 4), (.memory, 8))]
         var world = try Self.world(nodes)
         let booking = BookingRequest(
-            Self.request(claims, apart: false),
+            Self.request(claims, .none),
             startMilliseconds: 1_000,
             lengthMilliseconds: 1_000
         )
@@ -80,10 +98,10 @@ struct SeveralClaimsTests {
 
         world = try Self.world(nodes)
         try world.declarePool("pool", .preemptionGap(1))
-        var low = Self.request([.of((.cpu, 8), (.memory, 8)), .of((.cpu, 8))], apart: false)
+        var low = Self.request([.of((.cpu, 8), (.memory, 8)), .of((.cpu, 8))], .none)
         low.priority = .low
         _ = try world.granted(low)
-        var high = Self.request(claims, apart: false)
+        var high = Self.request(claims, .none)
         high.priority = .high
         let parts = try world.granted(high).parts.sorted()
         #expect(parts == ["n0-cpu=4", "n0-memory=8", "n1-cpu=8"])
@@ -105,10 +123,10 @@ struct SeveralClaimsTests {
     }
 
     /// Every claim alone fits, or not, in some place, and all together in some way, or in none.
-    @Test(arguments: 1...400 as ClosedRange<UInt64>, [true, false])
+    @Test(arguments: 1...400 as ClosedRange<UInt64>, Bond.allCases)
     func `granted or unsatisfiable, as a look at every way says`(
         seed: UInt64,
-        apart: Bool
+        bond: Bond
     ) throws {
         var dice = Dice(seed: seed)
         let nodes = (0..<Int(dice.pick(2...4))).map { number in
@@ -128,10 +146,20 @@ struct SeveralClaimsTests {
             )
         }
         var world = try Self.world(nodes)
-        let answer = try world.ask(.acquire(Self.request(claims, apart: apart)))
+        let answer = try world.ask(.acquire(Self.request(claims, bond)))
         let parts = claims.flatMap { claim in Array(repeating: claim.amounts, count: claim.places) }
-        let fits = Self.fits(parts[...], nodes, taken: [], apart: apart)
+        let fits = Self.domains(of: nodes, bond).contains { domain in
+            Self.fits(parts[...], domain, taken: [], apart: bond == .apart)
+        }
         #expect(answer.code == (fits ? nil : .unsatisfiable), "\(nodes) \(claims)")
+    }
+
+    /// The nodes of which some have to hold all parts.
+    private static func domains(of nodes: [Node], _ bond: Bond) -> [[Node]] {
+        guard bond == .together else { return [nodes] }
+        let racks = Set(nodes.compactMap(\.rack)).map { rack in nodes.filter { $0.rack == rack } }
+        // One node is in one rack, told or not.
+        return racks + nodes.map { [$0] }
     }
 
     /// Whether there is a way to place the parts, of which the first are in the nodes `taken`.

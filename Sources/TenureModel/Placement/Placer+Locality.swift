@@ -28,6 +28,8 @@ extension Placer {
         let totals: [ClaimAmount]
         /// How many places may still be looked at on this level.
         var looks = Int.max
+        /// How many places may still be tried part by part.
+        var tries = Placer.triedPlacesMax
         /// How often the claim that is being placed is still wanted.
         var left = 0
     }
@@ -56,6 +58,7 @@ extension Placer {
             attempt.looks = locality.isRequired ? .max : Self.localityLooksMax
             if place(&attempt, at: level, in: index) { return true }
         }
+        if locality.isRequired, claims.count > 1 { return placePartByPart(&attempt, in: &index) }
         // What no look reached goes to the first places that fit.
         return attempt.looks <= 0 && placeAnywhere(attempt.orders, in: index)
     }
@@ -111,6 +114,58 @@ extension Placer {
             if isPlaced, isCheapEnough { return true }
         }
         return false
+    }
+
+    /// Places every claim in the closest domain that holds them all in some way, where they have to
+    /// be in one.
+    private mutating func placePartByPart(
+        _ attempt: inout Attempt,
+        in index: inout PlaceIndex
+    ) -> Bool {
+        let mark = mark
+        defer { numa = nil }
+        for level in locality.levels {
+            index.prepareDomains(of: level, attempt.totals, in: resources)
+            guard let domains = index.topology[level] else { continue }
+            var found = false
+            domains.forEach(having: attempt.totals, view: view) { domain in
+                numa = domains.numa(of: domain)
+                found = placePartByPart(&attempt, in: domain, of: domains, index)
+                if !found { goBack(to: mark) }
+                if found, view == .now { note(domain, of: domains, attempt.totals, in: index) }
+                return !found && attempt.tries > 0
+            }
+            if found { return true }
+        }
+        isCut = attempt.tries == 0
+        return false
+    }
+
+    /// Places every claim in one domain in one of all ways.
+    private mutating func placePartByPart(
+        _ attempt: inout Attempt,
+        in domain: Int,
+        of domains: DomainIndex,
+        _ index: PlaceIndex
+    ) -> Bool {
+        let claims = attempt.orders.last ?? []
+        var known: Set<Int> = []
+        var slots: [Int] = []
+        for scarcest in claims.compactMap({ Self.scarcestFirst($0.amounts).first }) {
+            domains.forEachPlace(of: domain, having: scarcest, view: view) { slot in
+                if known.insert(slot).inserted { slots.append(slot) }
+                return slots.count < Self.triedPlacesMax
+            }
+        }
+        let isPlaced = placePartByPart(
+            claims,
+            first: slots,
+            isAll: true,
+            tries: &attempt.tries,
+            in: index
+        )
+        if slots.count == Self.triedPlacesMax, !isPlaced { attempt.tries = 0 }
+        return isPlaced && isCheapEnough
     }
 
     private mutating func place(

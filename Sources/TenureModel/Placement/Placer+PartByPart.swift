@@ -21,9 +21,8 @@ extension Placer {
             startAnew(from: mark, in: &index)
             if place(reordered, inOrderOf: strategy, in: &index) { return true }
         }
-        guard mayFitOtherwise(claims) else { return false }
-        isCut = locality.isRequired
-        if isCut { return false }
+        // Parts that are to be together were placed in all ways where they are.
+        guard claims.count > 1, !locality.isRequired else { return false }
         startAnew(from: mark, in: &index)
         let slots = nearby.places.compactMap { index.slot(ofPlace: $0) }
         return placePartByPart(reordered, first: slots, isAll: nearby.isAll, in: index)
@@ -36,7 +35,7 @@ extension Placer {
     mutating func place(_ claims: [Claim], first slots: [Int], in index: PlaceIndex) -> Bool {
         let mark = mark
         if placeInOrder(claims, first: slots, in: index) { return true }
-        guard mayFitOtherwise(claims) else { return false }
+        guard claims.count > 1 else { return false }
         let reordered = Self.largestFirst(claims)
         if reordered != claims {
             goBack(to: mark)
@@ -74,13 +73,6 @@ extension Placer {
         scoreWithheld(in: &index)
     }
 
-    /// Whether all that is asked may fit in an order that was not tried.
-    ///
-    /// Parts that are to be together are placed in that way only.
-    private func mayFitOtherwise(_ claims: [Claim]) -> Bool {
-        claims.count > 1 && (rules.keepApart || !locality.isRequired)
-    }
-
     /// What is tried, and how much of it is left.
     private struct Trial {
         /// The slots of the places that come before all others.
@@ -90,11 +82,12 @@ extension Placer {
         /// Whether there are no others.
         let isAll: Bool
         /// How many places may still be tried.
-        var looks = triedPlacesMax
+        var tries: Int
 
-        init(first: [Int], isAll: Bool) {
+        init(first: [Int], isAll: Bool, tries: Int) {
             self.first = first
             self.isAll = isAll
+            self.tries = tries
             known = Set(first)
         }
     }
@@ -108,6 +101,20 @@ extension Placer {
         _ claims: [Claim],
         first slots: [Int],
         isAll: Bool = false,
+        in index: PlaceIndex
+    ) -> Bool {
+        var tries = Self.triedPlacesMax
+        let isPlaced = placePartByPart(claims, first: slots, isAll: isAll, tries: &tries, in: index)
+        isCut = !isPlaced && tries == 0
+        return isPlaced
+    }
+
+    /// The same with so many tries, of which none is left where more were needed.
+    mutating func placePartByPart(
+        _ claims: [Claim],
+        first slots: [Int],
+        isAll: Bool,
+        tries: inout Int,
         in index: PlaceIndex
     ) -> Bool {
         // Often one claim alone finds nothing.
@@ -126,10 +133,10 @@ extension Placer {
         let parts = claims.flatMap { claim in
             Array(repeating: Claim(amounts: claim.amounts), count: claim.places)
         }
-        var trial = Trial(first: first, isAll: isAll)
-        if parts.count > Self.triedPartsMax { trial.looks = 0 }
-        let isPlaced = trial.looks > 0 && place(parts[...], from: 0, &trial, in: index)
-        isCut = !isPlaced && trial.looks == 0
+        if parts.count > Self.triedPartsMax { tries = 0 }
+        var trial = Trial(first: first, isAll: isAll, tries: tries)
+        let isPlaced = tries > 0 && place(parts[...], from: 0, &trial, in: index)
+        tries = trial.tries
         return isPlaced
     }
 
@@ -142,10 +149,10 @@ extension Placer {
         guard let part = parts.first else { return true }
         let rest = parts.dropFirst()
         var start = start
-        while trial.looks > 0,
+        while trial.tries > 0,
             let (number, slot) = place(from: start, for: part.amounts, trial, in: index)
         {
-            trial.looks -= 1
+            trial.tries -= 1
             let mark = mark
             if fill(index.places[slot], with: part.amounts, atMost: 1, taking: .tightest) == 1,
                 place(rest, from: rest.first == part ? number : 0, &trial, in: index)
