@@ -13,6 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from harness import Failed, show
 
+UNSAID = "/unsaid"
+
 
 def arguments(parser):
     parser.add_argument("--nodes", required=True, help="list of nodes of the trace")
@@ -22,10 +24,16 @@ def arguments(parser):
     parser.add_argument("--wait", default="1d", help="how long a task waits at most")
     parser.add_argument("--seed", type=int, default=1, help="that of the first run")
     parser.add_argument("--jobs", type=int, default=1, help="how many replays at once")
-    parser.add_argument("--strategies", nargs="+", default=["first-fit", "fair-price"])
+    parser.add_argument("--strategies", nargs="+",
+                        default=["first-fit" + UNSAID, "first-fit", "fair-price"],
+                        help="NAME, or NAME" + UNSAID + " where no task says how long it runs, so "
+                             "that nobody passes one who waits")
 
 
 def replay(options, seed, copies, strategy, *more):
+    if strategy.endswith(UNSAID):
+        strategy = strategy.removesuffix(UNSAID)
+        more += ("--without-lengths",)
     with tempfile.TemporaryDirectory(prefix="measure-", dir=options.dir) as home:
         done = subprocess.run(
             [options.tenure, "replay", "openb", "--nodes", options.nodes, "--pods", options.pods,

@@ -86,6 +86,9 @@ struct ReplayOpenb: AsyncParsableCommand {
     )
     var wait: UInt64?
 
+    @Flag(help: "Tasks that wait do not say how long they run, so that nobody passes them.")
+    var withoutLengths = false
+
     @Option(
         help: ArgumentHelp("Nothing is promised to those who have waited less; default: 0s."),
         transform: Durations.parse
@@ -145,6 +148,11 @@ struct ReplayOpenb: AsyncParsableCommand {
         }
         if starvationLimit > 0, wait == nil {
             throw ValidationError("--starvation-limit needs --wait: else nobody waits")
+        }
+        if withoutLengths, wait == nil {
+            throw ValidationError(
+                "--without-lengths needs --wait: else no task says how long it runs"
+            )
         }
         if let cacheBytes, cacheBytes < 0 { throw ValidationError("--cache-bytes is at least 0") }
     }
@@ -219,6 +227,7 @@ struct ReplayOpenb: AsyncParsableCommand {
             at: path,
             strategy: strategy,
             waitMilliseconds: wait,
+            saysLengths: !withoutLengths,
             starvationLimit: starvationLimit,
             configuration: configuration
         )

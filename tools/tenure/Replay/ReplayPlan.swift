@@ -61,9 +61,12 @@ extension Trace {
 extension TraceTask {
     /// The request for what the task used; its TTL ends a day after the task did.
     ///
-    /// One that waits, at most for so many milliseconds, tells how long it will run, to the second:
-    /// by such ends it is known what comes free when.
-    package func request(waitingMilliseconds wait: UInt64? = nil) -> AcquireRequest {
+    /// One that waits, at most for so many milliseconds, says how long it will run, to the second,
+    /// if it `saysLength`: by such ends it is known what comes free when.
+    package func request(
+        waitingMilliseconds wait: UInt64? = nil,
+        saysLength: Bool = true
+    ) -> AcquireRequest {
         let amounts = [(Kind.cpu, cpu), (.memory, memory), (.gpu, gpu)].filter { $0.1 > 0 }
         var request = AcquireRequest(
             pool: Trace.pool,
@@ -77,7 +80,7 @@ extension TraceTask {
         )
         if wait != nil {
             request.waitMilliseconds = wait
-            request.maxLifetimeMilliseconds = (deleted - created + 1) * 1000
+            if saysLength { request.maxLifetimeMilliseconds = (deleted - created + 1) * 1000 }
         }
         if !models.isEmpty, gpu > 0 { request.selector = [Label(name: "model", value: models)] }
         return request

@@ -30,6 +30,7 @@ package final class ReplayRun {
     private let path: String
     private let configuration: LedgerConfiguration
     private let waitMilliseconds: UInt64?
+    private let saysLengths: Bool
     private let clock = VirtualClock()
     private let answers = AnswerQueue()
     private let devices: UInt64
@@ -51,12 +52,13 @@ package final class ReplayRun {
     /// Creates the ledger at `path` and declares the cluster in it.
     ///
     /// With `waitMilliseconds`, what does not fit waits so long at most, and may be passed for
-    /// `starvationLimit` milliseconds.
+    /// `starvationLimit` milliseconds; unless tasks say how long they run, by nobody later.
     package init(
         _ trace: Trace,
         at path: String,
         strategy: Strategy,
         waitMilliseconds: UInt64? = nil,
+        saysLengths: Bool = true,
         starvationLimit: UInt64 = 0,
         configuration: LedgerConfiguration = LedgerConfiguration()
     ) throws {
@@ -64,6 +66,7 @@ package final class ReplayRun {
         self.path = path
         self.configuration = configuration
         self.waitMilliseconds = waitMilliseconds
+        self.saysLengths = saysLengths
         let span = trace.span
         second = span.start
         warmUntil = span.start + (span.end - span.start) / ReplayRun.warmUpDivisor
@@ -179,7 +182,10 @@ package final class ReplayRun {
         let submissions = batch.compactMap { step -> Submission? in
             let command: Command
             if step.act == .acquire {
-                let request = trace.tasks[step.task].request(waitingMilliseconds: waitMilliseconds)
+                let request = trace.tasks[step.task].request(
+                    waitingMilliseconds: waitMilliseconds,
+                    saysLength: saysLengths
+                )
                 command = .acquire(request)
             } else {
                 guard let lease = held[step.task] else { return nil }
