@@ -70,6 +70,9 @@ struct ReplySlots {
             switch slot {
             case .waiting: return
             case .answered(let answer, let version):
+                if output.readableBytes == 0 {
+                    output.reserveCapacity(minimumWritableBytes: ServerLimits.replyBytes)
+                }
                 ReplyEncoder.write(answer, to: &output, version)
             case .bytes(var bytes):
                 heldBytes -= bytes.readableBytes

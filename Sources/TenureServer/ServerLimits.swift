@@ -42,6 +42,8 @@ package enum ServerLimits {
     static let pendingOutputLowBytes = 256 << 10
     /// The most commands of one connection in one turn of the event loop, for fairness.
     static let commandsPerTurn = 1_000
+    /// Room for most answers at once: a buffer that grows from nothing is copied several times.
+    static let replyBytes = 512
     /// How many bytes of answers are gathered before they are written.
     static let outputChunkBytes = 64 << 10
     /// How long a request may take from its first byte to its last.
