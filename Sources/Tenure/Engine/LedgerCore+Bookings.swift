@@ -36,7 +36,8 @@ struct BookingProgress {
 extension LedgerCore {
     // MARK: Beside bookings
 
-    /// Whether anything is booked, or to be drained by a window, that has not begun.
+    /// Whether anything is booked, or to be drained by a window, that has not begun; asked of every
+    /// command, and so without a method of the state, for which all of it would be copied.
     var hasBookings: Bool { state.bookings.pending > 0 }
 
     /// The same with what it must leave to bookings; nothing when that can not be told yet.
@@ -48,7 +49,7 @@ extension LedgerCore {
         now: LedgerTime
     ) throws(LedgerFailure) -> Submission? {
         let command = submission.command
-        for pool in try poolsToDate(for: command) { _ = try ends(of: pool) }
+        for pool in try poolsToScan(for: command) { _ = try ends(of: pool) }
         var promised: [ResourceID: UInt64] = [:]
         if case .book(let booking) = command {
             let start = now.advanced(byMilliseconds: booking.startMilliseconds)
@@ -66,9 +67,9 @@ extension LedgerCore {
         }
     }
 
-    private func poolsToDate(for command: Command) throws(LedgerFailure) -> [String] {
+    private func poolsToScan(for command: Command) throws(LedgerFailure) -> [String] {
         do throws(RowFault) {
-            return try state.poolsToDate(for: command)
+            return try state.poolsToScan(for: command)
         } catch {
             throw LedgerFailure(error)
         }
@@ -81,7 +82,7 @@ extension LedgerCore {
         now: LedgerTime
     ) throws(LedgerFailure) -> [ResourceID: UInt64] {
         guard hasBookings else { return [:] }
-        for pool in state.poolsToDate(for: request) { _ = try ends(of: pool) }
+        for pool in state.poolsToScan(for: request) { _ = try ends(of: pool) }
         do throws(RowFault) {
             return try state.bookedRoom(
                 for: command,

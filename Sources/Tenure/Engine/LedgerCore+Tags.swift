@@ -14,6 +14,7 @@ extension LedgerCore {
             throw LedgerFailure(error)
         }
     }
+
     /// Has those looked at who waited for that, if all leases were.
     func markUntagged() throws(LedgerFailure) {
         guard waiting.awaitsTags, try knowsTags() else { return }

@@ -8,7 +8,7 @@ extension LedgerState {
     private var hasBookings: Bool { bookings.pending > 0 }
 
     /// The pools whose leases' ends a command is decided by.
-    package func poolsToDate(for command: Command) throws(RowFault) -> [String] {
+    package func poolsToScan(for command: Command) throws(RowFault) -> [String] {
         switch command {
         case .book(let booking):
             let pool = booking.request.pool
@@ -19,12 +19,12 @@ extension LedgerState {
             return hasBookings(in: request.pool) ? [request.pool] : []
         default:
             guard hasBookings, let request = try asked(by: command) else { return [] }
-            return poolsToDate(for: request)
+            return poolsToScan(for: request)
         }
     }
 
     /// Those that a request asks and in which something is booked.
-    package func poolsToDate(for request: AcquireRequest) -> [String] {
+    package func poolsToScan(for request: AcquireRequest) -> [String] {
         if request.pool == AcquireRequest.allPools { return bookedPools }
         return ([request.pool] + request.fallbackPools).filter { hasBookings(in: $0) }
     }
@@ -71,7 +71,7 @@ extension LedgerState {
     ) throws(RowFault) -> [ResourceID: UInt64] {
         guard hasBookings else { return [:] }
         var room: [ResourceID: UInt64] = [:]
-        for pool in poolsToDate(for: request) {
+        for pool in poolsToScan(for: request) {
             let found = bookedRoom(
                 in: pool,
                 from: now,

@@ -111,12 +111,15 @@ struct PastLedger {
         now: LedgerTime
     ) throws(RowFault) -> Command {
         var ends: [String: LeaseEnds] = [:]
-        for pool in try state.poolsToDate(for: command) {
+        for pool in try state.poolsToScan(for: command) {
             var found = state.newLeaseEnds(of: pool)
             try state.scan(&found, atMost: .max)
             ends[pool] = found
         }
-        return try state.besideBookings(command, by: ends, now: now) ?? command
+        guard let carrying = try state.besideBookings(command, by: ends, now: now) else {
+            violated("a command waits for ends of leases that were all read")
+        }
+        return carrying
     }
 
     private mutating func fields(
