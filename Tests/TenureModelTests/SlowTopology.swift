@@ -32,6 +32,9 @@ struct SlowTopology {
         var numa: String?
     }
 
+    /// How many places are tried for parts, in all.
+    private static let triesMax = 300
+
     /// In the order of declaration.
     var places: [Place] = []
     /// Labels that every place must have.
@@ -72,13 +75,7 @@ struct SlowTopology {
 
     /// What the claims get in the closest domain; nothing when they do not fit.
     func parts(for claims: [Claim], within: String?) -> [String]? {
-        let fixed = ["numa", "node", "rack", "zone"]
-        var levels = fixed + ["pool"]
-        if let within {
-            levels =
-                fixed.firstIndex(of: within).map { Array(fixed[...$0]) } ?? fixed[..<2] + [within]
-        }
-        for level in levels {
+        for level in Self.levels(within) {
             for domain in domains(level, for: claims) {
                 for order in [claims, Self.largestFirst(claims)] {
                     if let parts = parts(for: order, in: domain) {
@@ -88,6 +85,61 @@ struct SlowTopology {
             }
         }
         return nil
+    }
+
+    /// Whether the claims fit together in a domain when every place is tried for every part, the
+    /// largest first; nothing where that takes too long.
+    func fits(_ claims: [Claim], within: String?) -> Bool? {
+        var tries = Self.triesMax
+        let parts = Self.largestFirst(claims).flatMap { claim in
+            Array(repeating: Claim(amounts: claim.amounts), count: claim.places)
+        }
+        for level in Self.levels(within) {
+            for domain in domains(level, for: claims) {
+                if fits(parts[...], in: domain, from: 0, &tries) { return true }
+                if tries == 0 { return nil }
+            }
+        }
+        return false
+    }
+
+    private func fits(
+        _ parts: ArraySlice<Claim>,
+        in domain: Domain,
+        from start: Int,
+        _ tries: inout Int
+    ) -> Bool {
+        guard let part = parts.first else { return true }
+        let rest = parts.dropFirst()
+        for number in domain.places.indices.dropFirst(start) where tries > 0 {
+            let place = places[domain.places[number]]
+            guard let found = self.parts(of: place, for: part, domain.numa) else { continue }
+            tries -= 1
+            var left = self
+            left.take(found)
+            // Equal parts are interchangeable.
+            let next = rest.first == part ? number : 0
+            if left.fits(rest, in: domain, from: next, &tries) { return true }
+        }
+        return false
+    }
+
+    /// Whether one domain holds all of these resources.
+    func areTogether(_ names: Set<String>, within: String?) -> Bool {
+        Self.levels(within).contains { level in
+            domains(level, for: []).contains { domain in
+                let things = domain.places.flatMap { places[$0].things }
+                return names.isSubset(
+                    of: things.filter { isOf(domain.numa, $0) }.map(\.name)
+                )
+            }
+        }
+    }
+
+    private static func levels(_ within: String?) -> [String] {
+        let fixed = ["numa", "node", "rack", "zone"]
+        guard let within else { return fixed + ["pool"] }
+        return fixed.firstIndex(of: within).map { Array(fixed[...$0]) } ?? fixed[..<2] + [within]
     }
 
     /// The domains with enough in all, those with the least free of the scarcest kind first.
