@@ -69,6 +69,26 @@ struct PreemptionLimitTests {
     }
 
     @Test
+    func `of several pools, too, one that finds who gives way may still be too fast`() throws {
+        var world = try World.slots(10, .preemptionGap(1))
+        try world.declarePool("other", .preemptionGap(1))
+        var limits = TenantRequest(tenant: "a")
+        (limits.leases, limits.rate) = (.amount(1), .amount(1))
+        try world.ask(.setTenant(limits))
+        let low = try world.granted(request(1, "a", .low))
+        let high = request(5, "a", .normal) {
+            $0.fallbackPools = ["other"]
+            $0.waitMilliseconds = 60_000
+        }
+        // What it may not have yet is not what somebody else could leave: nobody is woken for it.
+        let answer = try world.ask(.acquire(high))
+        #expect(answer.code == .busy, "\(answer)")
+        world.pass(milliseconds: 1_000)
+        _ = try world.granted(high)
+        #expect(try !stands(&world, low))
+    }
+
+    @Test
     func `with notice the quota is what is waited for, and the pool stays open`() throws {
         var world = try World.slots(10, .preemptionGap(1), .preemptionGrace(1_000))
         try world.ask(.setQuota(tenant: "a", kind: .slot, limit: 3))

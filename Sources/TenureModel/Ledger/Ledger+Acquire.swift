@@ -58,11 +58,10 @@ extension LedgerState {
 
     /// Decides about a request to its one pool that is well formed and not answered yet.
     ///
-    /// Without `mayPreempt` nobody gives way to it.
     mutating func acquireFromOne(
         _ request: AcquireRequest,
         _ identity: Identity,
-        mayPreempt: Bool = true,
+        giveWay: GivingWay = .withNotice,
         caller: Caller,
         now: LedgerTime
     ) throws(RowFault) -> Decision {
@@ -79,7 +78,7 @@ extension LedgerState {
             return try acquireFromOne(
                 settled(request, terms, now: now),
                 identity,
-                mayPreempt: mayPreempt,
+                giveWay: giveWay,
                 caller: caller,
                 now: now
             )
@@ -94,7 +93,7 @@ extension LedgerState {
             terms,
             identity,
             overLimit: overLimit,
-            mayPreempt: mayPreempt,
+            giveWay: giveWay,
             caller: caller,
             now: now
         )
@@ -105,7 +104,7 @@ extension LedgerState {
         _ terms: Terms,
         _ identity: Identity,
         overLimit: Refusal?,
-        mayPreempt: Bool,
+        giveWay: GivingWay,
         caller: Caller,
         now: LedgerTime
     ) throws(RowFault) -> Decision {
@@ -113,11 +112,12 @@ extension LedgerState {
             if let infeasible = infeasible(request) {
                 return refuseForGood(request, infeasible, identity, now: now)
             }
-            guard mayPreempt, request.isPreemptive, request.plan == nil,
+            guard request.isPreemptive, request.plan == nil,
                 let preemption = try preemption(
                     for: request,
                     terms,
                     overLimit: overLimit,
+                    giveWay,
                     now: now
                 )
             else {

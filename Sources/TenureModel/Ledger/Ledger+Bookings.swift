@@ -188,7 +188,7 @@ extension LedgerState {
         var decision = try acquireFromOne(
             request,
             identity,
-            mayPreempt: false,
+            giveWay: .never,
             caller: caller,
             now: now
         )

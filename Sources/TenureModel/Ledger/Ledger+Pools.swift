@@ -53,24 +53,30 @@ extension LedgerState {
             return Decision(.refused(noPool(missing)))
         }
         var refused: [(pool: String, refusal: Refusal)] = []
-        // Nobody gives way as long as another pool has room.
-        for mayPreempt in [false, true] {
+        // Nobody gives way as long as another pool has room, and nobody is told to leave.
+        for giveWay in [GivingWay.never, .atOnce] {
             for (index, name) in names.enumerated() {
                 if let limit = request.poolsWithWaiters[name] {
-                    if !mayPreempt { refused.append((name, Self.behindOthers(in: name, limit))) }
+                    if giveWay == .never {
+                        refused.append((name, Self.behindOthers(in: name, limit)))
+                    }
                     continue
                 }
                 var decision = try acquireFromOne(
                     request.asked(of: name),
                     identity,
-                    mayPreempt: mayPreempt,
+                    giveWay: giveWay,
                     caller: caller,
                     now: now
                 )
                 switch decision.answer {
-                // What those say who could leave later says nothing: nobody is told to.
                 case .refused(let refusal):
-                    if !mayPreempt { refused.append((name, refusal)) }
+                    if giveWay == .never {
+                        refused.append((name, refusal))
+                    } else {
+                        // Who finds leases that would give way may lack only money, or time.
+                        refused[index] = (name, refusal)
+                    }
                 case .grant(var grant):
                     grant.pool = name
                     grant.fallback = refused.prefix(index)

@@ -19,6 +19,14 @@
 
 internal import TenureBase
 
+/// When leases give way to a request.
+enum GivingWay {
+    case never
+    /// Where nobody gets notice and nothing is quarantined.
+    case atOnce
+    case withNotice
+}
+
 extension LedgerState {
     /// Whether any lease of a pool may have to give way.
     func mayGiveWay(in pool: String) -> Bool {
@@ -60,11 +68,12 @@ extension LedgerState {
         for request: AcquireRequest,
         _ terms: Terms,
         overLimit limit: Refusal?,
+        _ giveWay: GivingWay,
         now: LedgerTime
     ) throws(RowFault) -> Preemption? {
-        guard let settings = settings(ofPool: request.pool), preempts(in: request.pool) else {
-            return nil
-        }
+        guard giveWay != .never, let settings = settings(ofPool: request.pool),
+            preempts(in: request.pool)
+        else { return nil }
         for total in terms.totals { _ = try guaranteeTree(of: total.kind) }
         var found: Preemption?
         if settings.reclaimBorrowed > 0 {
@@ -72,6 +81,11 @@ extension LedgerState {
             found?.isReclaim = true
         }
         if found == nil { found = try preemptionByClass(for: request, terms, settings, now: now) }
+        if giveWay == .atOnce, let preemption = found,
+            try !canTakeAtOnce(preemption, now: now)
+        {
+            return nil
+        }
         guard found != nil, let limit else { return found }
         found?.limit = limit
         found?.hasRoom = place(request) != nil

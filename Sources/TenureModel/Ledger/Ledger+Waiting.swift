@@ -165,11 +165,15 @@ package struct Relief {
     /// Pools in which leases give way, and others may than before: for that, all that a request
     /// needs counts, not only what it was found to lack, and all that is guaranteed anywhere.
     fileprivate var preempting: Set<String> = []
+    /// Whether a tenant may have more leases at once.
+    fileprivate var raisesLimits = false
     /// Whether there may be more of something in a pool.
     package fileprivate(set) var bringsCapacity = false
 
     /// Whether it frees more than what it names.
-    package var isBroad: Bool { !borrowed.isEmpty || !touched.isEmpty || bringsCapacity }
+    package var isBroad: Bool {
+        !borrowed.isEmpty || !touched.isEmpty || bringsCapacity || !preempting.isEmpty
+    }
 
     /// Whether it may serve those who lack something that it does not name: who borrows, who goes
     /// by other leases, who takes the place of others, or who pays less elsewhere.
@@ -213,7 +217,7 @@ extension LedgerState {
             relief.bringsCapacity = true
             if preempts(in: shortage.pool) { relief.preempting.insert(shortage.pool) }
         }
-        if !relief.borrowed.isEmpty {
+        if !relief.borrowed.isEmpty || relief.raisesLimits {
             for name in pools.keys where preempts(in: name) { relief.preempting.insert(name) }
         }
         return relief
@@ -267,16 +271,11 @@ extension LedgerState {
         case .poolDeleted(let name): change(name, &relief)
         // A gang is placed in another order by other prices, and may fit.
         case .policyLearnt(let pool, _): relief.pools.insert(pool)
-        case .quotaSet(let quota):
-            relief.shortages.insert(Shortage(quotaOf: quota.tenant, quota.kind))
-            relief.borrowed.insert(quota.kind)
-            relief.levels.insert(quota.tenant)
-        case .quotaDeleted(let key):
-            relief.shortages.insert(Shortage(quotaOf: key.tenant, key.kind))
-            relief.borrowed.insert(key.kind)
-            relief.levels.insert(key.tenant)
+        case .quotaSet(let quota): change(quota.tenant, quota.kind, &relief)
+        case .quotaDeleted(let key): change(key.tenant, key.kind, &relief)
         case .tenantLimitsSet(let limits):
             relief.shortages.insert(Shortage(leasesOf: limits.tenant))
+            relief.raisesLimits = true
         case .budgetSet(let budget):
             relief.shortages.insert(Shortage(budgetOf: budget.tenant))
         case .budgetDeleted(let tenant):
@@ -305,6 +304,13 @@ extension LedgerState {
     private func change(_ pool: String, _ relief: inout Relief) {
         relief.pools.insert(pool)
         relief.changesPools = true
+    }
+
+    /// The quota of a tenant is another.
+    private func change(_ tenant: String, _ kind: Kind, _ relief: inout Relief) {
+        relief.shortages.insert(Shortage(quotaOf: tenant, kind))
+        relief.borrowed.insert(kind)
+        relief.levels.insert(tenant)
     }
 
     private func add(_ subject: BreakerSubject, to relief: inout Relief) {

@@ -360,16 +360,18 @@ extension CampaignDay {
             let isBehindGuest = open.contains { pool in
                 waiters.contains { $0.isGuestInTheWay(of: waiter, in: pool) }
             }
-            if !decision.events.isEmpty, !isBehindGuest {
+            if !decision.events.isEmpty, !isBehindGuest,
+                try !isServedByPlans(one, leavingOut: blocked)
+            {
                 fault("nobody was told to leave for \(waiter): \(decision.events) \(terms)")
             }
         }
         if let deadline = core.waiting.nextDeadline, deadline <= now { fault("one waits too long") }
     }
 
-    /// Whether it would be granted only because what is booked, or to be drained, keeps it from a
-    /// place that is too dear, or that a gang would begin with: that comes by time alone, and
-    /// nobody is looked at for it.
+    /// Whether it would be granted, or others told to leave for it, only because what is booked, or
+    /// to be drained, keeps it from a place that is too dear, or that a gang would begin with: that
+    /// comes by time alone, and nobody is looked at for it.
     private mutating func isServedByPlans(
         _ waiter: Waiter,
         leavingOut blocked: [String]
@@ -382,7 +384,7 @@ extension CampaignDay {
             besideBookings: false,
             now: core.now
         )
-        guard case .refused = decision.answer else { return false }
+        guard case .refused = decision.answer, decision.events.isEmpty else { return false }
         tally.servedByPlans += 1
         return true
     }

@@ -126,30 +126,45 @@ extension CampaignDay {
 
     /// By when those who are first are promised what they need, in the order of each pool.
     func promisedDates() throws -> [String: [PromisedDate]] {
+        let core = try scene.core
+        let sums = try BookedSums(core.state, lockDelay: terms.lockDelay)
         var dates: [String: [PromisedDate]] = [:]
         for pool in CampaignTerms.pools {
-            dates[pool] = try scene.core.promises(in: pool).map { head, promise in
-                PromisedDate(age: head.age, date: promise?.date)
+            dates[pool] = try core.promises(in: pool).map { head, promise in
+                guard let promise, let date = promise.date else {
+                    return PromisedDate(age: head.age, date: nil, isFree: false)
+                }
+                let request = head.homeRequest
+                let end = try core.latestEnd(of: head.command, asking: request, now: date)
+                let room = sums.room(in: pool, from: date, before: end)
+                let isFree = promise.own.allSatisfy { $1 <= room[$0] ?? .max }
+                return PromisedDate(age: head.age, date: date, isFree: isFree)
             }
         }
         return dates
     }
 
-    /// W5: who had a date, and is still first, has no later one.
+    /// W5: who had a date that is still to come, and is still first, has no later one, and nothing
+    /// of what it is promised is booked.
     mutating func checkKept(
         _ before: [String: [PromisedDate]],
         after command: String
     ) throws {
         let after = try promisedDates()
+        let now = try scene.core.now
         for (pool, dates) in before {
             for one in dates {
-                guard let date = one.date,
+                guard let date = one.date, date > now,
                     let found = after[pool]?.first(where: { $0.age == one.age })
                 else { continue }
                 tally.hit(.dateKept)
                 if found.date.map({ $0 > date }) ?? true {
-                    let now = found.date.map { "\($0)" } ?? "none"
-                    fault("W5: a date of \(date) is \(now) after \(command)")
+                    let later = found.date.map { "\($0)" } ?? "none"
+                    fault("W5: a date of \(date) is \(later) after \(command)")
+                }
+                if one.isFree {
+                    tally.hit(.promiseKept)
+                    if !found.isFree { fault("W5: what is promised by \(date) is booked") }
                 }
             }
         }
@@ -276,4 +291,6 @@ extension CampaignDay {
 struct PromisedDate {
     let age: WaitAge
     let date: LedgerTime?
+    /// Whether what is promised is there from then on, beside leases, bookings and windows.
+    let isFree: Bool
 }

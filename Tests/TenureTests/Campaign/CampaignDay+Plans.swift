@@ -68,14 +68,32 @@ extension CampaignDay {
         request.priority = among(Priority.allCases)
         if planner.chance(30) { request.requestID = "b\(asked)" }
         if planner.chance(15) { request.selector = [Label(name: "model", value: "y")] }
+        var start = number(Self.minute...(planner.chance(70) ? 60 : 240) * Self.minute)
+        if planner.chance(40), let other = try promised() {
+            (request.pool, request.claims, request.selector) = (other.pool, other.claims, [])
+            start = other.milliseconds + number(1...terms.life)
+        }
         let booking = BookingRequest(
             request,
-            startMilliseconds: number(Self.minute...(planner.chance(70) ? 60 : 240) * Self.minute),
+            startMilliseconds: start,
             lengthMilliseconds: number(Self.minute...terms.life)
         )
         let dates = try promisedDates()
         _ = try work([.book(booking)])
         try checkKept(dates, after: "BOOK")
+    }
+
+    /// What is promised to somebody who waits, and in how long.
+    private mutating func promised() throws -> (
+        pool: String, claims: [Claim], milliseconds: UInt64
+    )? {
+        let core = try scene.core
+        let pool = among(CampaignTerms.pools)
+        for (head, promise) in try core.promises(in: pool) {
+            guard let date = promise?.date else { continue }
+            return (pool, head.request.claims, date.milliseconds(since: core.now))
+        }
+        return nil
     }
 
     // MARK: Drains

@@ -23,7 +23,7 @@ struct CampaignTally {
         // Bookings.
         case booked, notBookable, keptForBooking, bookingBegun, bookingMoved,
             bookingCancelled,
-            bookingLost, dateKept
+            bookingLost, dateKept, promiseKept
         // Planned drains, and drains of nodes.
         case windowPlanned, keptForWindow, windowBegun, windowOver, windowCancelled, windowLeft,
             nodeDrained
