@@ -11,6 +11,27 @@ struct DeadlockTests {
         try system.run()
     }
 
+    @Test(arguments: [1, 5])
+    func `who is left when enough was looked for is taken to end`(waitsOfEach: Int) throws {
+        var world = try World.slots(3)
+        var waits: [HoldingWait] = []
+        for _ in 0..<3 {
+            let session = try world.opened(ttl: 1_000_000).session
+            var request = AcquireRequest.of(1) { ($0.ttlMilliseconds, $0.session) = (nil, session) }
+            _ = try world.granted(request)
+            // Two claims have many ways, and five requests many orders.
+            request.claims = [.of((.slot, 1)), .of((.slot, 1))]
+            let wait = HoldingWait(holder: .session(session), request: request, isGrowth: false)
+            waits += Array(repeating: wait, count: waitsOfEach)
+        }
+        let refusal = try world.state.deadlock(
+            closedBy: waits[0],
+            beside: Array(waits.dropFirst()),
+            now: world.now
+        )
+        #expect(refusal?.code == (waitsOfEach == 1 ? .deadlock : nil))
+    }
+
     @Test
     func `the systems meet waits of both sorts, by capacity and by quota`() throws {
         var met: [String: Int] = [:]

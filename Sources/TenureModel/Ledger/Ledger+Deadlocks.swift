@@ -45,6 +45,21 @@ package struct HoldingWait: Sendable {
     }
 }
 
+/// How much may still be looked for in one question; who is left then is taken to be served.
+struct DeadlockEffort {
+    /// In searches for a place for one claim.
+    private var left = Limits.deadlockSearches
+
+    /// Counts one more search; false when it is one too many.
+    mutating func spend(on request: AcquireRequest) -> Bool {
+        // Several claims are placed in many ways.
+        let cost = request.claims.count > 1 ? 64 : 1
+        guard left >= cost else { return false }
+        left -= cost
+        return true
+    }
+}
+
 extension HoldingWait {
     /// Whether it is the same request, asked again.
     fileprivate func isSame(as other: HoldingWait) -> Bool {
@@ -53,7 +68,7 @@ extension HoldingWait {
 }
 
 /// All that a holder waits for, and all that it holds.
-private struct Party {
+struct WaitingParty {
     let holder: WaitingHolder
     var waits: [HoldingWait]
     var leases: [Leaving]
@@ -86,18 +101,19 @@ extension LedgerState {
     /// Why `newest` can not wait beside `waits`: it would never be served (D2).
     ///
     /// Of `waits`, those of `Limits.deadlockHolders` holders count: the rest is taken to give back.
-    /// O(holders²) searches for a place.
+    /// O(holders²) searches for a place, at most `Limits.deadlockSearches`.
     package mutating func deadlock(
         closedBy newest: HoldingWait,
         beside waits: [HoldingWait],
         now: LedgerTime
     ) throws(RowFault) -> Refusal? {
         guard try holdsSomething(newest.holder, now: now) else { return nil }
-        let stuck = try stuck(try parties(of: [newest] + waits, now: now))
+        var effort = DeadlockEffort()
+        let stuck = try stuck(try parties(of: [newest] + waits, now: now), &effort)
         guard stuck.contains(where: { $0.holder == newest.holder }) else { return nil }
         // What can not be had even from nobody is refused for another reason.
-        guard try canBeServed([newest], beside: []) else { return nil }
-        let steps = try cycle(from: newest.holder, among: stuck)
+        guard try canBeServed([newest], beside: [], &effort) else { return nil }
+        let steps = try cycle(from: newest.holder, among: stuck, &effort)
         return Refusal(
             .deadlock,
             "waiting would never end: " + steps.joined(separator: "; ")
@@ -126,13 +142,17 @@ extension LedgerState {
             request: request,
             isGrowth: false
         )
-        return try !canBeServed([wait], beside: held)
+        var effort = DeadlockEffort()
+        return try !canBeServed([wait], beside: held, &effort)
     }
 
     // MARK: Who holds what
 
-    private func parties(of waits: [HoldingWait], now: LedgerTime) throws(RowFault) -> [Party] {
-        var parties: [Party] = []
+    private func parties(
+        of waits: [HoldingWait],
+        now: LedgerTime
+    ) throws(RowFault) -> [WaitingParty] {
+        var parties: [WaitingParty] = []
         var indices: [WaitingHolder: Int] = [:]
         for wait in waits {
             if let index = indices[wait.holder] {
@@ -145,7 +165,7 @@ extension LedgerState {
             guard parties.count < Limits.deadlockHolders else { continue }
             indices[wait.holder] = parties.count
             let leases = try holdings(of: wait.holder, now: now)
-            parties.append(Party(holder: wait.holder, waits: [wait], leases: leases))
+            parties.append(WaitingParty(holder: wait.holder, waits: [wait], leases: leases))
         }
         return parties
     }
@@ -177,14 +197,17 @@ extension LedgerState {
     // MARK: The reduction
 
     /// Those who are left when one after the other who can be served has finished.
-    private mutating func stuck(_ all: [Party]) throws(RowFault) -> [Party] {
+    private mutating func stuck(
+        _ all: [WaitingParty],
+        _ effort: inout DeadlockEffort
+    ) throws(RowFault) -> [WaitingParty] {
         var left = all
         var isDone = false
         while !isDone {
             isDone = true
             for index in left.indices.reversed() {
                 let held = left.flatMap(\.leases)
-                guard try canBeServed(left[index].waits, beside: held) else { continue }
+                guard try canBeServed(left[index].waits, beside: held, &effort) else { continue }
                 left.remove(at: index)
                 isDone = false
             }
@@ -196,9 +219,10 @@ extension LedgerState {
     ///
     /// In some order: what is placed first may be in the way of what follows. Few are tried in all
     /// orders, more in two.
-    private mutating func canBeServed(
+    mutating func canBeServed(
         _ waits: [HoldingWait],
-        beside held: [Leaving]
+        beside held: [Leaving],
+        _ effort: inout DeadlockEffort
     ) throws(RowFault) -> Bool {
         var taken: [ResourceID: UInt64] = [:]
         for placement in held.flatMap(\.placements) {
@@ -210,7 +234,7 @@ extension LedgerState {
             ways = min(ways * poolsInOrder(of: wait.request).count, Self.waysMax + 1)
         }
         if ways > Self.waysMax { return true }
-        return Self.orders(of: waits).contains { fit($0[...], beside: taken) }
+        return Self.orders(of: waits).contains { fit($0[...], beside: taken, &effort) }
     }
 
     /// How many waits of one holder are tried in all orders.
@@ -232,9 +256,10 @@ extension LedgerState {
     /// Whether waits fit, one after the other, beside what is taken, each in one of its pools.
     private mutating func fit(
         _ waits: ArraySlice<HoldingWait>,
-        beside taken: [ResourceID: UInt64]
+        beside taken: [ResourceID: UInt64],
+        _ effort: inout DeadlockEffort
     ) -> Bool {
-        guard let wait = waits.first else { return true }
+        guard let wait = waits.first, effort.spend(on: wait.request) else { return true }
         for pool in poolsInOrder(of: wait.request) {
             guard let slot = pools.index(forKey: pool) else { continue }
             var placer = Placer(
@@ -248,12 +273,12 @@ extension LedgerState {
                 strategy: .firstFit,
                 in: &pools.values[slot].index
             )
-            if isPlaced, fit(waits.dropFirst(), beside: placer.taken) { return true }
+            if isPlaced, fit(waits.dropFirst(), beside: placer.taken, &effort) { return true }
         }
         return false
     }
 
-    private func limitsAllow(_ waits: [HoldingWait], beside held: [Leaving]) -> Bool {
+    func limitsAllow(_ waits: [HoldingWait], beside held: [Leaving]) -> Bool {
         guard !quotas.isEmpty || !tenantLimits.isEmpty else { return true }
         var used: [QuotaKey: UInt64] = [:]
         var counts: [String: UInt64] = [:]
@@ -281,119 +306,6 @@ extension LedgerState {
                 let key = QuotaKey(tenant: level, kind: kind)
                 return quota(key).map { used[key, default: 0] <= $0.ceiling } ?? true
             }
-        }
-    }
-
-    // MARK: Naming
-
-    /// Who waits for whom, from `newest` back to it or, where nobody waits for it, to others.
-    private mutating func cycle(
-        from newest: WaitingHolder,
-        among stuck: [Party]
-    ) throws(RowFault) -> [String] {
-        guard let start = stuck.firstIndex(where: { $0.holder == newest }) else { return [] }
-        let held = stuck.flatMap(\.leases)
-        let areLimited = stuck.map { !limitsAllow($0.waits, beside: held) }
-        var lockThemselves: [Bool] = []
-        for party in stuck {
-            lockThemselves.append(try !canBeServed(party.waits, beside: party.leases))
-        }
-        // Breadth first: the shortest way back to the start, if there is one.
-        var cameFrom: [Int: Int] = [:]
-        var open = [start]
-        var met = 0
-        while met < open.count {
-            let party = open[met]
-            met += 1
-            for next in stuck.indices where next != party || lockThemselves[party] {
-                let isObstacle =
-                    obstacle(to: stuck[party], in: stuck[next], byLimit: areLimited[party]) != nil
-                guard isObstacle else { continue }
-                if next == start {
-                    return sentences(from: party, cameFrom, stuck, areLimited, to: start)
-                }
-                guard cameFrom[next] == nil else { continue }
-                cameFrom[next] = party
-                open.append(next)
-            }
-        }
-        // It waits for others who wait for each other.
-        return sentences(from: open[open.count - 1], cameFrom, stuck, areLimited, to: nil)
-    }
-
-    private func sentences(
-        from last: Int,
-        _ cameFrom: [Int: Int],
-        _ stuck: [Party],
-        _ areLimited: [Bool],
-        to first: Int?
-    ) -> [String] {
-        var path = [last]
-        while let before = cameFrom[path[0]], !path.contains(before) { path.insert(before, at: 0) }
-        var sentences: [String] = []
-        for (index, party) in path.enumerated() {
-            let next = index + 1 < path.count ? path[index + 1] : first
-            guard let next,
-                let thing = obstacle(
-                    to: stuck[party],
-                    in: stuck[next],
-                    byLimit: areLimited[party]
-                )
-            else { continue }
-            sentences.append("\(stuck[party].name) waits for \(thing)")
-        }
-        if first == nil { sentences.append("those at the end wait for each other") }
-        return sentences
-    }
-
-    /// What of the things that one party waits for the other one holds.
-    private func obstacle(to party: Party, in other: Party, byLimit: Bool) -> String? {
-        for wait in party.waits {
-            for leaving in other.leases {
-                let thing =
-                    byLimit ? limit(above: wait, using: leaving) : part(of: wait, in: leaving)
-                if let thing {
-                    return "\(thing), which \(other.possessive(of: leaving.lease)) holds"
-                }
-            }
-        }
-        return nil
-    }
-
-    private func part(of wait: HoldingWait, in leaving: Leaving) -> String? {
-        let kinds = wait.request.totals.map(\.kind)
-        for placement in leaving.placements {
-            guard let resource = resource(placement.resource),
-                wait.request.mayAsk(resource.pool), kinds.contains(resource.kind)
-            else { continue }
-            return "\(resource.kind.name) of pool \(resource.pool)"
-        }
-        return nil
-    }
-
-    private func limit(above wait: HoldingWait, using leaving: Leaving) -> String? {
-        let levels = Self.levels(of: wait.request.tenant)
-        for level in levels {
-            for total in wait.request.totals {
-                let key = QuotaKey(tenant: level, kind: total.kind)
-                if quota(key) != nil, leaving.used[key] != nil {
-                    return "some of the quota '\(level) \(total.kind.name)'"
-                }
-            }
-            if !wait.isGrowth, tenantLimits[level]?.leases != nil, leaving.leases[level] != nil {
-                return "one of the leases that \(level) may have"
-            }
-        }
-        return nil
-    }
-}
-
-extension Party {
-    /// A lease of this one.
-    fileprivate func possessive(of lease: Lease) -> String {
-        switch holder {
-        case .lease: name
-        case .session: "lease \(lease.id.rawValue) of \(name)"
         }
     }
 }
