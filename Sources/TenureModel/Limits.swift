@@ -95,8 +95,8 @@ public enum Limits {
     static let borrowersKept = 65_536
     /// The most holders among which a deadlock is looked for: some milliseconds.
     public static let deadlockHolders = 64
-    /// The most searches for a place in that, one for several claims counted as 64; who is left then
-    /// is taken to be served.
+    /// The most searches for a place in that, one for several claims counted as 64; who is left
+    /// then is taken to be served.
     public static let deadlockSearches = 8_192
     /// The most leases of a session that count in that.
     public static let deadlockLeases = 256
