@@ -64,23 +64,26 @@ package struct LogReader {
         ledger = ledgerID
     }
 
-    /// Reads every segment from the one with `first` on, at most `segments` of them.
+    /// Reads every segment from the one with `first` to the one with `last`, at most `segments` of
+    /// them.
     ///
     /// - Throws: What `frame` throws, or `device` when a directory can not be listed. A segment
     ///   that can not be read is a problem, not the end.
     package func read(
         from first: UInt64 = 1,
+        to last: UInt64 = .max,
         segments: Int = .max,
         frame: FrameBody,
         problem: (LogProblem) -> Void
     ) throws(LogError) -> LogSummary {
-        let places = try self.segments(from: first).prefix(segments)
+        let all = try self.segments(from: first).prefix(segments)
+        let places = all.prefix { $0.name.firstPosition <= last }
         var audit = SegmentAudit(first: first)
         var expected = ledger
         var before: GroupPlace?
         for (index, place) in places.enumerated() {
             let isCopy = index > 0 && places[index - 1].name == place.name
-            let isLast = index == places.count - 1
+            let isLast = index == all.count - 1
             guard let segment = open(place, &audit, problem) else {
                 before = nil
                 continue

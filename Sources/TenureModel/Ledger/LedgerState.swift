@@ -282,7 +282,7 @@ extension LedgerState {
         return known
     }
 
-    func lease(_ id: LeaseID) throws(RowFault) -> Lease? {
+    package func lease(_ id: LeaseID) throws(RowFault) -> Lease? {
         if let known = overlay(leases.changed(id)) { return known }
         return try source.lease(id)
     }
@@ -302,7 +302,8 @@ extension LedgerState {
         return try source.usage(tenant)
     }
 
-    func resource(_ id: ResourceID) -> Resource? {
+    /// A resource that is there.
+    package func resource(_ id: ResourceID) -> Resource? {
         let index = Int(id.rawValue)
         return index < resources.count ? resources[index] : nil
     }

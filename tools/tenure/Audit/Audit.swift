@@ -15,7 +15,8 @@ struct AuditNoun: ParsableCommand {
             stopped one or on a copy of its directory, and writes nothing.
             """,
         subcommands: [
-            AuditVerify.self, AuditLog.self, AuditTimeline.self, AuditDecide.self, ScanState.self,
+            AuditVerify.self, AuditLog.self, AuditTimeline.self, AuditAsOf.self, AuditDiff.self,
+            AuditWho.self, AuditUsage.self, AuditLeaks.self, AuditDecide.self, ScanState.self,
         ]
     )
 }

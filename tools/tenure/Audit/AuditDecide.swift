@@ -50,7 +50,7 @@ struct AuditDecide: ParsableCommand {
     }
 
     func run() throws {
-        var past = try StoppedLedger(directory).past(at: at)
+        var past = try StoppedLedger(directory).past(at: .position(at))
         let now = time.map { LedgerTime(nanoseconds: $0) } ?? past.time
         guard now >= past.time else {
             throw Failure(.usage, "--time is before the record at position \(at)")

@@ -1,217 +1,166 @@
-// The state as it was at a position of the past, and what was answered then.
-//
-// A decision follows from state, command, caller and time, and the log has the state; so a refusal
-// that was only counted, or is on no record, can be made again exactly, beside what was booked then
-// too. Not on record is who waited in memory: where others waited, what is told is what the state
-// alone allowed.
+// The state as it was at a moment of the past, made from the log alone.
 
 internal import TenureBase
 internal import TenureLog
 internal import TenureModel
 internal import TenureStorage
-internal import TenureWire
+
+/// A record of a log.
+struct PastRecord {
+    let position: Position
+    let time: LedgerTime
+    let events: [Event]
+    /// What the wall clock showed at the openings by then.
+    let clock: WallClock
+}
 
 /// A ledger as it was behind one of its records.
 struct PastLedger {
-    private var state = LedgerState(resident: ResidentRows(), rows: NoRows())
+    var state = LedgerState(resident: ResidentRows(), rows: NoRows())
     /// The position of the last record that is in the state.
     private(set) var position: Position = 0
     /// The ledger time of that record.
     private(set) var time = LedgerTime.zero
+    /// What the wall clock showed at the openings.
+    private(set) var clock = WallClock()
+    /// The sessions that are open, or have ended and are still known.
+    private(set) var sessions: Set<SessionID> = []
+    /// The time that was asked for: not before that of the record.
+    var now = LedgerTime.zero
 
-    /// How many leases are named that hold what is lacking.
-    private static let holdersMax = 5
-
-    /// The ledger in `directory` behind the record at `last`.
+    /// The ledger in `directory` at a moment.
     ///
-    /// Replays the log from its first record: O(records before).
+    /// Replays the log from its first record: O(records before). `body` sees each record with the
+    /// ledger as it was before it.
     ///
-    /// - Throws: a failure when the log does not have all records up to there, or one of them can
-    ///   not be read.
-    init(_ directory: DataDirectory, at last: Position) throws {
-        var fault: String?
+    /// - Throws: what `body` throws, or a failure when the log does not have all records up to
+    ///   there, when one of them can not be read, or when nothing is as old.
+    init(
+        _ directory: DataDirectory,
+        at moment: Moment,
+        seeing body: (borrowing PastLedger, PastRecord) throws -> Void = { _, _ in }
+    ) throws {
+        var failure: (any Error)?
+        var isBeyond = false
         let reader = LogReader(disk: directory.disk, ledgerID: directory.ledger)
         do throws(LogError) {
-            _ = try reader.read { (frame) throws(LogError) in
-                guard fault == nil, frame.position <= last else { return }
-                fault = take(frame)
+            _ = try reader.read(to: moment.lastPosition) { (frame) throws(LogError) in
+                guard failure == nil, !isBeyond else { return }
+                do {
+                    let record = try record(frame)
+                    isBeyond = !moment.includes(record)
+                    if isBeyond { return }
+                    try body(self, record)
+                    try take(record)
+                } catch {
+                    failure = error
+                }
             } problem: { problem in
-                if fault == nil, problem.affectsRecords, position < last { fault = "\(problem)" }
+                guard failure == nil, !isBeyond, problem.affectsRecords,
+                    position < moment.lastPosition
+                else { return }
+                failure = Failure(.damaged, "\(problem)")
             }
         } catch {
             throw Failure(.damaged, "the log can not be read: \(error)")
         }
-        if let fault { throw Failure(.damaged, fault) }
-        guard position == last else {
+        if let failure { throw failure }
+        guard position > 0 else {
+            throw Failure(.refused, "the log in '\(directory.path)' begins later")
+        }
+        if case .position(let last) = moment, position != last {
             throw Failure(.refused, "the log in '\(directory.path)' ends at position \(position)")
         }
+        ask(moment)
     }
 
-    /// Applies a record; returns why that can not be done.
-    private mutating func take(_ frame: borrowing Frame) -> String? {
-        guard frame.position == position + 1 else {
-            return "the log does not have the record at position \(position + 1); the past is made "
-                + "from the first record on"
-        }
-        do throws(DecodeError) {
-            let decoded = try EventCodec.decode(frame.payload)
-            guard decoded.isComplete else {
-                return "position \(frame.position) has events of a later version"
+    /// Has it be as late as a moment says, if that is later than its last record.
+    mutating func ask(_ moment: Moment) {
+        let asked =
+            switch moment {
+            case .ledgerTime(let asked): asked
+            case .wallTime(let wall): clock.ledgerTime(at: wall)
+            case .position, .end: time
             }
-            position = frame.position
-            time = LedgerTime(nanoseconds: frame.time)
-            try apply(decoded.events)
-        } catch {
-            return "position \(frame.position): \(error)"
-        }
-        return nil
+        now = max(time, asked)
     }
 
-    private mutating func apply(_ events: [Event]) throws(DecodeError) {
-        do throws(RowFault) {
-            try state.apply(events, at: position, time: time)
-        } catch {
-            throw .invalid(offset: 0, field: error.sentence)
-        }
-    }
-
-    /// What a command is answered here, and what of that was in the way.
-    ///
-    /// - Parameters:
-    ///   - words: the command as a client sends it.
-    ///   - now: the ledger time of the decision, not before that of the state.
-    /// - Returns: `position`, `time`, `queued`, `state`, and the answer; of a refusal its code,
-    ///   reason and limit, and who held most of what was lacking.
-    /// - Throws: a failure when the words are no command of the ledger.
-    mutating func decide(_ words: [String], now: LedgerTime) throws -> Document {
-        let command: Command
-        switch CommandParser.parse(RequestArguments(words)) {
-        case .ledger(let parsed): command = parsed
-        case .refused(let refusal): throw Failure(.usage, refusal.message)
-        case .connection, .openSession:
-            throw Failure(.usage, "only what the ledger decides by itself can be decided again")
-        }
-        do throws(RowFault) {
-            let command = try besideBookings(command, now: now)
-            let decision = try state.decide(command, caller: .embedder, now: now)
-            return .map(
-                [
-                    .init("position", .id(position)), .init("time", .id(now.nanoseconds)),
-                    .init("queued", .count(UInt64(state.queuedCount))),
-                ] + (try fields(of: decision.answer, to: command, now: now))
+    /// The record that comes next.
+    private func record(_ frame: borrowing Frame) throws -> PastRecord {
+        guard frame.position == position + 1 else {
+            throw Failure(
+                .damaged,
+                "the log does not have the record at position \(position + 1); the past is made "
+                    + "from the first record on"
             )
+        }
+        let decoded: EventCodec.Decoded
+        do throws(DecodeError) {
+            decoded = try EventCodec.decode(frame.payload)
+        } catch {
+            throw Failure(.damaged, "position \(frame.position): \(error)")
+        }
+        guard decoded.isComplete else {
+            throw Failure(.damaged, "position \(frame.position) has events of a later version")
+        }
+        let time = LedgerTime(nanoseconds: frame.time)
+        var clock = clock
+        for case .opened(let opening) in decoded.events {
+            clock.note(opening.wallNanoseconds, at: time)
+        }
+        return PastRecord(
+            position: frame.position,
+            time: time,
+            events: decoded.events,
+            clock: clock
+        )
+    }
+
+    private mutating func take(_ record: PastRecord) throws {
+        (position, time, clock) = (record.position, record.time, record.clock)
+        for event in record.events {
+            switch event {
+            case .sessionOpened(let session): sessions.insert(session.id)
+            case .sessionForgotten(let id): sessions.remove(id)
+            default: break
+            }
+        }
+        try toldOfRows { (past) throws(RowFault) in
+            try past.state.apply(record.events, at: record.position, time: record.time)
+        }
+    }
+
+    /// Decides a command here, at the time that was asked for; changes nothing.
+    mutating func ask(_ command: Command) throws -> Answer {
+        try toldOfRows { (past) throws(RowFault) in
+            try past.state.decide(command, caller: .embedder, now: past.now).answer
+        }
+    }
+
+    /// What `body` says of the rows of the state.
+    mutating func toldOfRows<Value>(
+        _ body: (inout PastLedger) throws(RowFault) -> Value
+    ) throws -> Value {
+        do throws(RowFault) {
+            return try body(&self)
         } catch {
             throw Failure(.damaged, error.sentence)
         }
     }
 
-    /// The command with what bookings and windows left to it, by the leases there were.
-    private func besideBookings(
-        _ command: Command,
-        now: LedgerTime
-    ) throws(RowFault) -> Command {
-        var ends: [String: LeaseEnds] = [:]
-        for pool in try state.poolsToScan(for: command) {
-            var found = state.newLeaseEnds(of: pool)
-            try state.scan(&found, atMost: .max)
-            ends[pool] = found
-        }
-        guard let carrying = try state.besideBookings(command, by: ends, now: now) else {
-            violated("a command waits for ends of leases that were all read")
-        }
-        return carrying
-    }
-
-    private mutating func fields(
-        of answer: Answer,
-        to command: Command,
-        now: LedgerTime
-    ) throws(RowFault) -> [Document.Field] {
-        guard case .refused(let refusal) = answer else {
-            return [.init("state", .string("answered")), .init("answer", answer.document)]
-        }
-        var fields: [Document.Field] = [
-            .init("state", .string("refused")), .init("code", .string(refusal.code.rawValue)),
-            .init("reason", .string(refusal.message)), .init("limit", .string(refusal.limit)),
-        ]
-        if !refusal.pools.isEmpty {
-            fields.append(.init("pools", .list(refusal.pools.map(\.document))))
-        }
-        if let request = try state.asked(by: command), refusal.isOfWant {
-            fields.append(.init("holders", .list(try holders(request, refusal, now: now))))
-        }
-        return fields
-    }
-
-    // MARK: Who has it
-
-    /// The leases that hold most of what a request lacks, most first.
-    ///
-    /// Of its first kind where several are lacking together; of a quota those of its tenant.
-    private mutating func holders(
-        _ request: AcquireRequest,
-        _ refusal: Refusal,
-        now: LedgerTime
-    ) throws(RowFault) -> [Document] {
-        let words = refusal.limit.split(separator: " ").map(String.init)
-        let kinds = request.claims.flatMap(\.amounts).map(\.kind.name)
-        guard let kind = kinds.first(where: words.contains) ?? kinds.first else { return [] }
-        var filter = LeaseFilter()
-        if refusal.code == .quota { filter.tenant = words.first { $0 != kind } }
+    /// Calls `body` with every item of a list, page by page.
+    mutating func forEachItem(
+        of query: (Page) -> Query,
+        _ body: (Document) throws -> Void
+    ) throws {
         var page = Page(limit: Limits.pageItems)
-        var found: [(amount: Int64, document: Document)] = []
         while true {
-            let query = Command.query(.leases(filter, page: page))
-            let answer = try state.decide(query, caller: .embedder, now: now).answer
-            guard case .document(let list) = answer, case .list(let items)? = list["items"] else {
-                return []
-            }
-            for item in items where refusal.code == .quota || item.isOf(request) {
-                let amount = item.amount(of: kind)
-                if amount > 0 { found.append((amount, item.holding(amount))) }
-            }
-            // The oldest of those that hold the same stays first.
-            found.sort { $0.amount > $1.amount }
-            found.removeLast(max(0, found.count - Self.holdersMax))
-            guard case .string(let cursor)? = list["cursor"] else { return found.map(\.document) }
+            guard case .document(let list) = try ask(.query(query(page))),
+                case .list(let items)? = list["items"]
+            else { return }
+            for item in items { try body(item) }
+            guard case .string(let cursor)? = list["cursor"] else { return }
             page.after = cursor
         }
-    }
-}
-
-extension PoolLimit {
-    /// The pool and its answer as fields.
-    fileprivate var document: Document {
-        .map([
-            .init("pool", .string(pool)), .init("code", .string(code.rawValue)),
-            .init("limit", .string(limit)),
-        ])
-    }
-}
-
-extension Document {
-    /// Whether this is a lease of a pool that the request asks.
-    fileprivate func isOf(_ request: AcquireRequest) -> Bool {
-        guard case .string(let pool)? = self["pool"] else { return false }
-        return request.mayAsk(pool)
-    }
-
-    /// Base units of a kind that the lease has.
-    fileprivate func amount(of kind: String) -> Int64 {
-        guard case .list(let parts)? = self["placements"] else { return 0 }
-        return parts.reduce(0) { sum, part in
-            guard part["kind"] == .string(kind), case .integer(let units)? = part["amount"] else {
-                return sum
-            }
-            return sum + units
-        }
-    }
-
-    /// Who has it, and how much.
-    fileprivate func holding(_ amount: Int64) -> Document {
-        let told = ["lease", "state", "tenant", "holder", "priority", "ttl"].compactMap { name in
-            self[name].map { Document.Field(name, $0) }
-        }
-        return .map(told + [.init("amount", .integer(amount))])
     }
 }

@@ -35,9 +35,12 @@ struct StoppedLedger {
         }
     }
 
-    /// The ledger as it was behind the record at a position.
-    func past(at position: Position) throws -> PastLedger {
-        try PastLedger(try directory(), at: position)
+    /// The ledger as it was at a moment; `body` sees each record with the ledger before it.
+    func past(
+        at moment: Moment,
+        seeing body: (borrowing PastLedger, PastRecord) throws -> Void = { _, _ in }
+    ) throws -> PastLedger {
+        try PastLedger(try directory(), at: moment, seeing: body)
     }
 
     /// Checks everything; with `replaying`, also that the log gives the stored state (I6).

@@ -98,7 +98,7 @@ package enum Rendering {
     }
 
     /// One field, as a quantity, a duration, or what it looks like.
-    private static func value(_ field: Document.Field, kind: Kind?) -> String {
+    package static func value(_ field: Document.Field, kind: Kind?) -> String {
         if case .integer(let number) = field.value, number >= 0 {
             if let kind, amountFields.contains(field.name) {
                 return Quantity.text(UInt64(number), kind: kind)
@@ -138,10 +138,11 @@ package enum Rendering {
 
     private static let amountFields: Set<String> = [
         "amount", "capacity", "held", "reserved", "quarantined", "free", "debt", "used", "limit",
-        "guarantee", "borrow",
+        "guarantee", "borrow", "peak",
     ]
 
     private static let passingFields: Set<String> = [
+        "lived", "idle",
         "ttl", "age", "draining", "retry", "wait", "waited",
     ]
 

@@ -1,0 +1,108 @@
+// Moments of a ledger's history as people name them: a position, a ledger time, or a wall time.
+//
+// The ledger decides by its own time. Every opening says what the wall clock showed, so a wall time
+// is told from the opening before it, and is an estimate: the clock may have been set meanwhile.
+
+internal import ArgumentParser
+internal import FoundationEssentials
+package import TenureModel
+
+/// A point of a ledger's history.
+package enum Moment: Equatable, Sendable {
+    /// Behind the record at a position.
+    case position(Position)
+    /// Behind everything that happened by a time of the ledger.
+    case ledgerTime(LedgerTime)
+    /// Behind everything that happened by a time of the wall clock, in nanoseconds since 1970.
+    case wallTime(UInt64)
+    /// Behind the last record.
+    case end
+
+    /// How a moment is said, for the help of commands.
+    static let words = """
+        A moment is a position (4711), a ledger time as 'audit log' prints it (2h30m), a wall time \
+        (2026-11-22T10:30:00Z), or 'end'. Wall times are told from those of the openings, and are \
+        as good as the clock was.
+        """
+
+    package init?(argument: String) {
+        if argument == "end" {
+            self = .end
+        } else if let position = Position(argument) {
+            guard position > 0 else { return nil }
+            self = .position(position)
+        } else if let milliseconds = try? Durations.parse(argument) {
+            // All that is printed as this time.
+            self = .ledgerTime(
+                LedgerTime.zero.advanced(byMilliseconds: milliseconds)
+                    .advanced(byNanoseconds: 999_999)
+            )
+        } else if let date = try? Date(argument, strategy: .iso8601) {
+            let seconds = date.timeIntervalSince1970
+            guard seconds >= 0, seconds < Self.secondsMax else { return nil }
+            self = .wallTime(UInt64(seconds) * 1_000_000_000)
+        } else {
+            return nil
+        }
+    }
+
+    /// Beyond this a time has no nanoseconds in 64 bits.
+    private static let secondsMax = 18_000_000_000.0
+
+    /// Whether a record happened by then.
+    func includes(_ record: PastRecord) -> Bool {
+        switch self {
+        case .position(let last): record.position <= last
+        case .ledgerTime(let last): record.time <= last
+        case .wallTime(let last):
+            record.clock.nanoseconds(at: record.time).map { $0 <= last } ?? true
+        case .end: true
+        }
+    }
+
+    /// The last position that can be meant.
+    var lastPosition: Position { if case .position(let last) = self { last } else { .max } }
+}
+
+extension Moment: ExpressibleByArgument {}
+
+/// What the wall clock showed when a ledger was opened, each time.
+package struct WallClock: Equatable, Sendable {
+    private struct Opening: Equatable {
+        let time: LedgerTime
+        let wall: UInt64
+    }
+
+    /// In the order of their ledger times.
+    private var openings: [Opening] = []
+
+    /// The ledger has not been opened yet.
+    package init() {}
+
+    /// The clock showed `wall` nanoseconds since 1970 at `time`, which is later than all before.
+    package mutating func note(_ wall: UInt64, at time: LedgerTime) {
+        openings.append(Opening(time: time, wall: wall))
+    }
+
+    /// Nanoseconds since 1970 at a time of the ledger; nothing before its first opening.
+    func nanoseconds(at time: LedgerTime) -> UInt64? {
+        guard let opening = openings.last(where: { $0.time <= time }) else { return nil }
+        let passed = time.nanoseconds - opening.time.nanoseconds
+        let (sum, overflow) = opening.wall.addingReportingOverflow(passed)
+        return overflow ? nil : sum
+    }
+
+    /// The time of the ledger when the clock showed this, counted from the opening before.
+    func ledgerTime(at nanoseconds: UInt64) -> LedgerTime {
+        guard let opening = openings.last(where: { $0.wall <= nanoseconds }) else { return .zero }
+        return opening.time.advanced(byNanoseconds: nanoseconds - opening.wall)
+    }
+
+    /// The wall time, in UTC to the second; nothing before the first opening.
+    package func text(at time: LedgerTime) -> String? {
+        nanoseconds(at: time).map { nanoseconds in
+            let seconds = Double(nanoseconds / 1_000_000_000)
+            return Date(timeIntervalSince1970: seconds).formatted(.iso8601)
+        }
+    }
+}
