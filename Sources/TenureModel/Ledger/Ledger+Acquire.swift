@@ -56,8 +56,8 @@ extension LedgerState {
         return try acquireFromOne(request, identity, caller: caller, now: now)
     }
 
-    /// Decides about a request to its one pool that is well formed and not answered yet.
-    ///
+    /// Decides about a request to its one pool that is well formed and not answered yet, with
+    /// others giving way when `giveWay` says.
     mutating func acquireFromOne(
         _ request: AcquireRequest,
         _ identity: Identity,

@@ -4,15 +4,17 @@ extension LedgerState {
     /// Who waits for whom, from `newest` back to it or, where nobody waits for it, to others.
     mutating func cycle(
         from newest: WaitingHolder,
-        among stuck: [WaitingParty],
-        _ effort: inout DeadlockEffort
+        among stuck: [WaitingParty]
     ) throws(RowFault) -> [String] {
         guard let start = stuck.firstIndex(where: { $0.holder == newest }) else { return [] }
-        let held = stuck.flatMap(\.leases)
+        let held = HeldAmounts(stuck.flatMap(\.leases))
         let areLimited = stuck.map { !limitsAllow($0.waits, beside: held) }
+        var effort = DeadlockEffort()
         var lockThemselves: [Bool] = []
         for party in stuck {
-            lockThemselves.append(try !canBeServed(party.waits, beside: party.leases, &effort))
+            lockThemselves.append(
+                try !canBeServed(party.waits, beside: HeldAmounts(party.leases), &effort)
+            )
         }
         // Breadth first: the shortest way back to the start, if there is one.
         var cameFrom: [Int: Int] = [:]

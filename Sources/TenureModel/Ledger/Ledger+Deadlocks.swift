@@ -45,6 +45,32 @@ package struct HoldingWait: Sendable {
     }
 }
 
+/// What leases hold together: of resources, of quotas, and as leases at each level.
+struct HeldAmounts {
+    private(set) var taken: [ResourceID: UInt64] = [:]
+    private(set) var used: [QuotaKey: UInt64] = [:]
+    private(set) var counts: [String: UInt64] = [:]
+
+    init(_ leases: [Leaving]) {
+        for leaving in leases {
+            for placement in leaving.placements {
+                taken[placement.resource, default: 0] += placement.amount
+            }
+            used.merge(leaving.used, uniquingKeysWith: +)
+            counts.merge(leaving.leases, uniquingKeysWith: +)
+        }
+    }
+
+    /// Takes away what one of them holds.
+    mutating func subtract(_ leaving: Leaving) {
+        for placement in leaving.placements {
+            taken[placement.resource, default: placement.amount] -= placement.amount
+        }
+        used.merge(leaving.used, uniquingKeysWith: -)
+        counts.merge(leaving.leases, uniquingKeysWith: -)
+    }
+}
+
 /// How much may still be looked for in one question; who is left then is taken to be served.
 struct DeadlockEffort {
     /// In searches for a place for one claim.
@@ -112,8 +138,8 @@ extension LedgerState {
         let stuck = try stuck(try parties(of: [newest] + waits, now: now), &effort)
         guard stuck.contains(where: { $0.holder == newest.holder }) else { return nil }
         // What can not be had even from nobody is refused for another reason.
-        guard try canBeServed([newest], beside: [], &effort) else { return nil }
-        let steps = try cycle(from: newest.holder, among: stuck, &effort)
+        guard try canBeServed([newest], beside: HeldAmounts([]), &effort) else { return nil }
+        let steps = try cycle(from: newest.holder, among: stuck)
         return Refusal(
             .deadlock,
             "waiting would never end: " + steps.joined(separator: "; ")
@@ -143,7 +169,7 @@ extension LedgerState {
             isGrowth: false
         )
         var effort = DeadlockEffort()
-        return try !canBeServed([wait], beside: held, &effort)
+        return try !canBeServed([wait], beside: HeldAmounts(held), &effort)
     }
 
     // MARK: Who holds what
@@ -202,13 +228,13 @@ extension LedgerState {
         _ effort: inout DeadlockEffort
     ) throws(RowFault) -> [WaitingParty] {
         var left = all
+        var held = HeldAmounts(left.flatMap(\.leases))
         var isDone = false
         while !isDone {
             isDone = true
             for index in left.indices.reversed() {
-                let held = left.flatMap(\.leases)
                 guard try canBeServed(left[index].waits, beside: held, &effort) else { continue }
-                left.remove(at: index)
+                for leaving in left.remove(at: index).leases { held.subtract(leaving) }
                 isDone = false
             }
         }
@@ -221,20 +247,16 @@ extension LedgerState {
     /// orders, more in two.
     mutating func canBeServed(
         _ waits: [HoldingWait],
-        beside held: [Leaving],
+        beside held: HeldAmounts,
         _ effort: inout DeadlockEffort
     ) throws(RowFault) -> Bool {
-        var taken: [ResourceID: UInt64] = [:]
-        for placement in held.flatMap(\.placements) {
-            taken[placement.resource, default: 0] += placement.amount
-        }
         guard limitsAllow(waits, beside: held) else { return false }
         var ways = 1
         for wait in waits {
             ways = min(ways * poolsInOrder(of: wait.request).count, Self.waysMax + 1)
         }
         if ways > Self.waysMax { return true }
-        return Self.orders(of: waits).contains { fit($0[...], beside: taken, &effort) }
+        return Self.orders(of: waits).contains { fit($0[...], beside: held.taken, &effort) }
     }
 
     /// How many waits of one holder are tried in all orders.
@@ -259,9 +281,10 @@ extension LedgerState {
         beside taken: [ResourceID: UInt64],
         _ effort: inout DeadlockEffort
     ) -> Bool {
-        guard let wait = waits.first, effort.spend(on: wait.request) else { return true }
+        guard let wait = waits.first else { return true }
         for pool in poolsInOrder(of: wait.request) {
             guard let slot = pools.index(forKey: pool) else { continue }
+            guard effort.spend(on: wait.request) else { return true }
             var placer = Placer(
                 resources: resources,
                 selector: wait.request.selector,
@@ -278,14 +301,9 @@ extension LedgerState {
         return false
     }
 
-    func limitsAllow(_ waits: [HoldingWait], beside held: [Leaving]) -> Bool {
+    func limitsAllow(_ waits: [HoldingWait], beside held: HeldAmounts) -> Bool {
         guard !quotas.isEmpty || !tenantLimits.isEmpty else { return true }
-        var used: [QuotaKey: UInt64] = [:]
-        var counts: [String: UInt64] = [:]
-        for leaving in held {
-            used.merge(leaving.used) { $0 + $1 }
-            counts.merge(leaving.leases) { $0 + $1 }
-        }
+        var (used, counts) = (held.used, held.counts)
         for wait in waits {
             for level in Self.levels(of: wait.request.tenant) {
                 if !wait.isGrowth { counts[level, default: 0] += 1 }
