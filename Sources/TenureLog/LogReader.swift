@@ -65,7 +65,7 @@ package struct LogReader {
     }
 
     /// Reads every segment from the one with `first` to the one with `last`, at most `segments` of
-    /// them.
+    /// them, and none behind one at which `isDone`.
     ///
     /// - Throws: What `frame` throws, or `device` when a directory can not be listed. A segment
     ///   that can not be read is a problem, not the end.
@@ -73,6 +73,7 @@ package struct LogReader {
         from first: UInt64 = 1,
         to last: UInt64 = .max,
         segments: Int = .max,
+        isDone: () -> Bool = { false },
         frame: FrameBody,
         problem: (LogProblem) -> Void
     ) throws(LogError) -> LogSummary {
@@ -81,7 +82,7 @@ package struct LogReader {
         var audit = SegmentAudit(first: first)
         var expected = ledger
         var before: GroupPlace?
-        for (index, place) in places.enumerated() {
+        for (index, place) in places.enumerated() where !isDone() {
             let isCopy = index > 0 && places[index - 1].name == place.name
             let isLast = index == all.count - 1
             guard let segment = open(place, &audit, problem) else {

@@ -121,7 +121,7 @@ extension LedgerState {
     }
 
     /// The amounts in all, by kind, in the order of first mention.
-    func totals(of placements: [Placement]) -> [ClaimAmount] {
+    package func totals(of placements: [Placement]) -> [ClaimAmount] {
         var totals: [ClaimAmount] = []
         for placement in placements {
             guard let kind = resource(placement.resource)?.kind else { continue }

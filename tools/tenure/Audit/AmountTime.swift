@@ -1,7 +1,6 @@
 // Amounts times the time for which they were held.
 
 internal import TenureModel
-internal import TenureStorage
 
 /// A sum of amounts times nanoseconds, in base units.
 struct AmountTime: Equatable {
@@ -42,34 +41,4 @@ extension Kind {
         case .units: 1
         }
     }
-}
-
-extension PastLedger {
-    /// A lease or reservation, or what is quarantined of one.
-    func lease(_ id: LeaseID) throws -> Lease? {
-        do throws(RowFault) {
-            return try state.lease(id)
-        } catch {
-            throw Failure(.damaged, error.sentence)
-        }
-    }
-
-    /// What a lease has, by kind, in the order of its parts.
-    func amounts(of lease: Lease) -> [(kind: Kind, amount: UInt64)] {
-        var amounts: [(kind: Kind, amount: UInt64)] = []
-        for placement in lease.placements {
-            guard let kind = state.resource(placement.resource)?.kind else { continue }
-            if let index = amounts.firstIndex(where: { $0.kind == kind }) {
-                amounts[index].amount += placement.amount
-            } else {
-                amounts.append((kind, placement.amount))
-            }
-        }
-        return amounts
-    }
-}
-
-extension [(kind: Kind, amount: UInt64)] {
-    /// A field for each kind.
-    var fields: [Document.Field] { map { .init($0.kind.name, .count($0.amount)) } }
 }

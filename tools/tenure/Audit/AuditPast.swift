@@ -47,7 +47,8 @@ struct AuditDiff: ParsableCommand {
         abstract: "Show what is another at one moment than at an earlier one.",
         discussion: """
             A line for everything that came (+), went (-), or has another value in a field (~). \
-            What passes by itself, such as the time that is left to a lease, does not count.
+            What is told as a time from now does not count, such as what is left to a lease: so \
+            renewals are not seen.
 
             \(Moment.words)
 
@@ -70,23 +71,27 @@ struct AuditDiff: ParsableCommand {
     var json = false
 
     func run() throws {
-        let ledger = StoppedLedger(directory)
+        var passing = MomentPassing(of: from)
         var before: PastLedger?
-        var after = try ledger.past(at: to) { past, record in
-            guard before == nil, past.position > 0 else { return }
-            if !from.includes(record) { before = copy past }
+        var after = try StoppedLedger(directory).past(at: to) { past, record in
+            guard before == nil, passing.isPassed(by: record) else { return }
+            before = copy past
+            before?.stand(at: from, before: record.time)
         }
-        // Nothing happened between them, or the first is not before the second.
-        if before == nil { before = try ledger.past(at: from) }
-        guard var before, before.position <= after.position else {
-            throw Failure(.usage, "the first moment is not before the second one")
+        if before == nil {
+            // Nothing happened between them, or they are turned round.
+            if to.isBefore(from) {
+                throw Failure(.usage, "the first moment is not before the second one")
+            }
+            try after.requireEnd(of: from)
         }
-        let changes = StateDiff(from: try before.document(), to: try after.document()).changes
+        var earlier = before ?? after
+        let changes = StateDiff(from: try earlier.document(), to: try after.document()).changes
         guard json else { return try Terminal.data(changes.map(StateDiff.line)) }
         try Terminal.data(
             JSONText.of(
                 .map([
-                    .init("from", .map(before.label)), .init("to", .map(after.label)),
+                    .init("from", .map(earlier.label)), .init("to", .map(after.label)),
                     .init("changes", .list(changes)),
                 ])
             )
@@ -99,6 +104,9 @@ struct AuditWho: ParsableCommand {
         commandName: "who",
         abstract: "Tell who had a resource at a moment, since when, and how that ended.",
         discussion: """
+            Since when is told of the holder, and of this resource: from the grant, the hand-over \
+            or the growth that brought it.
+
             \(Moment.words)
 
             EXAMPLES
@@ -120,78 +128,22 @@ struct AuditWho: ParsableCommand {
     var json = false
 
     func run() throws {
-        var past: PastLedger?
-        var ends = LeaseEndings()
-        let last = try StoppedLedger(directory).past(at: .end) { ledger, record in
-            if past == nil, ledger.position > 0, !at.includes(record) {
-                past = copy ledger
-                past?.ask(at)
+        var passing = MomentPassing(of: at)
+        var history = HoldingHistory(of: resource)
+        var past = try StoppedLedger(directory).past(at: .end) { past, record in
+            if !history.isWatching, passing.isPassed(by: record) {
+                var then = copy past
+                then.stand(at: at, before: record.time)
+                try history.watch(&then)
             }
-            if past != nil { ends.note(record) }
+            history.note(record)
         }
-        var then = past ?? last
-        let document = try then.holders(of: resource, ends)
+        if !history.isWatching {
+            try past.requireEnd(of: at)
+            try history.watch(&past)
+        }
+        let document = history.document(clock: past.clock)
         try Terminal.data(json ? [JSONText.of(document)] : Rendering.lines(document))
-    }
-}
-
-/// How leases ended.
-struct LeaseEndings {
-    private var ends: [LeaseID: (time: LedgerTime, how: String)] = [:]
-
-    /// Takes in a record.
-    mutating func note(_ record: PastRecord) {
-        for event in record.events {
-            switch event {
-            case .released(let id): ends[id] = (record.time, "released")
-            case .reclaimed(let leases, let cause, _):
-                for lease in leases { ends[lease.lease] = (record.time, cause.name) }
-            default: break
-            }
-        }
-    }
-
-    /// When and how a lease ended; nothing when it has not.
-    subscript(_ id: LeaseID) -> (time: LedgerTime, how: String)? { ends[id] }
-}
-
-extension PastLedger {
-    /// Who has a resource now, and how that ended later.
-    fileprivate mutating func holders(
-        of resource: String,
-        _ ends: LeaseEndings
-    ) throws -> Document {
-        if case .refused(let refusal) = try ask(.query(.resource(resource))) {
-            throw Failure(.refused, "\(refusal.code.rawValue) \(refusal.message)")
-        }
-        var items: [Document] = []
-        let (clock, now) = (clock, now)
-        let leases: (Page) -> Query = { .leases(LeaseFilter(), page: $0) }
-        try forEachItem(of: leases) { lease in
-            guard case .list(let placements)? = lease["placements"],
-                let part = placements.first(where: { $0["resource"] == .string(resource) }),
-                case .id(let id)? = lease["lease"], case .integer(let age)? = lease["age"]
-            else { return }
-            let since = LedgerTime(
-                nanoseconds: now.nanoseconds - min(now.nanoseconds, UInt64(age) * 1_000_000)
-            )
-            let end = ends[LeaseID(rawValue: id)]
-            let told = ["lease", "state", "tenant", "holder"].compactMap { name in
-                lease[name].map { Document.Field(name, $0) }
-            }
-            items.append(
-                .map(
-                    told + [
-                        .init("kind", part["kind"] ?? .null),
-                        .init("amount", part["amount"] ?? .null),
-                        .init("since", .optional(clock.text(at: since))),
-                        .init("ended", .optional(end.flatMap { clock.text(at: $0.time) })),
-                        .init("how", .optional(end?.how)),
-                    ]
-                )
-            )
-        }
-        return .map(label + [.init("resource", .string(resource)), .init("items", .list(items))])
     }
 }
 

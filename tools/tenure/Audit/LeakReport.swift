@@ -1,9 +1,9 @@
 // What holders did not give back: what was reclaimed, why, and for how long nobody had used it.
 //
 // The last sign of life of a lease is its grant, renewal, growth, hand-over or commit, or the last
-// keep-alive of its session. From then to the moment at which it was taken back it was idle as far
-// as the ledger can tell; a holder that dies right behind a renewal has been idle for as long as
-// its TTL.
+// keep-alive of its session; a process that was found dead is taken to have lived until then. From
+// then to the moment at which it was taken back it was idle as far as the ledger can tell: a holder
+// that dies right behind a renewal has been idle for as long as its TTL.
 
 internal import TenureModel
 
@@ -18,8 +18,7 @@ struct LeakReport {
 
     /// Whose leases, with all below it; everybody's when absent.
     let tenant: String?
-    /// From when on.
-    let from: Moment?
+    private var start: MomentPassing?
     private var lives: [LeaseID: Life] = [:]
     private var sessionSigns: [SessionID: LedgerTime] = [:]
     /// What was taken back, in order.
@@ -41,11 +40,13 @@ struct LeakReport {
     }
 
     init(tenant: String? = nil, from: Moment? = nil) {
-        (self.tenant, self.from) = (tenant, from)
+        self.tenant = tenant
+        start = from.map { MomentPassing(of: $0) }
     }
 
     /// Takes in a record and the ledger before it.
     mutating func note(_ record: PastRecord, in ledger: borrowing PastLedger) throws {
+        let isMeant = start?.isPassed(by: record) ?? true
         for event in record.events {
             switch event {
             case .granted(let grant): begin(grant.lease, record.time)
@@ -58,11 +59,16 @@ struct LeakReport {
                 lives[change.lease]?.session = change.session
             case .sessionOpened(let session): sessionSigns[session.id] = record.time
             case .sessionKept(let id, _): sessionSigns[id] = record.time
+            case .sessionEnded(let id, .dead, _), .sessionEnded(let id, .gone, _):
+                sessionSigns[id] = record.time
             case .sessionForgotten(let id): sessionSigns[id] = nil
             case .released(let id): lives[id] = nil
             case .reclaimed(let leases, let cause, let evidence):
                 for lease in leases {
-                    try end(lease.lease, cause, evidence, record, in: ledger)
+                    guard let life = lives.removeValue(forKey: lease.lease), isMeant else {
+                        continue
+                    }
+                    try end(lease.lease, life, cause, evidence, record, in: ledger)
                 }
             default: break
             }
@@ -75,30 +81,31 @@ struct LeakReport {
 
     private mutating func end(
         _ id: LeaseID,
+        _ life: Life,
         _ cause: ReclaimCause,
         _ evidence: String,
         _ record: PastRecord,
         in ledger: borrowing PastLedger
     ) throws {
-        guard let life = lives.removeValue(forKey: id), cause.isLeak,
-            from.map({ !$0.includes(record) }) ?? true,
-            let lease = try ledger.lease(id), isMeant(lease.terms.tenant)
-        else { return }
+        guard cause.isLeak, let lease = try ledger.lease(id), isMeant(lease.terms.tenant) else {
+            return
+        }
         let session = life.session.flatMap { sessionSigns[$0] } ?? .zero
         let sign = max(life.sign, session)
         let idle = record.time.nanoseconds - min(sign.nanoseconds, record.time.nanoseconds)
-        let amounts = ledger.amounts(of: lease)
-        for (kind, amount) in amounts {
-            let owner = Owner(tenant: lease.terms.tenant, kind: kind)
+        let totals = ledger.state.totals(of: lease.placements)
+        for total in totals {
+            let owner = Owner(tenant: lease.terms.tenant, kind: total.kind)
             lost[owner, default: Lost()].leases += 1
-            lost[owner, default: Lost()].idle.add(amount, nanoseconds: idle)
+            lost[owner, default: Lost()].idle.add(total.amount, nanoseconds: idle)
         }
         items.append(
             .map([
                 .init("lease", .id(id.rawValue)), .init("pool", .string(lease.terms.pool)),
                 .init("tenant", .string(lease.terms.tenant)),
                 .init("holder", .string(lease.terms.holder)),
-                .init("amounts", .map(amounts.fields)), .init("cause", .string(cause.name)),
+                .init("amounts", .map(totals.map { .init($0.kind.name, .count($0.amount)) })),
+                .init("cause", .string(cause.name)),
                 .init("position", .id(record.position)),
                 .init("time", .id(record.time.nanoseconds)),
                 .init("wall", .optional(record.clock.text(at: record.time))),

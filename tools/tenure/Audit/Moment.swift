@@ -21,8 +21,9 @@ package enum Moment: Equatable, Sendable {
     /// How a moment is said, for the help of commands.
     static let words = """
         A moment is a position (4711), a ledger time as 'audit log' prints it (2h30m), a wall time \
-        (2026-11-22T10:30:00Z), or 'end'. Wall times are told from those of the openings, and are \
-        as good as the clock was.
+        (2026-11-22T10:30:00Z), or 'end': behind all that happened by then. Before the first \
+        record there is an empty ledger; behind the last one nothing more has happened. Wall times \
+        are told from those of the openings, and are as good as the clock was.
         """
 
     package init?(argument: String) {
@@ -40,7 +41,8 @@ package enum Moment: Equatable, Sendable {
         } else if let date = try? Date(argument, strategy: .iso8601) {
             let seconds = date.timeIntervalSince1970
             guard seconds >= 0, seconds < Self.secondsMax else { return nil }
-            self = .wallTime(UInt64(seconds) * 1_000_000_000)
+            // All that is printed as this second.
+            self = .wallTime(UInt64(seconds) * 1_000_000_000 + 999_999_999)
         } else {
             return nil
         }
@@ -60,11 +62,48 @@ package enum Moment: Equatable, Sendable {
         }
     }
 
+    /// Whether a record at this place can not be included, whatever it says.
+    func excludes(_ position: Position, _ time: LedgerTime) -> Bool {
+        switch self {
+        case .position(let last): position > last
+        case .ledgerTime(let last): time > last
+        case .wallTime, .end: false
+        }
+    }
+
+    /// Whether it is before another that is told in the same way, or the end.
+    func isBefore(_ other: Moment) -> Bool {
+        switch (self, other) {
+        case (.position(let first), .position(let second)): first < second
+        case (.ledgerTime(let first), .ledgerTime(let second)): first < second
+        case (.wallTime(let first), .wallTime(let second)): first < second
+        case (.end, _): false
+        case (_, .end): true
+        default: false
+        }
+    }
+
     /// The last position that can be meant.
     var lastPosition: Position { if case .position(let last) = self { last } else { .max } }
 }
 
 extension Moment: ExpressibleByArgument {}
+
+/// Tells which records are behind a moment: all from the first on that the moment does not include,
+/// also where a clock that was set back seems to bring it again.
+struct MomentPassing {
+    let moment: Moment
+    /// Whether a record was behind it.
+    private(set) var isPassed = false
+
+    init(of moment: Moment) { self.moment = moment }
+
+    /// Whether this record, the next one, is behind the moment.
+    mutating func isPassed(by record: PastRecord) -> Bool {
+        if !isPassed { isPassed = !moment.includes(record) }
+        return isPassed
+    }
+}
 
 /// What the wall clock showed when a ledger was opened, each time.
 package struct WallClock: Equatable, Sendable {

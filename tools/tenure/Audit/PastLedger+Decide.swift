@@ -7,6 +7,7 @@
 
 internal import TenureBase
 internal import TenureModel
+internal import TenureStorage
 internal import TenureWire
 
 extension PastLedger {
@@ -30,9 +31,7 @@ extension PastLedger {
             throw Failure(.usage, "only what the ledger decides by itself can be decided again")
         }
         self.now = now
-        let carrying = try toldOfRows { (past) throws(RowFault) in
-            try past.besideBookings(command)
-        }
+        let carrying = try besideBookings(command)
         return .map(
             [
                 .init("position", .id(position)), .init("time", .id(now.nanoseconds)),
@@ -42,7 +41,15 @@ extension PastLedger {
     }
 
     /// The command with what bookings and windows left to it, by the leases there were.
-    private func besideBookings(_ command: Command) throws(RowFault) -> Command {
+    func besideBookings(_ command: Command) throws -> Command {
+        do throws(RowFault) {
+            return try besideBookedRows(command)
+        } catch {
+            throw Failure(.damaged, error.sentence)
+        }
+    }
+
+    private func besideBookedRows(_ command: Command) throws(RowFault) -> Command {
         var ends: [String: LeaseEnds] = [:]
         for pool in try state.poolsToScan(for: command) {
             var found = state.newLeaseEnds(of: pool)
@@ -83,7 +90,7 @@ extension PastLedger {
     /// The leases that hold most of what a request lacks, most first.
     ///
     /// Of its first kind where several are lacking together; of a quota those of its tenant.
-    private mutating func holders(
+    private func holders(
         _ request: AcquireRequest,
         _ refusal: Refusal
     ) throws -> [Document] {
@@ -93,12 +100,14 @@ extension PastLedger {
         let isOfQuota = refusal.code == .quota
         // `a/b cpu`, or `leases of a/b`.
         let owner = words.count == 3 && words[1] == "of" ? words[2] : words.first
-        let filter = LeaseFilter(tenant: isOfQuota ? owner : nil)
         var found: [(amount: Int64, document: Document)] = []
-        let leases: (Page) -> Query = { .leases(filter, page: $0) }
-        try forEachItem(of: leases) { item in
+        try forEachLease { lease, item in
             let amount = item.amount(of: kind)
-            guard amount > 0, isOfQuota || item.isOf(request) else { return }
+            let isMeant =
+                isOfQuota
+                ? lease.terms.tenant == owner || lease.terms.tenant.hasPrefix((owner ?? "") + "/")
+                : item.isOf(request)
+            guard amount > 0, isMeant else { return }
             // The oldest of those that hold the same stays first.
             let place = found.firstIndex { $0.amount < amount } ?? found.count
             found.insert((amount, item.holding(amount)), at: place)

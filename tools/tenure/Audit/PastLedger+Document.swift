@@ -11,7 +11,7 @@ struct StateSection: Sendable {
     let key: [String]
     /// The fields that say most of one that came or went.
     let brief: [String]
-    /// How it is listed; nothing for sessions, of which there is no list.
+    /// How it is listed; nothing for leases and sessions, which are gone through otherwise.
     let query: (@Sendable (Page) -> Query)?
 
     private init(
@@ -29,7 +29,7 @@ struct StateSection: Sendable {
         StateSection("resources", key: ["name"], brief: ["pool", "kind", "capacity", "node"]) {
             .resources(pool: nil, page: $0)
         },
-        StateSection("breakers", key: ["pool", "resource"], brief: ["state", "cause"]) {
+        StateSection("breakers", key: ["guards", "name"], brief: ["state", "cause"]) {
             .breakers(pool: nil, page: $0)
         },
         StateSection("quotas", key: ["tenant", "kind"], brief: ["limit", "guarantee"]) { _ in
@@ -42,9 +42,7 @@ struct StateSection: Sendable {
             .budgets(below: nil)
         },
         StateSection("sessions", key: ["session"], brief: ["holder"]),
-        StateSection("leases", key: ["lease"], brief: ["tenant", "holder", "placements"]) {
-            .leases(LeaseFilter(), page: $0)
-        },
+        StateSection("leases", key: ["lease"], brief: ["tenant", "holder", "placements"]),
         StateSection("tickets", key: ["ticket"], brief: ["tenant", "pool", "amounts"]) {
             .tickets(TicketFilter(), page: $0)
         },
@@ -88,6 +86,10 @@ extension PastLedger {
             try forEachItem(of: query) { items.append($0) }
             return items
         }
+        if section.name == "leases" {
+            try forEachLease { _, document in items.append(document) }
+            return items
+        }
         for session in sessions.sorted() {
             if case .document(let document) = try ask(.query(.session(session))) {
                 items.append(document)
@@ -104,7 +106,7 @@ extension PastLedger {
     mutating func answer(_ words: [String]) throws -> Document {
         switch CommandParser.parse(RequestArguments(words)) {
         case .ledger(.query(let query)):
-            switch try ask(.query(query)) {
+            switch try ask(try besideBookings(.query(query))) {
             case .refused(let refusal):
                 throw Failure(.refused, "\(refusal.code.rawValue) \(refusal.message)")
             case let answer: return answer.document
@@ -121,10 +123,9 @@ extension PastLedger {
 
 /// What is another in one document of a state than in an earlier one.
 struct StateDiff {
-    /// What passes by itself.
+    /// What is told as a time from now, and so passes by itself.
     private static let passing: Set<String> = [
-        "ttl", "age", "waited", "wait", "windowEnds", "pause", "start", "end", "by", "draining",
-        "retry", "until", "since",
+        "ttl", "age", "waited", "wait", "windowEnds", "pause", "start", "end", "draining", "retry",
     ]
 
     /// One thing that came, went, or has another value in a field.
@@ -138,7 +139,7 @@ struct StateDiff {
             for item in old where !names.contains(item.name) {
                 add("removed", section, item, before: section.brief(of: item.document))
             }
-            let known = Dictionary(uniqueKeysWithValues: old)
+            let known = Dictionary(old, uniquingKeysWith: { first, _ in first })
             for item in new {
                 guard let earlier = known[item.name] else {
                     add("added", section, item, after: section.brief(of: item.document))
@@ -157,10 +158,13 @@ struct StateDiff {
     }
 
     private mutating func compare(_ before: Document, _ item: Item, _ section: StateSection) {
-        guard case .map(let fields) = item.document else { return }
-        for field in fields where !Self.passing.contains(field.name) {
-            guard let old = before[field.name], old != field.value else { continue }
-            add("changed", section, item, field: field.name, before: old, after: field.value)
+        guard case .map(let old) = before, case .map(let new) = item.document else { return }
+        let gone = old.filter { item.document[$0.name] == nil }
+            .map { Document.Field($0.name, .null) }
+        for field in new + gone where !Self.passing.contains(field.name) {
+            let value = before[field.name] ?? .null
+            if value == field.value { continue }
+            add("changed", section, item, field: field.name, before: value, after: field.value)
         }
     }
 

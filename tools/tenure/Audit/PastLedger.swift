@@ -34,29 +34,36 @@ struct PastLedger {
     /// ledger as it was before it.
     ///
     /// - Throws: what `body` throws, or a failure when the log does not have all records up to
-    ///   there, when one of them can not be read, or when nothing is as old.
+    ///   there, when one of them can not be read, or when it ends before a position.
     init(
         _ directory: DataDirectory,
         at moment: Moment,
         seeing body: (borrowing PastLedger, PastRecord) throws -> Void = { _, _ in }
     ) throws {
         var failure: (any Error)?
-        var isBeyond = false
+        var next: LedgerTime?
         let reader = LogReader(disk: directory.disk, ledgerID: directory.ledger)
         do throws(LogError) {
-            _ = try reader.read(to: moment.lastPosition) { (frame) throws(LogError) in
-                guard failure == nil, !isBeyond else { return }
+            _ = try reader.read(to: moment.lastPosition) {
+                failure != nil || next != nil
+            } frame: { (frame) throws(LogError) in
+                guard failure == nil, next == nil else { return }
                 do {
-                    let record = try record(frame)
-                    isBeyond = !moment.includes(record)
-                    if isBeyond { return }
+                    let time = LedgerTime(nanoseconds: frame.time)
+                    // What is behind the moment may be of a later version.
+                    guard !moment.excludes(frame.position, time),
+                        let record = try record(frame, upTo: moment)
+                    else {
+                        next = time
+                        return
+                    }
                     try body(self, record)
                     try take(record)
                 } catch {
                     failure = error
                 }
             } problem: { problem in
-                guard failure == nil, !isBeyond, problem.affectsRecords,
+                guard failure == nil, next == nil, problem.affectsRecords,
                     position < moment.lastPosition
                 else { return }
                 failure = Failure(.damaged, "\(problem)")
@@ -65,28 +72,33 @@ struct PastLedger {
             throw Failure(.damaged, "the log can not be read: \(error)")
         }
         if let failure { throw failure }
-        guard position > 0 else {
-            throw Failure(.refused, "the log in '\(directory.path)' begins later")
-        }
-        if case .position(let last) = moment, position != last {
-            throw Failure(.refused, "the log in '\(directory.path)' ends at position \(position)")
-        }
-        ask(moment)
+        try requireEnd(of: moment)
+        stand(at: moment, before: next)
     }
 
-    /// Has it be as late as a moment says, if that is later than its last record.
-    mutating func ask(_ moment: Moment) {
+    /// Refuses a position that the log does not reach.
+    func requireEnd(of moment: Moment) throws {
+        guard case .position(let last) = moment, position < last else { return }
+        throw Failure(.refused, "the log ends at position \(position)")
+    }
+
+    /// Has it be as late as a moment says: not before its last record, and not behind the time of
+    /// the next one, or where there is none behind the last.
+    mutating func stand(at moment: Moment, before next: LedgerTime?) {
         let asked =
             switch moment {
             case .ledgerTime(let asked): asked
             case .wallTime(let wall): clock.ledgerTime(at: wall)
             case .position, .end: time
             }
-        now = max(time, asked)
+        now = max(time, min(asked, next ?? time))
     }
 
-    /// The record that comes next.
-    private func record(_ frame: borrowing Frame) throws -> PastRecord {
+    /// The record that comes next; nothing when it is behind the moment.
+    private func record(
+        _ frame: borrowing Frame,
+        upTo moment: Moment
+    ) throws -> PastRecord? {
         guard frame.position == position + 1 else {
             throw Failure(
                 .damaged,
@@ -108,16 +120,18 @@ struct PastLedger {
         for case .opened(let opening) in decoded.events {
             clock.note(opening.wallNanoseconds, at: time)
         }
-        return PastRecord(
+        let record = PastRecord(
             position: frame.position,
             time: time,
             events: decoded.events,
             clock: clock
         )
+        return moment.includes(record) ? record : nil
     }
 
     private mutating func take(_ record: PastRecord) throws {
         (position, time, clock) = (record.position, record.time, record.clock)
+        now = time
         for event in record.events {
             switch event {
             case .sessionOpened(let session): sessions.insert(session.id)
@@ -143,6 +157,33 @@ struct PastLedger {
     ) throws -> Value {
         do throws(RowFault) {
             return try body(&self)
+        } catch {
+            throw Failure(.damaged, error.sentence)
+        }
+    }
+
+    /// What of the state is not as it must be (I2, I3, N1 to N3); nothing when all is.
+    func fault() throws -> String? {
+        do throws(RowFault) {
+            return try state.invariantFault()
+        } catch {
+            throw Failure(.damaged, error.sentence)
+        }
+    }
+
+    /// A lease or reservation, or what is quarantined of one.
+    func lease(_ id: LeaseID) throws -> Lease? {
+        do throws(RowFault) {
+            return try state.lease(id)
+        } catch {
+            throw Failure(.damaged, error.sentence)
+        }
+    }
+
+    /// Calls `body` with every lease and reservation, by age, and what a list says of it.
+    func forEachLease(_ body: (Lease, Document) -> Void) throws {
+        do throws(RowFault) {
+            try state.forEachLease(caller: .embedder, now: now, body)
         } catch {
             throw Failure(.damaged, error.sentence)
         }

@@ -4,11 +4,9 @@ package import TenureModel
 
 /// Writes CSV.
 package enum CSVText {
-    /// A line of names and one for each item, by the fields of the first.
-    package static func lines(_ items: [Document]) -> [String] {
-        guard case .map(let fields)? = items.first else { return [] }
-        let names = fields.map(\.name)
-        return [names.map(quoted).joined(separator: ",")]
+    /// A line of names, and one for each item with its fields of these names.
+    package static func lines(_ names: [String], _ items: [Document]) -> [String] {
+        [names.map(quoted).joined(separator: ",")]
             + items.map { item in
                 names.map { quoted(text(item[$0] ?? .null)) }.joined(separator: ",")
             }

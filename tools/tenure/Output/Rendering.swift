@@ -142,11 +142,10 @@ package enum Rendering {
     ]
 
     private static let passingFields: Set<String> = [
-        "lived", "idle",
         "ttl", "age", "draining", "retry", "wait", "waited",
     ]
 
     private static let durationFields = Set(
-        ["hold"] + PoolNumber.allCases.filter(\.isDuration).map(\.rawValue)
+        ["hold", "lived", "idle"] + PoolNumber.allCases.filter(\.isDuration).map(\.rawValue)
     )
 }
