@@ -15,6 +15,7 @@
 internal import CTenureSystem
 internal import Glibc
 internal import SystemPackage
+internal import TenureBase
 package import TenureLog
 
 extension DataDirectory {
@@ -27,6 +28,67 @@ extension DataDirectory {
         log: LogConfiguration = LogConfiguration(),
         allowUnsafeFileSystem: Bool = false
     ) throws(StorageError) {
+        try make(at: path, ledger: ledger, allowUnsafeFileSystem: allowUnsafeFileSystem) {
+            (disk) throws(LogError) in
+            try FileLog.create(on: disk, ledgerID: ledger, configuration: log)
+        }
+    }
+
+    /// Makes a copy of the ledger at `source`, which may be served meanwhile, by our user.
+    ///
+    /// `path` does not exist or is an empty directory. Copied is the log, all of it: the state is
+    /// made from that when the copy is opened, in a new epoch, because what the source grants later
+    /// is not in it.
+    ///
+    /// - Throws: `notCreated` when something is there, `damaged` when the log of the source is or
+    ///   does not go back to the first record, or what the disks said.
+    package static func copy(
+        _ source: String,
+        to path: String,
+        allowUnsafeFileSystem: Bool = false
+    ) throws(StorageError) -> LogCopySummary {
+        let original = try open(at: source, access: .copy)
+        try StateRebuild.requireWholeLog(original)
+        var summary: LogCopySummary?
+        let ledger = original.ledger
+        try make(at: path, ledger: ledger, allowUnsafeFileSystem: allowUnsafeFileSystem) {
+            (disk) throws(LogError) in
+            do throws(DiskError) {
+                for directory in [LogPath.log, LogPath.archive] {
+                    try disk.makeDirectory(directory)
+                }
+                try disk.create(Name.copied).sync()
+            } catch {
+                throw .device(error)
+            }
+            summary = try LogCopy(of: ledger, from: original.disk, to: disk).run()
+        }
+        guard let summary else { violated("C2: a ledger is made with its log") }
+        return summary
+    }
+
+    /// Whether it is a copy that was never served.
+    var isCopy: Bool {
+        get throws(StorageError) { try Self.list(disk, path).contains(Name.copied) }
+    }
+
+    /// From now on it is a ledger of its own: the epoch in which it differs from its original is
+    /// durable.
+    package func forgetOriginal() throws(StorageError) {
+        guard try isCopy else { return }
+        try diskCall(path) { () throws(DiskError) in
+            try disk.unlink(Name.copied)
+            try disk.syncDirectory("")
+        }
+    }
+
+    /// Makes a ledger with the log that `makeLog` makes, and the state before the first record.
+    private static func make(
+        at path: String,
+        ledger: LedgerID,
+        allowUnsafeFileSystem: Bool,
+        _ makeLog: (HostDisk) throws(LogError) -> Void
+    ) throws(StorageError) {
         try makeRoot(path)
         let disk = try openDisk(path)
         _ = try FileSystemPolicy.check(disk, at: path, allowUnsafe: allowUnsafeFileSystem)
@@ -38,7 +100,7 @@ extension DataDirectory {
         try refuseContents(names, path)
         try clear(names, disk, path)
         do throws(LogError) {
-            try FileLog.create(on: disk, ledgerID: ledger, configuration: log)
+            try makeLog(disk)
         } catch {
             throw StorageError(error, in: path)
         }
@@ -107,6 +169,7 @@ extension DataDirectory {
                 try disk.syncDirectory("")
             }
             try disk.unlinkIfPresent(Aside.document)
+            try disk.unlinkIfPresent(Name.copied)
             for directory in Name.directories where names.contains(directory) {
                 for name in try disk.list(directory) { try disk.unlink("\(directory)/\(name)") }
             }

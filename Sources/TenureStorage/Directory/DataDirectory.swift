@@ -26,17 +26,21 @@ package final class DataDirectory: Sendable {
         case exclusive
         /// To look at a ledger that nobody writes, making no file.
         case audit
+        /// To copy what never changes while somebody may write.
+        case copy
     }
 
     /// The names below the directory.
     enum Name {
         static let lock = "LOCK"
         static let creating = "creating"
+        /// Says that the directory is a copy that was never served.
+        static let copied = "copied"
         static let state = "state"
         static let stateFile = "state/data.mdb"
         static let stateLock = "state/lock.mdb"
         static let directories = [state, "log", "archive"]
-        static let all = directories + [lock, creating, LedgerDocument.fileName]
+        static let all = directories + [lock, creating, copied, LedgerDocument.fileName]
     }
 
     /// Where it is.
@@ -99,7 +103,7 @@ package final class DataDirectory: Sendable {
         var warnings = try FileSystemPolicy.check(
             disk,
             at: path,
-            allowUnsafe: allowUnsafeFileSystem || access == .audit
+            allowUnsafe: allowUnsafeFileSystem || access != .exclusive
         )
         let names = try list(disk, path)
         try requireLedger(names, path)
@@ -143,6 +147,7 @@ package final class DataDirectory: Sendable {
         _ access: Access,
         _ names: [String]
     ) throws(StorageError) -> LockHolder {
+        if access == .copy { return LockHolder(nil) }
         if access == .audit, !names.contains(Name.lock) { return LockHolder(nil) }
         for attempt in 1...lockAttempts {
             if attempt > 1 { usleep(lockPauseMicroseconds) }
@@ -242,6 +247,7 @@ package final class DataDirectory: Sendable {
         var warnings = names.filter { name in
             !Name.all.contains(name) && !name.hasPrefix("\(Name.state).")
         }.map { "'\($0)' is no part of a ledger; it is left alone" }
+        if names.contains(Name.copied) { warnings.append("the directory is a copy of a ledger") }
         if tenure_effective_user() == 0 {
             warnings.append("the ledger is used as root; a user of its own is safer")
         }

@@ -15,6 +15,8 @@ package struct RecoveryReport: Equatable, Sendable {
     package var keptState: String?
     /// A file of bytes that an earlier start cut at this very end, without a record behind it.
     package var unrecordedCut: String?
+    /// Whether the directory is a copy that was never served.
+    package var isCopy = false
 
     /// A report about a log that was opened at `checkpoint`.
     package init(log: LogRecoveryReport, checkpoint: Position) {
@@ -35,6 +37,10 @@ package struct RecoveryReport: Equatable, Sendable {
 
     /// Why acknowledged history may be missing, when it may be: tokens then need a new epoch.
     package var missingHistory: String? {
+        if isCopy {
+            return "the directory is a copy; what its original did after position "
+                + "\(log.lastPosition) is not in it"
+        }
         guard mayMissAcknowledged, let cut = log.cut else {
             return unrecordedCut.map { "log/\($0) was cut by a start that did not get further" }
         }

@@ -41,7 +41,7 @@ enum StateRebuild {
     }
 
     /// Refuses when the first segment is in neither directory.
-    private static func requireWholeLog(
+    static func requireWholeLog(
         _ directory: DataDirectory
     ) throws(StorageError) {
         let name = SegmentName(firstPosition: 1).fileName

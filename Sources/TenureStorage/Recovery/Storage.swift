@@ -119,6 +119,7 @@ package struct PreparedStorage: ~Copyable {
                 $0.hasPrefix("cut-") && $0.hasSuffix(end)
             }
         }
+        report.isCopy = try directory.isCopy
         return OpenedStorage(
             directory: directory,
             log: opened.0,

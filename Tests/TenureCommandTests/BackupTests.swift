@@ -1,0 +1,95 @@
+// Copies of a ledger, made while it is served.
+
+import Foundation
+import TenureCommand
+import TenureModel
+import TenureTesting
+import Testing
+
+@Suite("Backup", .serialized, .waiting, .timeLimit(.minutes(5)))
+struct BackupTests {
+    private let daemon = TestDaemon()
+    private var copy: String { daemon.data + ".copy" }
+
+    private func backUp(to path: String) async throws -> (status: Int32, words: String) {
+        try await daemon.run(["backup", "--data", daemon.data, path, "--json"])
+    }
+
+    /// The first bits of its token: every one of a later epoch is higher.
+    private func epoch(_ lease: HeldLease) throws -> UInt64 {
+        try #require(UInt64(lease.token)) >> 48
+    }
+
+    @Test
+    func `what was acknowledged before a copy is in it, while others go on`() async throws {
+        try await daemon.startWithSeats()
+        let before = try await daemon.lease("ACQUIRE seats seat=1 TTL 600000 HOLDER before")
+        let copies = (0..<4).map { daemon.data + ".copy\($0)" }
+        let load = try daemon.launch([
+            "bench", "load", "--socket", daemon.socket, "--clients", "4", "--duration", "6s",
+        ])
+        for path in copies {
+            try await Task.sleep(for: .milliseconds(700))
+            let answer = try await backUp(to: path)
+            #expect(answer.status == 0, "\(answer.words)")
+        }
+        #expect(try await daemon.end(of: load).status == 0)
+        #expect(try await daemon.stop() == 0)
+        for path in copies {
+            let lease = try await daemon.run([
+                "audit", "as-of", path, "end", "LEASE", "GET", "\(before.lease)",
+            ])
+            #expect(lease.status == 0 && lease.words.contains("before"), "\(lease.words)")
+        }
+        // Each is the beginning of what the original became.
+        let whole = try await daemon.run(["audit", "log", daemon.data, "--json"])
+        let part = try await daemon.run(["audit", "log", copies[0], "--json"])
+        let lines = part.words.split(separator: "\n").filter { $0.hasPrefix("{") }
+        #expect(lines.count > 10)
+        let all = whole.words.split(separator: "\n").filter { $0.hasPrefix("{") }
+        #expect(Array(all.prefix(lines.count)) == lines)
+    }
+
+    @Test
+    func `a copy that is served gives out no token that the original gave out`() async throws {
+        try await daemon.startWithSeats()
+        let shared = try await daemon.lease("ACQUIRE seats seat=1 TTL 600000")
+        #expect(try await backUp(to: copy).status == 0)
+        let later = try await daemon.lease("ACQUIRE seats seat=1 TTL 600000")
+        #expect(try await daemon.stop() == 0)
+
+        let other = TestDaemon()
+        try FileManager.default.moveItem(atPath: copy, toPath: other.data)
+        try await other.start()
+        #expect(try await other.check(shared) == "held")
+        let mine = try await other.lease("ACQUIRE seats seat=1 TTL 600000")
+        #expect(try epoch(mine) == epoch(later) + 1)
+        #expect(try await other.stop() == 0)
+        // It is a ledger of its own from then on: once is enough.
+        try await other.start()
+        let next = try await other.lease("ACQUIRE seats seat=1 TTL 600000")
+        #expect(try epoch(next) == epoch(mine))
+        #expect(try await other.stop() == 0)
+        #expect(try await other.run(["audit", "verify", other.data]).status == 0)
+    }
+
+    @Test
+    func `nothing is copied over something, nor from damage, nor from nothing`() async throws {
+        try await daemon.startWithSeats()
+        for _ in 0..<20 { _ = try await daemon.say("ACQUIRE seats seat=1 TTL 1") }
+        let taken = try await backUp(to: FileManager.default.currentDirectoryPath)
+        #expect(taken.status == 73, "\(taken.words)")
+        let none = try await daemon.run(["backup", "--data", daemon.data + ".none", copy])
+        #expect(none.status == 78, "\(none.words)")
+        #expect(try await daemon.stop() == 0)
+        let segment = daemon.data + "/log/00000000000000000001.seg"
+        let file = try FileHandle(forUpdating: URL(filePath: segment))
+        // In the middle of what was written, with whole groups behind it.
+        try file.seek(toOffset: 3 * 4_096 + 100)
+        try file.write(contentsOf: [0xff, 0xfe, 0xfd])
+        try file.close()
+        let damaged = try await backUp(to: copy)
+        #expect(damaged.status == 65, "\(damaged.words)")
+        #expect(try await daemon.run(["audit", "verify", copy]).status != 0)
+    }
+}
