@@ -13,8 +13,16 @@ package struct HistoryEntry {
     package let position: Position
     package let time: LedgerTime
     package let event: Event
-    /// What the event says, with the names of resources.
-    package let fields: [Document.Field]
+    private let names: ResourceNames
+
+    /// An event, and the names of resources as they were then.
+    package init(position: Position, time: LedgerTime, event: Event, names: ResourceNames) {
+        (self.position, self.time) = (position, time)
+        (self.event, self.names) = (event, names)
+    }
+
+    /// What the event says, with the names of resources: worked out for what is shown.
+    package var fields: [Document.Field] { names.fields(of: event) }
 
     /// For programs: position, time and event first, then what the event says.
     package var document: Document {
@@ -78,7 +86,7 @@ struct History {
         let range = range
         let reader = LogReader(disk: directory.disk, ledgerID: directory.ledger)
         do throws(LogError) {
-            _ = try reader.read { (frame) throws(LogError) in
+            _ = try reader.read(to: range.upperBound) { (frame) throws(LogError) in
                 guard failure == nil, frame.position <= range.upperBound else { return }
                 let decoded: EventCodec.Decoded
                 do throws(DecodeError) {
@@ -97,7 +105,7 @@ struct History {
                         position: frame.position,
                         time: LedgerTime(nanoseconds: frame.time),
                         event: event,
-                        fields: names.fields(of: event)
+                        names: names
                     )
                     do {
                         try body(entry)
