@@ -10,10 +10,8 @@ import TenureBase
 
 /// What was copied.
 package struct LogCopySummary: Equatable, Sendable {
-    /// The position of the last record.
-    package var lastPosition: UInt64 = 0
-    /// The seal of the last group: what an anchor kept elsewhere is compared with.
-    package var seal = Seal.zero
+    /// All of it, to be kept elsewhere.
+    package var anchor = LogAnchor(position: 0, seal: .zero)
     /// How many segments there are.
     package var segments = 0
     /// Bytes of their files.
@@ -118,9 +116,11 @@ package struct LogCopy {
         let bytes = segment.bytes
         while !walk.isAtEnd(of: bytes) {
             guard let group = try? walk.group(in: bytes) else { break }
-            if group.header.count > 0 { summary.lastPosition = group.header.nextPosition - 1 }
-            summary.seal = group.seal
             walk.advance(over: group)
+            summary.anchor = LogAnchor(
+                position: walk.place.position - 1,
+                seal: walk.place.seal
+            )
         }
         return walk
     }

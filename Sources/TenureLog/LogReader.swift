@@ -51,6 +51,8 @@ package struct LogSummary: Equatable, Sendable {
     package var problems = 0
     /// Bytes of the files that were read.
     package var bytes: UInt64 = 0
+    /// Whether the anchor that was looked for is one of this history.
+    package var hasAnchor = false
 }
 
 /// Reads a log without writing.
@@ -65,7 +67,7 @@ package struct LogReader {
     }
 
     /// Reads every segment from the one with `first` to the one with `last`, at most `segments` of
-    /// them, and none behind one at which `isDone`.
+    /// them, and none behind one at which `isDone`; looks for an anchor on the way.
     ///
     /// - Throws: What `frame` throws, or `device` when a directory can not be listed. A segment
     ///   that can not be read is a problem, not the end.
@@ -73,13 +75,14 @@ package struct LogReader {
         from first: UInt64 = 1,
         to last: UInt64 = .max,
         segments: Int = .max,
+        anchor: LogAnchor? = nil,
         isDone: () -> Bool = { false },
         frame: FrameBody,
         problem: (LogProblem) -> Void
     ) throws(LogError) -> LogSummary {
         let all = try self.segments(from: first).prefix(segments)
         let places = all.prefix { $0.name.firstPosition <= last }
-        var audit = SegmentAudit(first: first)
+        var audit = SegmentAudit(first: first, anchor: anchor)
         var expected = ledger
         var before: GroupPlace?
         for (index, place) in places.enumerated() where !isDone() {

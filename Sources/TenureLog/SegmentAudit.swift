@@ -16,10 +16,11 @@ struct SegmentAudit {
 
     /// Frames before this position are checked and not handed out.
     let first: UInt64
+    private let anchor: LogAnchor?
     var summary = LogSummary()
 
-    init(first: UInt64) {
-        self.first = first
+    init(first: UInt64, anchor: LogAnchor?) {
+        (self.first, self.anchor) = (first, anchor)
     }
 
     /// Counts and passes on a problem.
@@ -138,6 +139,9 @@ struct SegmentAudit {
         summary.groups += 1
         summary.lastPosition = group.header.nextPosition - 1
         summary.seal = group.seal
+        if let anchor, anchor.seal == group.seal, anchor.position == summary.lastPosition {
+            summary.hasAnchor = true
+        }
         guard summary.lastPosition >= first, group.header.count > 0 else { return }
         var frames: UInt64 = 0
         let first = first

@@ -74,6 +74,36 @@ struct BackupTests {
     }
 
     @Test
+    func `an anchor tells a log that was cut, or is another, and nothing else does`() async throws {
+        try await daemon.startWithSeats()
+        #expect(try await backUp(to: copy).status == 0)
+        for _ in 0..<5 { _ = try await daemon.lease("ACQUIRE seats seat=1 TTL 600000") }
+        let printed = try await daemon.run(["anchor", "--data", daemon.data])
+        #expect(printed.status == 0)
+        let anchor = try #require(printed.words.split(separator: "\n").last.map(String.init))
+        let earlier = try await daemon.run(["audit", "verify", copy])
+        #expect(earlier.status == 0)
+        #expect(try await daemon.stop() == 0)
+        func verify(_ path: String, _ anchor: String) async throws -> (Int32, String) {
+            let answer = try await daemon.run(["audit", "verify", path, "--anchor", anchor])
+            return (answer.status, answer.words)
+        }
+        // Whoever puts the copy in the place of the log has cut it.
+        let whole = try await verify(daemon.data, anchor)
+        #expect(whole.0 == 0, "\(whole.1)")
+        let cut = try await verify(copy, anchor)
+        #expect(cut.0 == 65 && cut.1.contains("the rest is missing"), "\(cut.1)")
+        let seal = String(anchor.split(separator: ":")[1].reversed())
+        let other = try await verify(daemon.data, anchor.split(separator: ":")[0] + ":" + seal)
+        #expect(other.0 == 65 && other.1.contains("is not the one"), "\(other.1)")
+        for wrong in [
+            "4711", "4711:", "4711:zz", ":" + seal, "x:" + seal, "1:+" + seal.dropFirst(),
+        ] {
+            #expect(try await verify(daemon.data, wrong).0 == 64, "\(wrong)")
+        }
+    }
+
+    @Test
     func `nothing is copied over something, nor from damage, nor from nothing`() async throws {
         try await daemon.startWithSeats()
         for _ in 0..<20 { _ = try await daemon.say("ACQUIRE seats seat=1 TTL 1") }

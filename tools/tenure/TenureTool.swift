@@ -60,7 +60,7 @@ package struct TenureTool: AsyncParsableCommand {
             ),
             CommandGroup(
                 name: "Inspection and measurement",
-                subcommands: [AuditNoun.self, Backup.self, Bench.self, Replay.self]
+                subcommands: [AuditNoun.self, Backup.self, Anchor.self, Bench.self, Replay.self]
             ),
             CommandGroup(name: "Topics", subcommands: [ExitCodes.self]),
         ]

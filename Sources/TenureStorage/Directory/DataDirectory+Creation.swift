@@ -67,6 +67,17 @@ extension DataDirectory {
         return summary
     }
 
+    /// What proves later that the history was not cut or changed; also of a ledger that is served.
+    package var anchor: LogAnchor {
+        get throws(StorageError) {
+            do throws(LogError) {
+                return try LogAnchor.newest(of: ledger, on: disk)
+            } catch {
+                throw StorageError(error, in: path)
+            }
+        }
+    }
+
     /// Whether it is a copy that was never served.
     var isCopy: Bool {
         get throws(StorageError) { try Self.list(disk, path).contains(Name.copied) }

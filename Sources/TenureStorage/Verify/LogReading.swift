@@ -11,14 +11,16 @@ struct LogReading {
 
     private let replayed: (any ReplayedState)?
     private let last: Position?
+    private let anchor: LogAnchor?
     private var applied: Position = 0
     private var time: LedgerTime?
     private var told = 0
     private var hasFailed = false
 
-    init(_ replayed: (any ReplayedState)?, until last: Position?) {
+    init(_ replayed: (any ReplayedState)?, until last: Position?, anchor: LogAnchor?) {
         self.replayed = replayed
         self.last = last
+        self.anchor = anchor
     }
 
     /// Whether every record from the first to the checkpoint was applied.
@@ -34,6 +36,7 @@ struct LogReading {
         let reader = LogReader(disk: directory.disk, ledgerID: directory.ledger)
         do throws(LogError) {
             report.log = try reader.read(
+                anchor: anchor,
                 frame: { (frame) throws(LogError) in
                     take(frame) { findings.append($0) }
                 },
@@ -49,6 +52,34 @@ struct LogReading {
         }
         if let first = report.log?.firstPosition, first > 1 {
             report.add(.note, at: "archive", "history starts at position \(first)")
+        }
+        if let anchor, let log = report.log { compare(anchor, with: log, &report) }
+    }
+
+    /// I9: what an anchor that was kept elsewhere says of the history.
+    private func compare(
+        _ anchor: LogAnchor,
+        with log: LogSummary,
+        _ report: inout VerifyReport
+    ) {
+        let position = anchor.position
+        if log.hasAnchor { return }
+        if let first = log.firstPosition, position < first {
+            let sentence = "history starts behind position \(position) of the anchor"
+            report.add(.note, at: "archive", sentence + ", which is not compared")
+        } else if log.lastPosition < position {
+            report.add(
+                .damage,
+                at: "log",
+                "history ends at position \(log.lastPosition), and went on to \(position) when the "
+                    + "anchor was taken: the rest is missing"
+            )
+        } else {
+            report.add(
+                .damage,
+                at: "log",
+                "history up to position \(position) is not the one of which the anchor was taken"
+            )
         }
     }
 

@@ -12,7 +12,7 @@
 // finds a flipped bit in it, is in the documentation's page Invariants.
 
 internal import TenureBase
-internal import TenureLog
+package import TenureLog
 internal import TenureModel
 
 /// Audits a data directory.
@@ -23,13 +23,15 @@ package enum Verify {
     ///   - path: The directory.
     ///   - runner: The child process for the state; without one the state is scanned here.
     ///   - replayed: A state before the first record; it gets every record up to the checkpoint.
+    ///   - anchor: What was kept elsewhere of the history; it must be of this one.
     /// - Returns: What was looked at and found.
     /// - Throws: `locked`, `notPermitted`, `unsupported` or `device` when there was no audit;
     ///   damage is in the report.
     package static func run(
         at path: String,
         runner: StateScanRunner?,
-        replayed: (any ReplayedState)? = nil
+        replayed: (any ReplayedState)? = nil,
+        anchor: LogAnchor? = nil
     ) throws(StorageError) -> VerifyReport {
         var report = VerifyReport()
         let directory: DataDirectory
@@ -43,7 +45,7 @@ package enum Verify {
         report.ledger = directory.ledger
         for warning in directory.warnings { report.add(.note, at: path, warning) }
         let scan = try scanState(directory, runner, &report)
-        var reading = LogReading(replayed, until: scan.checkpoint?.position)
+        var reading = LogReading(replayed, until: scan.checkpoint?.position, anchor: anchor)
         try reading.read(directory, &report)
         judgeOpening(directory, scan, &report)
         if let replayed { compare(replayed, with: scan, reading, &report) }

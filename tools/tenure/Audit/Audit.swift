@@ -27,16 +27,26 @@ struct AuditVerify: ParsableCommand {
         abstract: "Check every byte: log, seals, state, and that they tell the same.",
         discussion: """
             Exit code 0 when everything holds, 65 when something is damaged; every problem is \
-            named with its file and place.
+            named with its file and place. That the end of the log was cut off, or that all of it \
+            is another, only an anchor can tell that was kept elsewhere: see 'tenure anchor'.
 
             EXAMPLES
               tenure audit verify /var/lib/tenure
               tenure audit verify /backup/tenure --json
+              tenure audit verify /backup/tenure --anchor 4711:21d9fe01…
             """
     )
 
     @Argument(help: ArgumentHelp("Directory of the ledger.", valueName: "directory"))
     var directory: String
+
+    @Option(
+        help: ArgumentHelp(
+            "What 'tenure anchor' or 'tenure backup' printed.",
+            valueName: "position:seal"
+        )
+    )
+    var anchor: LogAnchor?
 
     @Flag(help: "Do not replay the log to compare it with the state.")
     var noReplay = false
@@ -45,7 +55,7 @@ struct AuditVerify: ParsableCommand {
     var json = false
 
     func run() throws {
-        let report = try StoppedLedger(directory).verify(replaying: !noReplay)
+        let report = try StoppedLedger(directory).verify(replaying: !noReplay, anchor: anchor)
         let document = report.document
         try Terminal.data(json ? [JSONText.of(document)] : Rendering.lines(document))
         if report.isDamaged {
@@ -160,4 +170,8 @@ struct ScanState: ParsableCommand {
         }
         Glibc.exit(StateScan.runAsChild(path: directory, ledger: id))
     }
+}
+
+extension LogAnchor: ExpressibleByArgument {
+    package init?(argument: String) { self.init(argument) }
 }

@@ -44,12 +44,13 @@ struct StoppedLedger {
     }
 
     /// Checks everything; with `replaying`, also that the log gives the stored state (I6).
-    func verify(replaying: Bool) throws -> VerifyReport {
+    func verify(replaying: Bool, anchor: LogAnchor? = nil) throws -> VerifyReport {
         do throws(StorageError) {
             return try Verify.run(
                 at: path,
                 runner: StoppedLedger.scanner,
-                replayed: replaying ? LedgerFromLog() : nil
+                replayed: replaying ? LedgerFromLog() : nil,
+                anchor: anchor
             )
         } catch {
             throw Failure(code: error.exitCode, error.description)

@@ -1,4 +1,4 @@
-// `backup`: a copy of a ledger, made while it is served, and checked.
+// `backup` and `anchor`: what is kept elsewhere of a ledger that is served.
 
 internal import ArgumentParser
 internal import TenureLog
@@ -15,8 +15,8 @@ struct Backup: ParsableCommand {
             the copy: every byte, and that all records can be applied and what they make is \
             consistent. Exit code 0 means a copy that was checked; do not use another.
 
-            Keep 'seal' elsewhere: 'tenure audit verify' tells it of every copy, and a log that \
-            was cut or changed before it has another.
+            Keep 'anchor' elsewhere: 'tenure audit verify --anchor' tells by it whether a log was \
+            cut or changed.
 
             To restore, serve a copy of the backup. It goes on in a new epoch, so that no token \
             that the original gave out later is given out again. Never serve it beside the \
@@ -47,8 +47,7 @@ struct Backup: ParsableCommand {
             let summary = try DataDirectory.copy(source, to: destination)
             copied = .map([
                 .init("source", .string(source)), .init("copy", .string(destination)),
-                .init("lastPosition", .id(summary.lastPosition)),
-                .init("seal", .string("\(summary.seal)")),
+                .init("anchor", .string("\(summary.anchor)")),
                 .init("segments", .count(summary.segments)), .init("bytes", .count(summary.bytes)),
             ])
         } catch {
@@ -64,5 +63,46 @@ struct Backup: ParsableCommand {
             throw Failure(.damaged, "the log of '\(destination)' can not be replayed: \(fault)")
         }
         try Terminal.data(json ? [JSONText.of(copied)] : Rendering.lines(copied))
+    }
+}
+
+struct Anchor: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "anchor",
+        abstract: "Print what proves later that the history was not cut or changed.",
+        discussion: """
+            The position of a record, and the seal that chains all records up to it. Keep it where \
+            who can write to the ledger can not: 'tenure audit verify --anchor' compares it. The \
+            ledger may be served; the last group of records, which a power cut may take back, is \
+            not in it.
+
+            EXAMPLES
+              tenure anchor | logger -t tenure-anchor
+              tenure anchor --data /srv/tenure --json
+            """
+    )
+
+    @Option(help: ArgumentHelp("Data directory of the ledger.", valueName: "directory"))
+    var data: String?
+
+    @Flag(help: "Answer as JSON.")
+    var json = false
+
+    func run() throws {
+        let path = try Places.current.dataDirectory(option: data)
+        let directory: DataDirectory
+        let anchor: LogAnchor
+        do throws(StorageError) {
+            directory = try DataDirectory.open(at: path, access: .copy)
+            anchor = try directory.anchor
+        } catch {
+            throw Failure(code: error.exitCode, error.description)
+        }
+        guard json else { return try Terminal.data("\(anchor)") }
+        let document = Document.map([
+            .init("ledger", .string("\(directory.ledger)")),
+            .init("position", .id(anchor.position)), .init("seal", .string("\(anchor.seal)")),
+        ])
+        try Terminal.data(JSONText.of(document))
     }
 }
