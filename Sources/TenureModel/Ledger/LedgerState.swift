@@ -269,6 +269,15 @@ package struct LedgerState {
         return subjects
     }
 
+    /// A state before the first record, into which a history is replayed that nobody goes on with.
+    ///
+    /// What falls due is not looked for in it, so that memory is needed for what is there alone.
+    package static func forReplay(over rows: any RowSource) -> LedgerState {
+        var state = LedgerState(resident: ResidentRows(), rows: rows)
+        state.dueQueue.isIdle = true
+        return state
+    }
+
     /// When the next thing falls due; `never` when nothing does.
     package mutating func nextDue() throws(RowFault) -> LedgerTime {
         try dueQueue.nextTime(from: source)
@@ -282,6 +291,7 @@ extension LedgerState {
         return known
     }
 
+    /// A lease or reservation, or what is quarantined of one.
     package func lease(_ id: LeaseID) throws(RowFault) -> Lease? {
         if let known = overlay(leases.changed(id)) { return known }
         return try source.lease(id)

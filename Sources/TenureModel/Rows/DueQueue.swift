@@ -40,8 +40,12 @@ struct DueQueue {
     private var storeIsExhausted = false
     private static let readAhead = 512
 
+    /// Whether nobody takes anything: a history that is replayed says itself what fell due.
+    var isIdle = false
+
     /// Adds an entry of the current generation.
     mutating func insert(_ entry: DueEntry) {
+        if isIdle { return }
         if let storeTaken, entry.key <= storeTaken {
             postpone(entry, until: entry.key.time)
         } else {

@@ -16,7 +16,7 @@ struct PastRecord {
 
 /// A ledger as it was behind one of its records.
 struct PastLedger {
-    var state = LedgerState(resident: ResidentRows(), rows: NoRows())
+    var state = LedgerState.forReplay(over: NoRows())
     /// The position of the last record that is in the state.
     private(set) var position: Position = 0
     /// The ledger time of that record.

@@ -60,7 +60,7 @@ struct StoppedLedger {
 
 /// The state that follows from the log alone.
 final class LedgerFromLog: ReplayedState {
-    private var state = LedgerState(resident: ResidentRows(), rows: NoRows())
+    private var state = LedgerState.forReplay(over: NoRows())
 
     func apply(_ events: [Event], at position: Position, time: LedgerTime) throws(RowFault) {
         try state.apply(events, at: position, time: time)
