@@ -57,7 +57,9 @@ extension DataDirectory {
                 for directory in [LogPath.log, LogPath.archive] {
                     try disk.makeDirectory(directory)
                 }
+                // Before ledger.json: what appears as a ledger is marked.
                 try disk.create(Name.copied).sync()
+                try disk.syncDirectory("")
             } catch {
                 throw .device(error)
             }
