@@ -63,10 +63,15 @@ struct LogReading {
         _ report: inout VerifyReport
     ) {
         let position = anchor.position
-        if log.hasAnchor { return }
+        // Every history goes on from the empty one.
+        if log.hasAnchor || position == 0 && anchor.seal == .zero { return }
         if let first = log.firstPosition, position < first {
-            let sentence = "history starts behind position \(position) of the anchor"
-            report.add(.note, at: "archive", sentence + ", which is not compared")
+            report.add(
+                .damage,
+                at: "archive",
+                "history starts at position \(first), so that nothing shows whether it is the "
+                    + "one of which the anchor was taken, at \(position)"
+            )
         } else if log.lastPosition < position {
             report.add(
                 .damage,
