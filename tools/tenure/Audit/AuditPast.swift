@@ -73,17 +73,17 @@ struct AuditDiff: ParsableCommand {
     func run() throws {
         var passing = MomentPassing(of: from)
         var before: PastLedger?
-        var after = try StoppedLedger(directory).past(at: to) { past, record in
+        let ledger = StoppedLedger(directory)
+        var after = try ledger.past(at: to) { past, record in
             guard before == nil, passing.isPassed(by: record) else { return }
             before = copy past
             before?.stand(at: from, before: record.time)
         }
         if before == nil {
             // Nothing happened between them, or they are turned round.
-            if to.isBefore(from) {
+            guard try ledger.past(at: from).position <= after.position else {
                 throw Failure(.usage, "the first moment is not before the second one")
             }
-            try after.requireEnd(of: from)
         }
         var earlier = before ?? after
         let changes = StateDiff(from: try earlier.document(), to: try after.document()).changes

@@ -23,16 +23,7 @@ struct LeakReport {
     private var sessionSigns: [SessionID: LedgerTime] = [:]
     /// What was taken back, in order.
     private(set) var items: [Document] = []
-    private var lost: [Owner: Lost] = [:]
-
-    private struct Owner: Hashable, Comparable {
-        let tenant: String
-        let kind: Kind
-
-        static func < (left: Owner, right: Owner) -> Bool {
-            (left.tenant, left.kind.name) < (right.tenant, right.kind.name)
-        }
-    }
+    private var lost: [QuotaKey: Lost] = [:]
 
     private struct Lost {
         var leases: UInt64 = 0
@@ -95,7 +86,7 @@ struct LeakReport {
         let idle = record.time.nanoseconds - min(sign.nanoseconds, record.time.nanoseconds)
         let totals = ledger.state.totals(of: lease.placements)
         for total in totals {
-            let owner = Owner(tenant: lease.terms.tenant, kind: total.kind)
+            let owner = QuotaKey(tenant: lease.terms.tenant, kind: total.kind)
             lost[owner, default: Lost()].leases += 1
             lost[owner, default: Lost()].idle.add(total.amount, nanoseconds: idle)
         }

@@ -71,18 +71,6 @@ package enum Moment: Equatable, Sendable {
         }
     }
 
-    /// Whether it is before another that is told in the same way, or the end.
-    func isBefore(_ other: Moment) -> Bool {
-        switch (self, other) {
-        case (.position(let first), .position(let second)): first < second
-        case (.ledgerTime(let first), .ledgerTime(let second)): first < second
-        case (.wallTime(let first), .wallTime(let second)): first < second
-        case (.end, _): false
-        case (_, .end): true
-        default: false
-        }
-    }
-
     /// The last position that can be meant.
     var lastPosition: Position { if case .position(let last) = self { last } else { .max } }
 }

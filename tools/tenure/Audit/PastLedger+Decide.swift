@@ -7,7 +7,6 @@
 
 internal import TenureBase
 internal import TenureModel
-internal import TenureStorage
 internal import TenureWire
 
 extension PastLedger {
@@ -42,11 +41,7 @@ extension PastLedger {
 
     /// The command with what bookings and windows left to it, by the leases there were.
     func besideBookings(_ command: Command) throws -> Command {
-        do throws(RowFault) {
-            return try besideBookedRows(command)
-        } catch {
-            throw Failure(.damaged, error.sentence)
-        }
+        try readingRows { () throws(RowFault) in try besideBookedRows(command) }
     }
 
     private func besideBookedRows(_ command: Command) throws(RowFault) -> Command {
@@ -76,9 +71,7 @@ extension PastLedger {
         if !refusal.pools.isEmpty {
             fields.append(.init("pools", .list(refusal.pools.map(\.document))))
         }
-        let request = try toldOfRows { (past) throws(RowFault) in
-            try past.state.asked(by: command)
-        }
+        let request = try readingRows { () throws(RowFault) in try state.asked(by: command) }
         if let request, refusal.isOfWant {
             fields.append(.init("holders", .list(try holders(request, refusal))))
         }

@@ -11,16 +11,31 @@ struct StateSection: Sendable {
     let key: [String]
     /// The fields that say most of one that came or went.
     let brief: [String]
-    /// How it is listed; nothing for leases and sessions, which are gone through otherwise.
-    let query: (@Sendable (Page) -> Query)?
+    /// Where its items come from.
+    enum Source: Sendable {
+        case leases
+        case sessions
+        case list(@Sendable (Page) -> Query)
+    }
+
+    let source: Source
 
     private init(
         _ name: String,
         key: [String],
         brief: [String],
-        _ query: (@Sendable (Page) -> Query)? = nil
+        _ source: Source
     ) {
-        (self.name, self.key, self.brief, self.query) = (name, key, brief, query)
+        (self.name, self.key, self.brief, self.source) = (name, key, brief, source)
+    }
+
+    private init(
+        _ name: String,
+        key: [String],
+        brief: [String],
+        _ query: @escaping @Sendable (Page) -> Query
+    ) {
+        self.init(name, key: key, brief: brief, .list(query))
     }
 
     /// All of them, what others depend on first.
@@ -41,8 +56,8 @@ struct StateSection: Sendable {
         StateSection("budgets", key: ["tenant"], brief: ["limit", "window"]) { _ in
             .budgets(below: nil)
         },
-        StateSection("sessions", key: ["session"], brief: ["holder"]),
-        StateSection("leases", key: ["lease"], brief: ["tenant", "holder", "placements"]),
+        StateSection("sessions", key: ["session"], brief: ["holder"], .sessions),
+        StateSection("leases", key: ["lease"], brief: ["tenant", "holder", "placements"], .leases),
         StateSection("tickets", key: ["ticket"], brief: ["tenant", "pool", "amounts"]) {
             .tickets(TicketFilter(), page: $0)
         },
@@ -82,17 +97,14 @@ extension PastLedger {
 
     private mutating func items(of section: StateSection) throws -> [Document] {
         var items: [Document] = []
-        if let query = section.query {
-            try forEachItem(of: query) { items.append($0) }
-            return items
-        }
-        if section.name == "leases" {
-            try forEachLease { _, document in items.append(document) }
-            return items
-        }
-        for session in sessions.sorted() {
-            if case .document(let document) = try ask(.query(.session(session))) {
-                items.append(document)
+        switch section.source {
+        case .list(let query): try forEachItem(of: query) { items.append($0) }
+        case .leases: try forEachLease { _, document in items.append(document) }
+        case .sessions:
+            for session in sessions.sorted() {
+                if case .document(let document) = try ask(.query(.session(session))) {
+                    items.append(document)
+                }
             }
         }
         return items

@@ -139,53 +139,32 @@ struct PastLedger {
             default: break
             }
         }
-        try toldOfRows { (past) throws(RowFault) in
-            try past.state.apply(record.events, at: record.position, time: record.time)
+        try readingRows { () throws(RowFault) in
+            try state.apply(record.events, at: record.position, time: record.time)
         }
     }
 
     /// Decides a command here, at the time that was asked for; changes nothing.
     mutating func ask(_ command: Command) throws -> Answer {
-        try toldOfRows { (past) throws(RowFault) in
-            try past.state.decide(command, caller: .embedder, now: past.now).answer
-        }
-    }
-
-    /// What `body` says of the rows of the state.
-    mutating func toldOfRows<Value>(
-        _ body: (inout PastLedger) throws(RowFault) -> Value
-    ) throws -> Value {
-        do throws(RowFault) {
-            return try body(&self)
-        } catch {
-            throw Failure(.damaged, error.sentence)
+        try readingRows { () throws(RowFault) in
+            try state.decide(command, caller: .embedder, now: now).answer
         }
     }
 
     /// What of the state is not as it must be (I2, I3, N1 to N3); nothing when all is.
     func fault() throws -> String? {
-        do throws(RowFault) {
-            return try state.invariantFault()
-        } catch {
-            throw Failure(.damaged, error.sentence)
-        }
+        try readingRows { () throws(RowFault) in try state.invariantFault() }
     }
 
     /// A lease or reservation, or what is quarantined of one.
     func lease(_ id: LeaseID) throws -> Lease? {
-        do throws(RowFault) {
-            return try state.lease(id)
-        } catch {
-            throw Failure(.damaged, error.sentence)
-        }
+        try readingRows { () throws(RowFault) in try state.lease(id) }
     }
 
     /// Calls `body` with every lease and reservation, by age, and what a list says of it.
     func forEachLease(_ body: (Lease, Document) -> Void) throws {
-        do throws(RowFault) {
+        try readingRows { () throws(RowFault) in
             try state.forEachLease(caller: .embedder, now: now, body)
-        } catch {
-            throw Failure(.damaged, error.sentence)
         }
     }
 
@@ -203,5 +182,16 @@ struct PastLedger {
             guard case .string(let cursor)? = list["cursor"] else { return }
             page.after = cursor
         }
+    }
+}
+
+/// What `body` says of the rows of a state.
+///
+/// - Throws: a failure with code 65 when a row can not be read.
+func readingRows<Value>(_ body: () throws(RowFault) -> Value) throws -> Value {
+    do throws(RowFault) {
+        return try body()
+    } catch {
+        throw Failure(.damaged, error.sentence)
     }
 }

@@ -16,15 +16,6 @@ struct UsageAccount {
         let amounts: [ClaimAmount]
     }
 
-    private struct Owner: Hashable, Comparable {
-        let tenant: String
-        let kind: Kind
-
-        static func < (left: Owner, right: Owner) -> Bool {
-            (left.tenant, left.kind.name) < (right.tenant, right.kind.name)
-        }
-    }
-
     private struct Use {
         var amount: UInt64 = 0
         /// Until when `time` has been added up.
@@ -53,7 +44,7 @@ struct UsageAccount {
     /// How many levels of a tenant's path count; all when absent.
     private let levels: Int?
     private var holdings: [LeaseID: Holding] = [:]
-    private var uses: [Owner: Use] = [:]
+    private var uses: [QuotaKey: Use] = [:]
     /// The begin of the span that is counted; nothing before the counting begins.
     private var begin: LedgerTime?
     private var spans = 0
@@ -89,7 +80,8 @@ struct UsageAccount {
                 if let parent = holdings[id]?.parent { touched.insert(parent) }
             }
         }
-        for id in touched { take(holdings.removeValue(forKey: id), at: record.time, -) }
+        var owners: Set<QuotaKey> = []
+        for id in touched { take(holdings.removeValue(forKey: id), at: record.time, &owners, -) }
         for id in touched.sorted() {
             guard let lease = try ledger.lease(id), lease.state != .ended else { continue }
             let holding = Holding(
@@ -98,17 +90,21 @@ struct UsageAccount {
                 amounts: ledger.state.totals(of: lease.placements)
             )
             holdings[id] = holding
-            take(holding, at: record.time, +)
+            take(holding, at: record.time, &owners, +)
         }
         for event in record.events {
             guard case .granted(let grant) = event else { continue }
             for total in ledger.state.totals(of: grant.lease.placements) {
                 let tenant = account(of: grant.lease.terms.tenant)
-                uses[Owner(tenant: tenant, kind: total.kind), default: Use()].grants += 1
+                uses[QuotaKey(tenant: tenant, kind: total.kind), default: Use()].grants += 1
             }
         }
         // What a record takes and gives back at once was never held together.
-        for (owner, use) in uses where use.amount > use.peak { uses[owner]?.peak = use.amount }
+        for owner in owners {
+            guard var use = uses[owner] else { continue }
+            use.peak = max(use.peak, use.amount)
+            uses[owner] = use
+        }
     }
 
     /// Ends the last span.
@@ -120,11 +116,13 @@ struct UsageAccount {
     private mutating func take(
         _ holding: Holding?,
         at time: LedgerTime,
+        _ owners: inout Set<QuotaKey>,
         _ body: (UInt64, UInt64) -> UInt64
     ) {
         guard let holding else { return }
         for total in holding.amounts {
-            let owner = Owner(tenant: holding.tenant, kind: total.kind)
+            let owner = QuotaKey(tenant: holding.tenant, kind: total.kind)
+            owners.insert(owner)
             var use = uses[owner] ?? Use()
             use.add(until: time)
             use.amount = body(use.amount, total.amount)
