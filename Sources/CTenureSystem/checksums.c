@@ -1,4 +1,4 @@
-// CRC-32C, SipHash-2-4-128, and the search for the end of data in a zero-filled buffer.
+// CRC-32C, SipHash-2-4-128, and searches in bytes.
 //
 // CRC-32C uses the instruction of the processor where there is one, found out at run time, and
 // eight tables otherwise. SipHash follows the reference by Aumasson and Bernstein.
@@ -150,3 +150,7 @@ size_t tenure_length_without_zeros(const void *bytes, size_t count) {
 }
 
 void tenure_clear(void *bytes, size_t count) { memset(bytes, 0, count); }
+
+int tenure_holds(const void *bytes, size_t count, const void *sought, size_t length) {
+    return memmem(bytes, count, sought, length) != NULL;
+}

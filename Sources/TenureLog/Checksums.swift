@@ -4,11 +4,15 @@ import CTenureSystem
 import Crypto
 
 /// Calculates a CRC-32C piece by piece.
-struct CRC32C {
-    private(set) var value: UInt32 = 0
+package struct CRC32C {
+    /// The checksum of what was taken in so far.
+    package private(set) var value: UInt32 = 0
+
+    /// Of no bytes.
+    package init() {}
 
     /// Takes in `bytes`.
-    mutating func update(_ bytes: RawSpan) {
+    package mutating func update(_ bytes: RawSpan) {
         // SAFETY: the bytes are read within the closure only.
         value = unsafe bytes.withUnsafeBytes {
             unsafe tenure_crc32c(value, $0.baseAddress, $0.count)
@@ -16,7 +20,7 @@ struct CRC32C {
     }
 
     /// Takes in an integer in little-endian order.
-    mutating func update<Value: FixedWidthInteger & BitwiseCopyable>(_ integer: Value) {
+    package mutating func update<Value: FixedWidthInteger & BitwiseCopyable>(_ integer: Value) {
         // SAFETY: an integer has no padding, and the buffer lives for the closure only.
         value = unsafe withUnsafeBytes(of: integer.littleEndian) { bytes in
             unsafe tenure_crc32c(value, bytes.baseAddress, bytes.count)
@@ -26,7 +30,7 @@ struct CRC32C {
 
 extension Seal {
     /// The SHA-256 of `bytes`.
-    init(hashing bytes: RawSpan) {
+    package init(hashing bytes: RawSpan) {
         var hash = SHA256()
         // SAFETY: the bytes are read within the closure only.
         unsafe bytes.withUnsafeBytes { unsafe hash.update(bufferPointer: $0) }

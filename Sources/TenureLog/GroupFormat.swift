@@ -180,15 +180,32 @@ struct GroupHeader: Equatable {
 }
 
 /// Where the next group of a history goes, and what it continues.
-struct GroupPlace: Equatable {
-    let ledger: LedgerID
-    var segment: UInt64
+package struct GroupPlace: Equatable, Sendable {
+    /// The ledger that it belongs to.
+    package let ledger: LedgerID
+    /// The id of its segment.
+    package var segment: UInt64
     /// Its offset in the segment in log/.
-    var offset: UInt64
-    var number: UInt64
-    var position: UInt64
+    package var offset: UInt64
+    /// Its number.
+    package var number: UInt64
+    /// The position of its first frame.
+    package var position: UInt64
     /// The seal of the group before.
-    var seal: Seal
+    package var seal: Seal
+
+    /// A place that was written down.
+    package init(
+        ledger: LedgerID,
+        segment: UInt64,
+        offset: UInt64,
+        number: UInt64,
+        position: UInt64,
+        seal: Seal
+    ) {
+        (self.ledger, self.segment, self.offset) = (ledger, segment, offset)
+        (self.number, self.position, self.seal) = (number, position, seal)
+    }
 
     /// The first group of the segment that `header` starts.
     init(startOf header: SegmentHeader) {

@@ -69,6 +69,9 @@ package struct LogReader {
     /// Reads every segment from the one with `first` to the one with `last`, at most `segments` of
     /// them, and none behind one at which `isDone`; looks for an anchor on the way.
     ///
+    /// A segment is passed over when `passing` knows where it ends: only that the next one goes on
+    /// there is checked. `ended` is told where each sealed segment ended that was read.
+    ///
     /// - Throws: What `frame` throws, or `device` when a directory can not be listed. A segment
     ///   that can not be read is a problem, not the end.
     package func read(
@@ -77,17 +80,24 @@ package struct LogReader {
         segments: Int = .max,
         anchor: LogAnchor? = nil,
         isDone: () -> Bool = { false },
+        passing: (SegmentName) -> GroupPlace? = { _ in nil },
+        ended: (SegmentName, GroupPlace) -> Void = { _, _ in },
         frame: FrameBody,
         problem: (LogProblem) -> Void
     ) throws(LogError) -> LogSummary {
-        let all = try self.segments(from: first).prefix(segments)
-        let places = all.prefix { $0.name.firstPosition <= last }
+        let all = try self.segments(from: first)
+        let places = all.prefix(segments).prefix { $0.name.firstPosition <= last }
         var audit = SegmentAudit(first: first, anchor: anchor)
         var expected = ledger
         var before: GroupPlace?
         for (index, place) in places.enumerated() where !isDone() {
             let isCopy = index > 0 && places[index - 1].name == place.name
             let isLast = index == all.count - 1
+            if let end = passing(place.name), isCopy || before?.isFollowed(by: end) ?? true {
+                before = end
+                expected = expected ?? end.ledger
+                continue
+            }
             guard let segment = open(place, &audit, problem) else {
                 before = nil
                 continue
@@ -105,14 +115,16 @@ package struct LogReader {
                 isInLog: place.isInLog
             )
             let end = try audit.groups(of: segment, header, role, frame, problem)
-            if isCopy, let before, let end, end != before {
+            if isCopy, let before, let end, end.place != before {
                 audit.report(segment, 0, before.position, .brokenChain, nil, problem)
             }
-            if !isCopy { before = end }
+            if !isCopy { before = end?.place }
+            if !isCopy, let end, end.isSealed { ended(place.name, end.place) }
         }
         return audit.summary
     }
 
+    /// Where a segment lies.
     private struct Place {
         var name: SegmentName
         var isInLog: Bool
@@ -166,5 +178,12 @@ package struct LogReader {
             )
             return nil
         }
+    }
+}
+
+extension GroupPlace {
+    /// Whether the end of a segment is that of the segment behind the one that ends here.
+    fileprivate func isFollowed(by end: GroupPlace) -> Bool {
+        end.ledger == ledger && end.segment == segment + 1
     }
 }

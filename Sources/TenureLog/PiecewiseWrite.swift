@@ -7,7 +7,7 @@
 import Glibc
 
 /// How a writer of many pieces shares the device with the log.
-enum WritePace {
+package enum WritePace {
     /// With a pause after each piece.
     case gentle
     /// Without, for who is waited for.
@@ -16,7 +16,7 @@ enum WritePace {
 
 extension DiskFile {
     /// Makes the piece just written durable, then leaves the device to others.
-    func finishPiece(_ pace: WritePace) throws(DiskError) {
+    package func finishPiece(_ pace: WritePace) throws(DiskError) {
         try syncData()
         if pace == .gentle { usleep(LogLimits.pieceMicroseconds) }
     }

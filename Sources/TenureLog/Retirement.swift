@@ -16,8 +16,10 @@ import TenureBase
 
 /// Moves segments to the archive.
 package struct Retirement: Sendable {
-    let disk: any Disk
-    let ledgerID: LedgerID
+    /// Where the segments are.
+    package let disk: any Disk
+    /// Whose they are.
+    package let ledgerID: LedgerID
 
     /// Retires segments of the ledger on `disk`.
     package init(disk: any Disk, ledgerID: LedgerID) {

@@ -98,14 +98,14 @@ struct SegmentAudit {
 
     /// Checks every group and everything between them.
     ///
-    /// - Returns: Where the segment ends; `nil` when damage hides it.
+    /// - Returns: Where the segment ends, and whether it was sealed; `nil` when damage hides it.
     mutating func groups(
         of segment: borrowing SegmentFile,
         _ header: SegmentHeader,
         _ role: Role,
         _ frame: FrameBody,
         _ problem: (LogProblem) -> Void
-    ) throws(LogError) -> GroupPlace? {
+    ) throws(LogError) -> (place: GroupPlace, isSealed: Bool)? {
         var walk = SegmentWalk(header)
         let bytes = segment.bytes
         while !walk.isAtEnd(of: bytes) {
@@ -126,7 +126,7 @@ struct SegmentAudit {
             report(segment, walk.fileOffset, walk.place.position, .notSealed, .notTheTail, problem)
         }
         checkPadding(segment, walk.fileOffset, bytes.byteCount, problem)
-        return walk.place
+        return (walk.place, walk.isSealed)
     }
 
     /// Hands out the frames of a valid group.

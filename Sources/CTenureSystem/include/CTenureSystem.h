@@ -142,6 +142,9 @@ void tenure_siphash128(const uint8_t *key, const void *TENURE_NULLABLE bytes, si
 // The length of `bytes` without the zero bytes at its end.
 size_t tenure_length_without_zeros(const void *bytes, size_t count);
 
+// Whether `sought` lies somewhere in `bytes`; always, where its length is 0.
+int tenure_holds(const void *bytes, size_t count, const void *sought, size_t length);
+
 // Writes zeros.
 void tenure_clear(void *bytes, size_t count);
 

@@ -17,7 +17,8 @@ package struct CheckpointJob: Sendable {
     /// Segments up to this position go to the archive: that of the checkpoint before.
     let retireThrough: Position
 
-    /// Writes the checkpoint, then retires segments; `scrub` is what looks at the store meanwhile.
+    /// Writes the checkpoint, then retires segments and indexes them; `scrub` is what looks at the
+    /// store meanwhile.
     package func run(beside scrub: BackgroundScrub? = nil) -> Result<Void, StorageError> {
         do throws(StorageError) {
             if let scrub {
@@ -29,7 +30,10 @@ package struct CheckpointJob: Sendable {
             return .failure(error)
         }
         do throws(LogError) {
-            try retirement?.retire(through: retireThrough)
+            if let retirement {
+                try retirement.retire(through: retireThrough)
+                try SegmentIndexing(of: retirement.ledgerID, on: retirement.disk).run()
+            }
         } catch {
             // A full archive loses nothing; the next checkpoint tries again.
             if error != .full { return .failure(StorageError(error, in: "archive")) }

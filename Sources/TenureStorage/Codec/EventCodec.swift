@@ -145,6 +145,18 @@ package enum EventCodec {
         return decoded
     }
 
+    /// Whether a payload has an event with this tag; false also where it can not be read.
+    static func has(_ tag: EventTag, in payload: RawSpan) -> Bool {
+        var offset = 1
+        while let next = try? payload.integer(at: offset, as: UInt8.self),
+            let length = try? payload.integer(at: offset + 1, as: UInt32.self)
+        {
+            if next == tag.rawValue { return true }
+            offset += 5 + Int(length)
+        }
+        return false
+    }
+
     /// The events of a payload that someone copied.
     package static func decode(_ payload: [UInt8]) throws(DecodeError) -> Decoded {
         // SAFETY: bytes have no padding that could be read uninitialised.

@@ -62,8 +62,10 @@ package struct FieldWriter: Sendable {
 
     mutating func time(_ value: LedgerTime) { u64(value.nanoseconds) }
 
-    mutating func count(_ value: Int) {
-        var rest = UInt64(value)
+    mutating func count(_ value: Int) { varint(UInt64(value)) }
+
+    mutating func varint(_ value: UInt64) {
+        var rest = value
         while rest >= 0x80 {
             store(UInt8(truncatingIfNeeded: rest) | 0x80)
             rest >>= 7

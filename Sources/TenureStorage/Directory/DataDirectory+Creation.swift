@@ -64,6 +64,7 @@ extension DataDirectory {
                 throw .device(error)
             }
             summary = try LogCopy(of: ledger, from: original.disk, to: disk).run()
+            try SegmentIndexing(of: ledger, on: original.disk).copy(to: disk)
         }
         guard let summary else { violated("C2: a ledger is made with its log") }
         return summary

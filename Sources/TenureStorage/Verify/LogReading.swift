@@ -16,6 +16,8 @@ struct LogReading {
     private var time: LedgerTime?
     private var told = 0
     private var hasFailed = false
+    /// What the records of the segment that is being read are about.
+    private var subjects = SegmentSubjects()
 
     init(_ replayed: (any ReplayedState)?, until last: Position?, anchor: LogAnchor?) {
         self.replayed = replayed
@@ -33,10 +35,18 @@ struct LogReading {
     ) throws(StorageError) {
         var problems: [LogProblem] = []
         var findings: [Finding] = []
+        var problemsBefore = 0
         let reader = LogReader(disk: directory.disk, ledgerID: directory.ledger)
         do throws(LogError) {
             report.log = try reader.read(
                 anchor: anchor,
+                ended: { name, end in
+                    let index = SegmentIndex(subjects.take(), from: name.firstPosition, to: end)
+                    defer { problemsBefore = problems.count }
+                    // Of a damaged segment not all records are known.
+                    guard problems.count == problemsBefore else { return }
+                    check(index, of: name, in: directory) { findings.append($0) }
+                },
                 frame: { (frame) throws(LogError) in
                     take(frame) { findings.append($0) }
                 },
@@ -54,6 +64,30 @@ struct LogReading {
             report.add(.note, at: "archive", "history starts at position \(first)")
         }
         if let anchor, let log = report.log { compare(anchor, with: log, &report) }
+    }
+
+    /// I10: an index that says less than its segment would hide records from who asks for them.
+    private func check(
+        _ index: SegmentIndex,
+        of name: SegmentName,
+        in directory: DataDirectory,
+        _ tell: (Finding) -> Void
+    ) {
+        do throws(DiskError) {
+            let file = try directory.disk.open(name.index, .readOnly)
+            // A longer one is not read, and differs.
+            let stored = try file.readAll(limit: index.bytes.count, path: name.index)
+            if stored == index.bytes { return }
+        } catch {
+            if error.isMissing { return }
+        }
+        tell(
+            Finding(
+                .damage,
+                at: name.index,
+                "the index is not that of its segment; remove the file, the records are not affected"
+            )
+        )
     }
 
     /// I9: what an anchor that was kept elsewhere says of the history.
@@ -102,6 +136,7 @@ struct LogReading {
             fail("\(error)", place, tell)
             return
         }
+        for event in decoded.events { subjects.add(event) }
         guard decoded.isComplete else {
             fail("it has events with tags \(decoded.unknownTags) of a later version", place, tell)
             return

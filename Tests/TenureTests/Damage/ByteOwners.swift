@@ -23,7 +23,7 @@ struct ByteOwners {
             self.init(bytes, "log: room not yet written")
             mapSegment(isCompact: path.hasPrefix("archive/"))
         } else {
-            self.init(bytes, path)
+            self.init(bytes, path.hasSuffix(".idx") ? "archive: index" : path)
         }
     }
 

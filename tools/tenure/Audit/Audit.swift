@@ -135,11 +135,9 @@ struct AuditTimeline: ParsableCommand {
     }
 
     func run() throws {
-        var timeline = Timeline(of: subject)
         var history = try StoppedLedger(directory).history(from: 1, to: .max)
         var found = false
-        try history.read { entry in
-            guard timeline.concerns(entry.event) else { return }
+        try history.read(about: Timeline(of: subject)) { entry in
             found = true
             try Terminal.data(json ? JSONText.of(entry.document) : entry.line)
         }

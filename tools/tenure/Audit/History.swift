@@ -56,6 +56,13 @@ package struct ResourceNames {
         known[declaration.id] = ResourceName(name: request.name, kind: request.kind)
     }
 
+    /// Learns what the records of a segment declare.
+    fileprivate mutating func learn(_ index: SegmentIndex) {
+        for entry in index.declared {
+            known[entry.resource] = ResourceName(name: entry.name, kind: entry.kind)
+        }
+    }
+
     /// The fields of an event, a name in place of each number that is known.
     package func fields(of event: Event) -> [Document.Field] {
         event.fields { known[$0] }
@@ -77,45 +84,89 @@ struct History {
 
     /// Calls `body` with every event of the range, in order.
     ///
-    /// Reads from the start, because that is where the names of resources are.
+    /// Segments before the range are passed over where an index says what they declare; others are
+    /// read, because that is where the names of resources are.
     mutating func read(_ body: (HistoryEntry) throws -> Void) throws {
+        let range = range
+        try read(
+            passing: { $0.end.position <= range.lowerBound },
+            admitting: { _ in true },
+            body
+        )
+    }
+
+    /// Calls `body` with every event that is about the subject of a timeline, in order.
+    ///
+    /// Only segments are read that have no index or one in which the subject is.
+    mutating func read(
+        about timeline: Timeline,
+        _ body: (HistoryEntry) throws -> Void
+    ) throws {
+        var timeline = timeline
+        var filter = timeline.filter
+        try read(
+            passing: { !timeline.isPart(of: $0) },
+            admitting: { filter.admits($0) },
+            { entry in
+                let followed = timeline.followed.count
+                guard timeline.concerns(entry.event) else { return }
+                if timeline.followed.count != followed { filter = timeline.filter }
+                try body(entry)
+            }
+        )
+    }
+
+    private mutating func read(
+        passing isPassed: (SegmentIndex) -> Bool,
+        admitting isAdmitted: (RawSpan) -> Bool,
+        _ body: (HistoryEntry) throws -> Void
+    ) throws {
         var failure: (any Error)?
         var unreadable: [String] = []
         var problems: [LogProblem] = []
         var names = ResourceNames()
         let range = range
         let reader = LogReader(disk: directory.disk, ledgerID: directory.ledger)
+        let indexes = SegmentIndexing(of: directory.ledger, on: directory.disk)
         do throws(LogError) {
-            _ = try reader.read(to: range.upperBound) { (frame) throws(LogError) in
-                guard failure == nil, frame.position <= range.upperBound else { return }
-                let decoded: EventCodec.Decoded
-                do throws(DecodeError) {
-                    decoded = try EventCodec.decode(frame.payload)
-                } catch {
-                    unreadable.append("position \(frame.position): \(error)")
-                    return
-                }
-                for tag in decoded.unknownTags {
-                    unreadable.append("position \(frame.position): unknown event \(tag)")
-                }
-                for event in decoded.events where failure == nil {
-                    names.learn(event)
-                    guard range.contains(frame.position) else { continue }
-                    let entry = HistoryEntry(
-                        position: frame.position,
-                        time: LedgerTime(nanoseconds: frame.time),
-                        event: event,
-                        names: names
-                    )
-                    do {
-                        try body(entry)
+            _ = try reader.read(
+                to: range.upperBound,
+                passing: { name in
+                    guard let index = indexes.stored(of: name), isPassed(index) else { return nil }
+                    names.learn(index)
+                    return index.end
+                },
+                frame: { (frame) throws(LogError) in
+                    guard failure == nil, frame.position <= range.upperBound else { return }
+                    guard isAdmitted(frame.payload) else { return }
+                    let decoded: EventCodec.Decoded
+                    do throws(DecodeError) {
+                        decoded = try EventCodec.decode(frame.payload)
                     } catch {
-                        failure = error
+                        unreadable.append("position \(frame.position): \(error)")
+                        return
                     }
-                }
-            } problem: {
-                problems.append($0)
-            }
+                    for tag in decoded.unknownTags {
+                        unreadable.append("position \(frame.position): unknown event \(tag)")
+                    }
+                    for event in decoded.events where failure == nil {
+                        names.learn(event)
+                        guard range.contains(frame.position) else { continue }
+                        let entry = HistoryEntry(
+                            position: frame.position,
+                            time: LedgerTime(nanoseconds: frame.time),
+                            event: event,
+                            names: names
+                        )
+                        do {
+                            try body(entry)
+                        } catch {
+                            failure = error
+                        }
+                    }
+                },
+                problem: { problems.append($0) }
+            )
         } catch {
             throw Failure(.damaged, "the log can not be read: \(error)")
         }
@@ -133,5 +184,18 @@ struct History {
         if problems.contains(where: \.affectsRecords) || !unreadable.isEmpty {
             throw Failure(.damaged, "the history in '\(directory.path)' is not complete")
         }
+    }
+}
+
+extension Timeline {
+    /// Whether records of a segment may be about the subject as it is known by now.
+    fileprivate func isPart(of index: SegmentIndex) -> Bool {
+        followed.contains { index.contains($0) }
+            || index.tenants.contains { follows(.tenant($0)) }
+    }
+
+    /// Passes over records that can not be about the subject as it is known by now.
+    fileprivate var filter: RecordFilter {
+        RecordFilter(followed.union(tenant.map { [.tenant($0)] } ?? []))
     }
 }

@@ -1,0 +1,107 @@
+// What an event is about, for histories of one thing and for the index that finds them.
+
+/// Something that has a history of its own.
+package enum Subject: Hashable, Sendable {
+    /// A lease, session, ticket, booking or window: ids are tokens, and no two things share one.
+    case id(UInt64)
+    /// A resource by its number, as all events but its declaration have it.
+    case resource(ResourceID)
+    /// A resource by its name, where it is declared.
+    case name(String)
+    /// A tenant, and thereby all tenants above it.
+    case tenant(String)
+}
+
+extension Event {
+    /// Calls `body` with everything that this event is about, also more than once.
+    ///
+    /// Events that are about the ledger as a whole, or about a pool, have no subject.
+    package func forEachSubject(_ body: (Subject) -> Void) {
+        switch self {
+        case .granted(let record):
+            if let served = record.served { body(.id(served.ticket.rawValue)) }
+            record.lease.forEachSubject(body)
+        case .subleased(let record): record.lease.forEachSubject(body)
+        case .grown(let record):
+            body(.id(record.lease.rawValue))
+            for part in record.added { body(.resource(part.resource)) }
+        case .handedOver(let record):
+            body(.id(record.lease.rawValue))
+            if let session = record.session { body(.id(session.rawValue)) }
+        case .committed(let lease, _, _), .renewed(let lease, _), .reduced(let lease, _),
+            .released(let lease), .budgetHeld(let lease, _):
+            body(.id(lease.rawValue))
+        case .reclaimed(let ended, _, _): for lease in ended { body(.id(lease.lease.rawValue)) }
+        case .preempted(let leases, _, _), .quarantineEnded(let leases),
+            .leasesForgotten(let leases):
+            for lease in leases { body(.id(lease.rawValue)) }
+        case .budgetSettled(let settled): for part in settled { body(.id(part.lease.rawValue)) }
+        case .sessionOpened(let session): body(.id(session.id.rawValue))
+        case .sessionKept(let session, _), .sessionEnded(let session, _, _),
+            .sessionForgotten(let session):
+            body(.id(session.rawValue))
+        case .queued(let ticket): ticket.forEachSubject(body)
+        case .ticketProlonged(let ticket, _), .bookingMoved(let ticket, _):
+            body(.id(ticket.rawValue))
+        case .ticketEnded(let end): body(.id(end.ticket.rawValue))
+        case .booked(let booking):
+            body(.id(booking.id.rawValue))
+            body(.tenant(booking.ticket.request.tenant))
+            for part in booking.placements { body(.resource(part.resource)) }
+        default: forEachSubjectOfSettings(body)
+        }
+    }
+
+    private func forEachSubjectOfSettings(_ body: (Subject) -> Void) {
+        switch self {
+        case .resourceSet(let declaration):
+            body(.name(declaration.request.name))
+            body(.resource(declaration.id))
+        case .resourceStateSet(let resource, _), .resourceDrained(let resource, _),
+            .drainAdvanced(let resource, _), .resourceDeleted(let resource):
+            body(.resource(resource))
+        case .breakerSet(let breaker):
+            breaker.subject.forEachSubject(body)
+            for probe in breaker.probes { body(.id(probe.rawValue)) }
+        case .breakerCleared(let breaker, _): breaker.forEachSubject(body)
+        case .windowPlanned(let window):
+            body(.id(window.id.rawValue))
+            for member in window.members { body(.resource(member.resource)) }
+        case .windowBegan(let window): body(.id(window.rawValue))
+        case .windowEnded(let end): body(.id(end.window.rawValue))
+        case .quotaSet(let quota): body(.tenant(quota.tenant))
+        case .quotaDeleted(let key): body(.tenant(key.tenant))
+        case .tenantLimitsSet(let limits): body(.tenant(limits.tenant))
+        case .budgetSet(let budget): body(.tenant(budget.tenant))
+        case .budgetDeleted(let tenant): body(.tenant(tenant))
+        case .answered(let answer): body(.tenant(answer.key.tenant))
+        case .refused(let refusal): body(.tenant(refusal.tenant))
+        case .refusalsCounted(let counts): for count in counts { body(.tenant(count.tenant)) }
+        default: break
+        }
+    }
+}
+
+extension Lease {
+    fileprivate func forEachSubject(_ body: (Subject) -> Void) {
+        body(.id(id.rawValue))
+        if let session = terms.session { body(.id(session.rawValue)) }
+        if let parent { body(.id(parent.rawValue)) }
+        body(.tenant(terms.tenant))
+        for part in placements { body(.resource(part.resource)) }
+    }
+}
+
+extension Ticket {
+    fileprivate func forEachSubject(_ body: (Subject) -> Void) {
+        body(.id(id.rawValue))
+        if let session = request.session { body(.id(session.rawValue)) }
+        body(.tenant(request.tenant))
+    }
+}
+
+extension BreakerSubject {
+    fileprivate func forEachSubject(_ body: (Subject) -> Void) {
+        if case .resource(let resource) = self { body(.resource(resource)) }
+    }
+}
