@@ -11,184 +11,36 @@
 #   tools/campaign/kill.py --kills 200 --seed 7 --tenure .build/release/tenure
 
 import argparse
-import contextlib
 import json
-import os
-import random
 import shutil
 import signal
-import statistics
-import subprocess
 import sys
-import threading
 import time
 
-from book import Book
-from daemon import Daemon, Exited, workplace
-from history import History, read
-from oracle import judge
-from snapshot import Snapshot
-from wire import Lost, Refused, Wire
-from workload import VERBS, Client
-from world import World, declare
-
-CLIENTS = 8
-RECENT = 200  # requests that may be repeated
-HUSH = 0.008     # seconds of quiet before a plan, in which what is under way is answered
-PATIENCE = 20.0  # seconds without kills in which every verb must come to be acknowledged
+from daemon import Exited, workplace
+from rounds import Campaign, options, report, verdict
+from wire import Lost, Refused
 
 
-class Campaign:
-    """The daemon, its clients and the book; the rounds of killing."""
+class Kills(Campaign):
+    """Rounds that end with the process."""
+
+    WAYS = ("under load", "at an answer", "stopped", "in recovery")
 
     def __init__(self, arguments, home):
-        self.home, self.random = home, random.Random(arguments.seed)
-        self.arguments = arguments
-        self.daemon = Daemon(arguments.tenure, home, arguments.serve_argument)
-        self.daemon.resp = arguments.resp
-        self.book, self.lock = Book(), threading.Lock()
-        self.recent = []
-        self.state = threading.Condition()
-        self.up, self.pausing, self.over, self.parked = False, False, False, 0
-        self.killing, self.armed, self.broken = False, False, []
-        self.planner = None
-        self.history = History(home, "observer")
-        self.starts, self.kills = [], {
-            "under load": 0, "at an answer": 0, "stopped": 0, "in recovery": 0}
+        super().__init__(arguments, home)
         self.stops = 0
-        self.clients = [Client(number, self, self.random.random()) for number in range(CLIENTS)]
 
-    # --- what clients call ---------------------------------------------------------------------
+    def strike(self):
+        self.daemon.signal(signal.SIGKILL)
 
-    def wait_up(self):
-        with self.state:
-            self.state.wait_for(lambda: self.up or self.over)
-            return not self.over
+    def ended(self):
+        self.daemon.process.wait()
 
-    def park(self):
-        with self.state:
-            self.parked += 1
-            self.state.notify_all()
-            # Parked until the round that is over has been closed by the controller.
-            self.state.wait_for(lambda: not self.up or self.over)
-
-    def lost(self, name, error):
-        if not self.killing and not self.pausing:
-            self.broken.append(f"{name} lost its connection though nothing was killed: {error}")
-
-    def answered(self):
-        """Called at every reply: an armed campaign kills before anything else can be written."""
-        with self.lock:
-            if self.armed:
-                self.armed, self.killing = False, True
-                self.daemon.signal(signal.SIGKILL)
-
-    def crashed(self, name, error):
-        self.broken.append(f"{name}: {error!r}")
-
-    @contextlib.contextmanager
-    def hush(self, client):
-        """The others begin nothing new meanwhile, for a moment."""
-        self.planner = client
-        time.sleep(HUSH)
-        try:
-            yield
-        finally:
-            self.planner = None
-
-    def be_quiet(self, client):
-        limit = time.monotonic() + 4 * HUSH
-        while self.planner not in (None, client) and time.monotonic() < limit:
-            time.sleep(HUSH / 8)
-
-    def begin(self, record):
-        with self.lock:
-            self.book.begin(record)
-
-    def fold(self, record):
-        with self.lock:
-            self.book.fold(record)
-
-    def remember(self, op, fields):
-        self.recent.append((op, fields))
-        del self.recent[:-RECENT]
-
-    def recall(self, chooser):
-        recent = self.recent[:]
-        return chooser.choice(recent) if recent else None
-
-    def hand_over(self, holder, lease):
-        self.clients[int(holder[1:].split("-")[0])].inbox.append(lease)
-
-    # --- rounds --------------------------------------------------------------------------------
-
-    def gap(self, down):
-        """A moment from which on the daemon is down, or up again."""
-        record = self.history.invoke("GAP", {"down": down})
-        self.fold(self.history.finish(record, "ok"))
-
-    def resume(self):
-        with self.state:
-            self.parked, self.pausing, self.killing = 0, False, False
-            self.up = True
-            self.state.notify_all()
-
-    def wait_parked(self):
-        with self.state:
-            alive = lambda: sum(client.is_alive() for client in self.clients)
-            if not self.state.wait_for(lambda: self.parked >= alive(), 60):
-                self.broken.append("clients did not come to rest within 60 s")
-            self.up = False
-            self.state.notify_all()
-
-    def kill(self, how):
-        self.killing = True
-        self.gap(down=True)
-        self.daemon.kill()
-        self.kills[how] += 1
-
-    def bring_up(self):
-        """Starts the daemon, sometimes killing it once more while it recovers."""
-        while True:
-            self.daemon.start()
-            if self.random.random() < 0.2:
-                self.daemon.sleep(self.random.uniform(0, 0.06))
-                self.kill("in recovery")
-                continue
-            self.starts.append(self.daemon.wait_ready())
-            self.gap(down=False)
-            return
-
-    def connect(self):
-        return Wire(self.daemon.socket, self.daemon.resp)
-
-    def check(self, leaks=False):
-        """Compares the daemon with the book while the clients are parked."""
-        wire = self.connect()
-        try:
-            before = set(self.book.pending)
-            waiting = {entry.ask["holder"] for entry in
-                       [*self.book.tickets.values(), *self.book.bookings.values()]
-                       if entry.state in ("waiting", "booked")}
-            Snapshot(wire, self.book, self.history, self.random).check(leaks)
-            for holder in before:
-                if self.book.holders.get(holder) in self.book.leases:
-                    self.book.resolved["happened"] = self.book.resolved.get("happened", 0) + 1
-            moved, self.book.moved = self.book.moved, []
-            for holder in before | waiting | {self.book.leases[lease].holder for lease in moved}:
-                self.hand_out(holder)
-        finally:
-            wire.close()
-
-    def hand_out(self, holder):
-        """Gives what the comparison has found to the client that asked for it."""
-        lease, ticket = self.book.holders.get(holder), self.book.ticket_of.get(holder)
-        if lease in self.book.leases:
-            self.hand_over(holder, lease)
-        elif ticket and ticket.state == "waiting":
-            self.hand_over(holder, ticket.ticket)
-        elif holder in self.book.booking_of:
-            self.hand_over(holder, self.book.booking_of[holder].booking)
+    def begin_rounds(self):
+        super().begin_rounds()
+        if self.daemon.second_writer() == 0:
+            self.book.fault("writer", "a second daemon served the same directory")
 
     def load(self):
         """One spell of load that ends in a kill."""
@@ -200,177 +52,48 @@ class Campaign:
             self.stops += 1
             time.sleep(self.random.uniform(0.02, 1.2))
             if self.random.random() < 0.5:
-                self.kill("stopped")
+                self.end("stopped")
                 return self.wait_parked()
             self.daemon.signal(signal.SIGCONT)
             self.gap(down=False)
             self.daemon.sleep(self.random.uniform(0.01, 0.2))
         if self.random.random() < 0.5:
-            self.kill_at_answer()
+            self.end_at_answer("at an answer", otherwise="under load")
         else:
-            self.kill("under load")
+            self.end("under load")
         self.wait_parked()
 
-    def kill_at_answer(self):
-        """The next reply that any client gets is the daemon's last."""
-        with self.lock:
-            self.armed = True
-        try:
-            self.daemon.process.wait(20)
-        except subprocess.TimeoutExpired:
-            self.broken.append("no client got an answer for 20 s")
-            return self.kill("under load")
-        self.gap(down=True)
-        self.kills["at an answer"] += 1
-
-    def run(self):
-        """All rounds, then the quiet end; `Exited` when the daemon ends by itself."""
-        for client in self.clients:
-            client.start()
-        self.daemon.start()
-        self.starts.append(self.daemon.wait_ready())
-        wire = self.connect()
-        declare(wire)
-        wire.close()
-        if self.daemon.second_writer() == 0:
-            self.book.fault("writer", "a second daemon served the same directory")
-        while sum(self.kills.values()) < self.arguments.kills and not self.faulty():
-            self.load()
-            self.bring_up()
-            self.check()
-            self.progress()
-        if not self.faulty():
-            self.quiet_end()
-
-    def quiet_end(self):
-        """Load without a kill, everything overdue reclaimed, an orderly stop, the audit."""
-        self.resume()
-        self.daemon.sleep(1.0)
-        limit = time.monotonic() + PATIENCE
-        while self.missing() and time.monotonic() < limit:
-            self.daemon.sleep(0.1)
-        self.pausing = True
-        self.wait_parked()
-        self.check()
-        self.daemon.sleep(6.5)
-        self.check(leaks=True)
-        self.finish_clients()
-        status = self.daemon.terminate()
-        if status != 0:
-            self.book.fault("stop", f"exit status {status} after SIGTERM")
-        self.replay()
-        audit = self.daemon.audit()
-        self.audit = (audit.stdout + audit.stderr).strip()
-        if audit.returncode != 0:
-            self.book.fault("audit", f"tenure audit verify: exit {audit.returncode}: {self.audit}")
-
-    def missing(self):
-        """The verbs that were not acknowledged yet."""
-        return [verb for verb in VERBS if not self.book.counts.get(verb)]
-
-    def finish_clients(self):
-        with self.state:
-            self.over = True
-            self.state.notify_all()
-        for client in self.clients:
-            client.join(30)
-        self.history.close()
-
-    def replay(self):
-        """The judgement over the whole history, from the clients' files alone."""
-        records = read(self.home)
-        book = Book()
-        for record in records:
-            book.begin(record)
-        for record in records:
-            book.fold(record)
-        judge(records, book, World)
-        self.book.faults += [fault for fault in book.faults if fault not in self.book.faults]
-
-    def faulty(self):
-        return bool(self.book.faults or self.broken)
-
-    def progress(self):
-        done = sum(self.kills.values())
-        if done % 20 == 0:
-            print(f"  {done} kills, {sum(self.book.counts.values())} acknowledged", flush=True)
-
-    def stop_all(self):
-        if not self.over:
-            self.finish_clients()
-        if self.daemon.process and self.daemon.process.poll() is None:
-            self.daemon.kill()
-
-
-def report(campaign, seconds):
-    """What happened, for people; the same as a dictionary."""
-    book = campaign.book
-    counts = {name: count for name, count in sorted(book.counts.items())
-              if not name.startswith("OBSERVE")}
-    facts = {
-        "kills": campaign.kills, "stops": campaign.stops, "seconds": round(seconds, 1),
-        "acknowledged": counts, "refused": dict(sorted(book.refusals.items())),
-        "unknown": dict(sorted(book.unknowns.items())), "unknown acquires": book.resolved,
-        "leases": len(book.leases), "starts": len(campaign.starts),
-        "start ms": {} if not campaign.starts else {
-            "median": round(statistics.median(campaign.starts), 1),
-            "max": round(max(campaign.starts), 1)},
-        "audit": getattr(campaign, "audit", None),
-    }
-    for name, value in facts.items():
-        shown = ", ".join(f"{key} {count}" for key, count in value.items()) \
-            if isinstance(value, dict) else value
-        print(f"{name}: {shown}")
-    return facts
-
-
-def verdict(campaign):
-    """The reasons to fail, as lines."""
-    lines = [f"{rule}: {sentence}" + "".join(f"\n    {line}" for line in evidence)
-             for rule, sentence, evidence in campaign.book.faults]
-    lines += campaign.broken
-    if not lines and not sum(campaign.kills.values()):
-        lines.append("no kill happened: nothing was tested")
-    if not lines:
-        lines += [f"no {verb} was acknowledged: it was not tested" for verb in campaign.missing()]
-    return lines
-
-
-def options():
-    parser = argparse.ArgumentParser(description="Kills a real daemon and checks what it kept.")
-    parser.add_argument("--tenure", default=os.environ.get("TENURE_BIN"),
-                        help="the binary (TENURE_BIN)")
-    parser.add_argument("--kills", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=None)
-    parser.add_argument("--dir", help="where the data directory is made; a real file system")
-    parser.add_argument("--resp", type=int, choices=(2, 3), default=2)
-    parser.add_argument("--json", help="also write the report there")
-    parser.add_argument("--keep", action="store_true", help="keep the data and the histories")
-    parser.add_argument("--serve-argument", action="append", default=[],
-                        help="a further argument of `tenure serve`; may be repeated")
-    arguments = parser.parse_args()
-    if not arguments.tenure or not os.access(arguments.tenure, os.X_OK):
-        parser.exit(2, "name the tenure binary with --tenure or TENURE_BIN\n")
-    if arguments.seed is None:
-        arguments.seed = random.SystemRandom().randrange(1 << 32)
-    return arguments
+    def bring_up(self):
+        """Starts the daemon, sometimes killing it once more while it recovers."""
+        while True:
+            self.daemon.start()
+            if self.random.random() < 0.2:
+                self.daemon.sleep(self.random.uniform(0, 0.06))
+                self.end("in recovery")
+                continue
+            self.starts.append(self.daemon.wait_ready())
+            self.gap(down=False)
+            return
 
 
 def main():
-    arguments = options()
+    parser = argparse.ArgumentParser(description="Kills a real daemon and checks what it kept.")
+    parser.add_argument("--kills", type=int, default=200)
+    arguments = options(parser)
     home, kind = workplace(arguments.dir)
     print(f"kill campaign: {arguments.kills} kills, seed {arguments.seed}, data in {home} ({kind})",
           flush=True)
-    campaign = Campaign(arguments, home)
+    campaign = Kills(arguments, home)
     began = time.monotonic()
     try:
-        campaign.run()
+        campaign.run(arguments.kills)
     except (Exited, Lost, Refused, ValueError, KeyError) as error:
         campaign.broken.append(repr(error))
     finally:
         campaign.stop_all()
-    facts = report(campaign, time.monotonic() - began)
-    failures = verdict(campaign)
+    facts = report(campaign, {"kills": campaign.ends, "stops": campaign.stops,
+                              "seconds": round(time.monotonic() - began, 1)})
+    failures = verdict(campaign, "kill")
     if arguments.json:
         with open(arguments.json, "w") as file:
             json.dump(dict(facts, failures=failures, seed=arguments.seed), file, indent=2)
