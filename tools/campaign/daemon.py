@@ -50,6 +50,7 @@ class Daemon:
         self.home, self.data = home, os.path.join(home, "data")
         self.log = os.path.join(home, "daemon.log")
         self.process, self.resp = None, 2
+        self.environment = {}    # what it gets beside this process's own
         self.socket = os.path.join(home, "sock")
         if len(self.socket) > 100:  # the kernel allows 107 bytes
             self.socket = os.path.join(tempfile.mkdtemp(prefix="tenure-"), "sock")
@@ -62,7 +63,8 @@ class Daemon:
         command = [self.binary, "serve", "--data", self.data, "--socket", socket]
         with open(self.log, "ab") as log:
             return subprocess.Popen(command + self.arguments, stdin=subprocess.DEVNULL,
-                                    stdout=log, stderr=log)
+                                    stdout=log, stderr=log,
+                                    env={**os.environ, **self.environment})
 
     def wait_ready(self, limit=60.0):
         """Milliseconds from start to the first answered command."""

@@ -72,6 +72,7 @@ class Campaign:
         with self.lock:
             if self.armed:
                 self.armed, self.ending = False, True
+                self.book.fold(self.moment(down=True))
                 self.strike()
 
     def crashed(self, name, error):
@@ -115,8 +116,10 @@ class Campaign:
 
     def gap(self, down):
         """A moment from which on the daemon is down, or up again."""
-        record = self.history.invoke("GAP", {"down": down})
-        self.fold(self.history.finish(record, "ok"))
+        self.fold(self.moment(down))
+
+    def moment(self, down):
+        return self.history.finish(self.history.invoke("GAP", {"down": down}), "ok")
 
     def resume(self):
         with self.state:
@@ -179,9 +182,9 @@ class Campaign:
             self.daemon.process.wait(20)
         except subprocess.TimeoutExpired:
             if self.armed:
+                self.armed = False
                 self.broken.append("no client got an answer for 20 s")
                 return self.end(otherwise)
-        self.gap(down=True)
         self.ended()
         self.ends[how] += 1
 

@@ -1,0 +1,216 @@
+#!/usr/bin/env python3
+# Every order in which a disk may forget: a daemon's disk is recorded, and cut off afterwards.
+#
+# A real daemon works on a real file system, whose device is a file that writes down every write and
+# every flush (recorder.c). Then images are built of what a power cut could have left: all writes up
+# to a flush, and of those after it none, all, some, or some with a torn one (images.py). The file
+# system mounts each, `tenure audit verify` must be content, a daemon must serve it, and every reply
+# that clients had got when the log was that long must be there (kept.py). An image that the file
+# system itself can not mount says nothing about the ledger; those are counted apart. No image, or no
+# reply checked, is a failure. Nothing after the end of the load is cut.
+# Needs root, libfuse3 and gcc. Exit status: 0 clean, 1 a violation (log, histories and the image are
+# kept), 2 cannot run here.
+#
+# --canary no-sync records a daemon that syncs nothing (canary.c). Acknowledged replies must then
+# turn out as lost: 0 if they do, 1 if this campaign does not notice.
+#
+#   tools/campaign/reorder.py --images 500 --file-system both --seed 7 --tenure .build/release/tenure
+
+import argparse
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import time
+from collections import Counter
+
+from building import CannotBuild, canary
+from daemon import Daemon, Exited, workplace
+from disk import KINDS, CannotMount, Disk
+from images import Builder, choose
+from recorder import FAILED, FLUSH, ZEROS, Recorder, read_log
+from trial import Trial
+from wire import Lost, Refused, Wire
+from writers import Crew, declare
+
+MIB = 1 << 20
+SIZE = 512 * MIB
+LONGEST = 240.0        # seconds of recorded load at most
+CREATION = 0.1         # the share of the images that is cut while the ledger is being made
+
+
+class Recording:
+    """A daemon under load on a recorded disk: the log, and what its clients were told when."""
+
+    def __init__(self, home, kind, arguments):
+        self.home, self.kind, self.arguments = home, kind, arguments
+        self.recorder = Recorder(home, SIZE)
+        self.disk = Disk(home, kind, self.recorder.disk)
+        self.daemon = Daemon(arguments.tenure, home, ["--no-detect"])
+        self.daemon.data = self.disk.data
+        self.crew = Crew(home, self.recorder.length, random.Random(arguments.seed))
+        self.begun = self.created = self.last = 0
+        self.broken = []
+
+    def run(self):
+        self.recorder.start()
+        try:
+            self.disk.make()
+            self.begun = self.recorder.length()
+            if self.arguments.canary:
+                self.daemon.environment = canary(self.home, self.arguments.canary)
+            self.daemon.start()
+            self.daemon.wait_ready()
+            wire = Wire(self.daemon.socket)
+            declare(wire)
+            wire.close()
+            if self.arguments.canary:
+                # What is lost shall be what clients were told, and not that there is a ledger.
+                self.disk.sync()
+            self.created = self.recorder.length()
+            self.crew.start(self.daemon.socket)
+            self.work()
+        finally:
+            self.end()
+
+    def work(self):
+        limit = time.monotonic() + LONGEST
+        while self.crew.acknowledged() < self.arguments.operations and time.monotonic() < limit:
+            self.daemon.sleep(0.2)
+        self.last = self.recorder.length()
+        self.broken += self.crew.stop()
+
+    def end(self):
+        if self.daemon.process and self.daemon.process.poll() is None:
+            self.daemon.kill()
+        self.broken += self.crew.stop()
+        self.crew.close()
+        self.disk.abandon()
+        self.recorder.stop()
+
+    def counts(self, entries):
+        inside = [entry for entry in entries if self.begun < entry.end <= self.last]
+        kinds = Counter(entry.kind for entry in inside)
+        return {
+            "recorded": {"entries": len(inside), "flushes": kinds[FLUSH], "of zeros": kinds[ZEROS],
+                         "made to fail": kinds[FAILED],
+                         "MiB": sum(entry.length for entry in inside) // MIB},
+            "acknowledged": dict(sorted(Counter(
+                record.op for records in self.crew.records() for record in records
+                if record.outcome == "ok").items())),
+        }
+
+
+def attempt(arguments, kind, count, home):
+    """All images of one file system: what was counted, and why it failed, as lines."""
+    place = os.path.join(home, kind)
+    os.mkdir(place)
+    chooser = random.Random(arguments.seed)
+    recording = Recording(place, kind, arguments)
+    recording.run()
+    entries = read_log(recording.recorder.log)
+    early = 0 if arguments.canary else int(count * CREATION)
+    cuts = choose(entries, recording.begun, recording.created, early, chooser) \
+        + choose(entries, recording.created, recording.last, count - early, chooser)
+    print(f"\n{kind}: {len(cuts)} images of {len(entries)} recorded entries", flush=True)
+    trial = Trial(place, kind, arguments.tenure, ["--no-detect"], arguments.jobs)
+    builder = Builder(entries, recording.recorder.log, place, SIZE)
+    try:
+        trial.run(builder, cuts, recording.crew.records(), entries, recording.created)
+    finally:
+        builder.close()
+    facts = {**recording.counts(entries), **trial.counts()}
+    for name, value in facts.items():
+        shown = ", ".join(f"{key} {number}" for key, number in value.items()) \
+            if isinstance(value, dict) else value
+        print(f"{name}: {shown}")
+    failures = recording.broken + trial.crashed
+    for result in trial.results:
+        failures += [f"{sentence}\n    image {result.cut}" for sentence in result.faults]
+    faulty = [result.cut for result in trial.results if result.faults]
+    if faulty and not arguments.canary:
+        again = Builder(entries, recording.recorder.log, place, SIZE)
+        again.make(faulty[0], os.path.join(place, "violation.image"))
+        again.close()
+    if not failures and not facts["served"]:
+        failures.append("no image was served: nothing was tested")
+    if not failures and not facts["acknowledged replies checked"]:
+        failures.append("no acknowledged reply was checked: nothing was tested")
+    return facts, failures
+
+
+def arguments_of():
+    parser = argparse.ArgumentParser(description="Cuts a recorded disk off, and checks.")
+    parser.add_argument("--tenure", default=os.environ.get("TENURE_BIN"),
+                        help="the binary (TENURE_BIN)")
+    parser.add_argument("--images", type=int, default=500)
+    parser.add_argument("--file-system", choices=[*KINDS, "both"], default="both")
+    parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--operations", type=int, default=8_000,
+                        help="acknowledged operations to be recorded for each file system")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--dir", help="where the images are made; a real file system")
+    parser.add_argument("--json", help="also write the counts there")
+    parser.add_argument("--keep", action="store_true", help="keep log and histories")
+    parser.add_argument("--canary", choices=["no-sync", "in-memory"],
+                        help="break this promise; the run must notice")
+    arguments = parser.parse_args()
+    if not arguments.tenure or not os.access(arguments.tenure, os.X_OK):
+        parser.exit(2, "name the tenure binary with --tenure or TENURE_BIN\n")
+    if arguments.seed is None:
+        arguments.seed = random.SystemRandom().randrange(1 << 32)
+    return arguments
+
+
+def attempt_all(arguments, home):
+    """The exit status."""
+    kinds = KINDS if arguments.file_system == "both" else [arguments.file_system]
+    share = -(-arguments.images // len(kinds))
+    failures, facts, caught = [], {}, []
+    for kind in kinds:
+        facts[kind], found = attempt(arguments, kind, share, home)
+        caught.append(any("acknowledged" in line for line in found))
+        failures += [f"{kind}: {line}" for line in found]
+    if arguments.json:
+        with open(arguments.json, "w") as file:
+            json.dump(dict(facts, failures=failures, seed=arguments.seed), file, indent=2)
+    print("\nimages: " + ", ".join(f"{kind} {sum(one['images'].values())}, not mounted "
+          f"{sum(one['not mounted by the file system'].values())}, replies checked "
+          f"{one['acknowledged replies checked']}" for kind, one in facts.items())
+          + f"; violations: {len(failures)}")
+    for line in failures[:10]:
+        print(f"{'CAUGHT' if arguments.canary else 'VIOLATION'} {line}")
+    if arguments.canary:
+        print(f"canary {arguments.canary}: {'caught' if all(caught) else 'NOT CAUGHT'}")
+        return 0 if all(caught) else 1
+    if failures:
+        print(f"{len(failures)} violations; evidence in {home}; seed {arguments.seed}")
+        return 1
+    print("reordered writes: no violation")
+    return 0
+
+
+def main():
+    arguments = arguments_of()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # through every `finally`
+    home, on = workplace(arguments.dir)
+    print(f"reordered writes: {arguments.images} images, seed {arguments.seed}, in {home} ({on})",
+          flush=True)
+    began, status = time.monotonic(), 1
+    try:
+        status = attempt_all(arguments, home)
+    except (CannotMount, CannotBuild) as error:
+        print(f"skipped: {error}")
+        status = 2
+    except (Exited, Lost, Refused) as error:
+        print(f"VIOLATION: {error!r}; evidence in {home}; seed {arguments.seed}")
+    print(f"seconds: {time.monotonic() - began:.0f}")
+    if status != 1 and not arguments.keep:
+        shutil.rmtree(home)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
