@@ -86,6 +86,19 @@ class Disk:
         finally:
             os.close(place)
 
+    def usable(self):
+        """Whether a new file can be made durable on it: after some errors it refuses everything."""
+        path = os.path.join(self.place, "usable")
+        try:
+            with open(path, "wb") as file:
+                file.write(b"?")
+                file.flush()
+                os.fsync(file.fileno())
+            os.unlink(path)
+        except OSError:
+            return False
+        return True
+
     def sync(self):
         """Everything that is on it now is on the device."""
         run(["sync", "--file-system", self.place])

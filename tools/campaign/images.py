@@ -66,7 +66,7 @@ def choose(entries, first, last, count, random):
     inside = [index for index, entry in enumerate(entries) if first < entry.end <= last]
     flushes = [index for index in inside if entries[index].kind == FLUSH]
     writes = [index for index in inside if entries[index].kind in (WRITE, ZEROS)]
-    if not flushes or not writes:
+    if not writes:
         return []
     following = {}
     upcoming = None
@@ -78,7 +78,7 @@ def choose(entries, first, last, count, random):
     for _ in range(100 * count):
         if len(cuts) >= count:
             break
-        if random.random() < 0.2:
+        if flushes and random.random() < 0.2:
             arrived = random.choice(flushes) + 1
         else:
             write = random.choice(writes)

@@ -3,14 +3,15 @@
 // A FUSE file system with two files. `disk` is the image, to be mounted through a loop device: every
 // write and every flush that the file system above sends to its device arrives here, in the order in
 // which the device was asked. `fail` holds a text of at most 63 bytes: every write to `disk` that
-// contains it fails with EIO and changes nothing; `*` stands for every write, nothing for none.
+// contains it fails with EIO and changes nothing; `*` stands for every write and every flush, `!`
+// for flushes alone, and nothing for none.
 //
 //   recorder IMAGE LOG MOUNTPOINT      stays in the foreground until MOUNTPOINT is unmounted
 //
 // The log is a run of entries in the byte order of the machine:
 //
 //   offset  bytes  field
-//        0      8  kind: 1 write, 2 flush, 3 write of zeros, 4 write that was made to fail
+//        0      8  kind: 1 write, 2 flush, 3 write of zeros, 4 write or flush made to fail
 //        8      8  offset in the image
 //       16      8  length in bytes; 0 of a flush
 //       24         the bytes, only of kind 1
@@ -83,6 +84,8 @@ static int look(const char *path, struct stat *facts, struct fuse_file_info *fil
 
 static int begin(const char *path, struct fuse_file_info *file) {
     if (!is_disk(path) && !is_switch(path)) return -ENOENT;
+    // The kernel may leave it to the opening to empty a file.
+    if (is_switch(path) && (file->flags & O_TRUNC)) memset(failing, 0, sizeof failing);
     // Nothing may stay in the page cache of this file: it would not be told of.
     file->direct_io = 1;
     return 0;
@@ -104,7 +107,7 @@ static int set_switch(const char *bytes, size_t length, off_t offset) {
 }
 
 static int must_fail(const char *bytes, size_t length) {
-    if (!failing[0]) return 0;
+    if (!failing[0] || !strcmp(failing, "!")) return 0;
     return !strcmp(failing, "*") || memmem(bytes, length, failing, strlen(failing));
 }
 
@@ -136,8 +139,10 @@ static int cut(const char *path, off_t length, struct fuse_file_info *file) {
 static int flush(const char *path, int data_only, struct fuse_file_info *file) {
     (void)data_only;
     (void)file;
-    if (is_disk(path)) record(FLUSH, 0, 0, NULL);
-    return 0;
+    if (!is_disk(path)) return 0;
+    int fails = !strcmp(failing, "*") || !strcmp(failing, "!");
+    record(fails ? FAILED : FLUSH, 0, 0, NULL);
+    return fails ? -EIO : 0;
 }
 
 static void *prepare(struct fuse_conn_info *connection, struct fuse_config *config) {

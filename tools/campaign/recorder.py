@@ -46,7 +46,7 @@ class Recorder:
         return os.stat(self.log).st_size
 
     def fail(self, text):
-        """From now on writes that contain `text` fail; "" for none, "*" for all."""
+        """From now on writes that contain `text` fail; "" for none, "*" and "!" as in recorder.c."""
         with open(self.switch, "w") as switch:
             switch.write(text)
 
@@ -74,10 +74,11 @@ class Entry:
         self.end = at + (length if kind == WRITE else 0)
 
 
-def read_log(path):
-    """All entries; `ValueError` where one is cut off or of no known kind."""
+def read_log(path, start=0):
+    """All entries from byte `start` on; `ValueError` where one is cut off or of no known kind."""
     entries, size = [], os.stat(path).st_size
     with open(path, "rb", buffering=1 << 20) as log:
+        log.seek(start)
         while head := log.read(HEADER.size):
             if len(head) < HEADER.size:
                 raise ValueError(f"the log ends within an entry at {log.tell()}")

@@ -24,83 +24,17 @@ import shutil
 import signal
 import sys
 import time
-from collections import Counter
 
-from building import CannotBuild, canary
-from daemon import Daemon, Exited, workplace
-from disk import KINDS, CannotMount, Disk
+from building import CannotBuild
+from daemon import Exited, workplace
+from disk import KINDS, CannotMount
 from images import Builder, choose
-from recorder import FAILED, FLUSH, ZEROS, Recorder, read_log
+from recorder import read_log
+from recording import SIZE, Recording
 from trial import Trial
-from wire import Lost, Refused, Wire
-from writers import Crew, declare
+from wire import Lost, Refused
 
-MIB = 1 << 20
-SIZE = 512 * MIB
-LONGEST = 240.0        # seconds of recorded load at most
 CREATION = 0.1         # the share of the images that is cut while the ledger is being made
-
-
-class Recording:
-    """A daemon under load on a recorded disk: the log, and what its clients were told when."""
-
-    def __init__(self, home, kind, arguments):
-        self.home, self.kind, self.arguments = home, kind, arguments
-        self.recorder = Recorder(home, SIZE)
-        self.disk = Disk(home, kind, self.recorder.disk)
-        self.daemon = Daemon(arguments.tenure, home, ["--no-detect"])
-        self.daemon.data = self.disk.data
-        self.crew = Crew(home, self.recorder.length, random.Random(arguments.seed))
-        self.begun = self.created = self.last = 0
-        self.broken = []
-
-    def run(self):
-        self.recorder.start()
-        try:
-            self.disk.make()
-            self.begun = self.recorder.length()
-            if self.arguments.canary:
-                self.daemon.environment = canary(self.home, self.arguments.canary)
-            self.daemon.start()
-            self.daemon.wait_ready()
-            wire = Wire(self.daemon.socket)
-            declare(wire)
-            wire.close()
-            if self.arguments.canary:
-                # What is lost shall be what clients were told, and not that there is a ledger.
-                self.disk.sync()
-            self.created = self.recorder.length()
-            self.crew.start(self.daemon.socket)
-            self.work()
-        finally:
-            self.end()
-
-    def work(self):
-        limit = time.monotonic() + LONGEST
-        while self.crew.acknowledged() < self.arguments.operations and time.monotonic() < limit:
-            self.daemon.sleep(0.2)
-        self.last = self.recorder.length()
-        self.broken += self.crew.stop()
-
-    def end(self):
-        if self.daemon.process and self.daemon.process.poll() is None:
-            self.daemon.kill()
-        self.broken += self.crew.stop()
-        self.crew.close()
-        self.disk.abandon()
-        self.recorder.stop()
-
-    def counts(self, entries):
-        inside = [entry for entry in entries if self.begun < entry.end <= self.last]
-        kinds = Counter(entry.kind for entry in inside)
-        return {
-            "recorded": {"entries": len(inside), "flushes": kinds[FLUSH], "of zeros": kinds[ZEROS],
-                         "made to fail": kinds[FAILED],
-                         "MiB": sum(entry.length for entry in inside) // MIB},
-            "acknowledged": dict(sorted(Counter(
-                record.op for records in self.crew.records() for record in records
-                if record.outcome == "ok").items())),
-        }
 
 
 def attempt(arguments, kind, count, home):
@@ -109,7 +43,11 @@ def attempt(arguments, kind, count, home):
     os.mkdir(place)
     chooser = random.Random(arguments.seed)
     recording = Recording(place, kind, arguments)
-    recording.run()
+    try:
+        recording.begin()
+        recording.work(arguments.operations)
+    finally:
+        recording.end()
     entries = read_log(recording.recorder.log)
     early = 0 if arguments.canary else int(count * CREATION)
     cuts = choose(entries, recording.begun, recording.created, early, chooser) \
@@ -171,7 +109,7 @@ def attempt_all(arguments, home):
     failures, facts, caught = [], {}, []
     for kind in kinds:
         facts[kind], found = attempt(arguments, kind, share, home)
-        caught.append(any("acknowledged" in line for line in found))
+        caught.append(facts[kind]["images that lost acknowledged replies"])
         failures += [f"{kind}: {line}" for line in found]
     if arguments.json:
         with open(arguments.json, "w") as file:

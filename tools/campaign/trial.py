@@ -11,8 +11,6 @@ from history import now
 from kept import Shown, compare, expect
 from wire import Lost, Refused, Wire
 
-DAMAGED = 65
-
 
 class Bench:
     """A place where images are tried, by one thread at a time."""
@@ -59,6 +57,7 @@ class Bench:
                 return True
             shown = Shown(wire, result.expected, now)
             result.label = shown.label
+            result.lost = shown.position < result.expected.position
             result.faults += compare(result.expected, shown)
             return True
         finally:
@@ -71,7 +70,7 @@ class Result:
     def __init__(self, cut, expected):
         self.cut, self.expected = cut, expected
         self.unmountable, self.audit, self.label = None, None, None
-        self.served, self.faults = False, []
+        self.served, self.lost, self.faults = False, False, []
 
 
 class Trial:
@@ -134,4 +133,5 @@ class Trial:
             "acknowledged replies checked": sum(expected.answers for expected in checked),
             "most on one image": max((expected.answers for expected in checked), default=0),
             "open changes allowed": sum(expected.open for expected in checked),
+            "images that lost acknowledged replies": sum(result.lost for result in results),
         }

@@ -15,7 +15,7 @@ CLIENTS = 6
 HOUR = 3_600_000
 FIRST, RENEWED = 6 * HOUR, 9 * HOUR    # a renewal that is lost shows in what is left
 MOST = 12                              # leases of one client
-CAPACITIES = {"c0": 60, "c1": 60, "c2": 60}
+CAPACITIES = {"c0": 100, "c1": 100, "c2": 100}
 # Long records, so that the log comes to the end of its segments.
 NOTES = ",".join(f"note{number}=" + "x" * 240 for number in range(30))
 
