@@ -12,7 +12,7 @@ import subprocess
 from recorder import FLUSH, WRITE, ZEROS
 
 SECTOR = 512
-MODES = ("none", "all", "some", "torn")
+LONG = 3               # writes of an epoch in which more was going on than a group of the log
 PUNCH = 1 | 2          # FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE
 LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -57,23 +57,31 @@ def cuts_at(entries, arrived, random):
                 (torn, [sector for sector in sectors if random.random() < 0.5]))]
 
 
+def epochs_of(entries, first, last):
+    """The writes between two lengths of the log, as lists of indexes from flush to flush."""
+    epochs = [[]]
+    for index, entry in enumerate(entries):
+        if first < entry.end <= last:
+            if entry.kind == FLUSH:
+                epochs.append([])
+            elif entry.kind in (WRITE, ZEROS):
+                epochs[-1].append(index)
+    return [epoch for epoch in epochs if epoch]
+
+
 def choose(entries, first, last, count, random):
     """`count` cuts or a few more between two lengths of the log, in the order of the log.
 
     A fifth of the moments are at flushes, the others where something is open: at the end of an
-    epoch, or anywhere in it, with long epochs (checkpoints, rotation) more often than short ones.
+    epoch or anywhere in it. Most epochs are one group of the log and little else; every second
+    moment is in one of those in which more was going on (checkpoints, rotation, journal).
     """
     inside = [index for index, entry in enumerate(entries) if first < entry.end <= last]
     flushes = [index for index in inside if entries[index].kind == FLUSH]
-    writes = [index for index in inside if entries[index].kind in (WRITE, ZEROS)]
-    if not writes:
+    epochs = epochs_of(entries, first, last)
+    if not epochs:
         return []
-    following = {}
-    upcoming = None
-    for index in reversed(inside):
-        if entries[index].kind == FLUSH:
-            upcoming = index
-        following[index] = upcoming
+    long = [epoch for epoch in epochs if len(epoch) >= LONG] or epochs
     cuts, seen = [], set()
     for _ in range(100 * count):
         if len(cuts) >= count:
@@ -81,9 +89,8 @@ def choose(entries, first, last, count, random):
         if flushes and random.random() < 0.2:
             arrived = random.choice(flushes) + 1
         else:
-            write = random.choice(writes)
-            closing = following[write]
-            arrived = write + 1 if closing is None or random.random() < 0.5 else closing
+            epoch = random.choice(long if random.random() < 0.6 else epochs)
+            arrived = 1 + (epoch[-1] if random.random() < 0.5 else random.choice(epoch))
         if arrived not in seen:
             seen.add(arrived)
             cuts += cuts_at(entries, arrived, random)

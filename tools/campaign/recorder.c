@@ -1,10 +1,10 @@
 // A disk that writes down everything that is done to it, and can be told to fail.
 //
-// A FUSE file system with two files. `disk` is the image, to be mounted through a loop device: every
-// write and every flush that the file system above sends to its device arrives here, in the order in
-// which the device was asked. `fail` holds a text of at most 63 bytes: every write to `disk` that
-// contains it fails with EIO and changes nothing; `*` stands for every write and every flush, `!`
-// for flushes alone, and nothing for none.
+// A FUSE file system with two files. `disk` is the image, to be mounted through a loop device:
+// every write and every flush that the file system above sends to its device arrives here, in the
+// order in which the device was asked. `fail` holds a text of at most 63 bytes: every write to
+// `disk` that contains it fails with EIO and changes nothing; `*` stands for every write and every
+// flush, `!` for flushes alone, and nothing for none.
 //
 //   recorder IMAGE LOG MOUNTPOINT      stays in the foreground until MOUNTPOINT is unmounted
 //

@@ -46,7 +46,7 @@ class Recorder:
         return os.stat(self.log).st_size
 
     def fail(self, text):
-        """From now on writes that contain `text` fail; "" for none, "*" and "!" as in recorder.c."""
+        """From now on writes that contain `text` fail; "*", "!" and "" as in recorder.c."""
         with open(self.switch, "w") as switch:
             switch.write(text)
 

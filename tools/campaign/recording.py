@@ -1,5 +1,6 @@
 # A daemon under load on a recorded disk: what the campaigns on the recorder begin with.
 
+import os
 import random
 import time
 from collections import Counter
@@ -27,6 +28,7 @@ class Recording:
         self.daemon.data = self.disk.data
         self.crew = Crew(home, self.recorder.length, random.Random(arguments.seed))
         self.begun = self.created = self.last = 0
+        self.checkpoints = self.segments = 0
         self.broken = []
 
     def begin(self):
@@ -54,6 +56,11 @@ class Recording:
             self.daemon.sleep(0.2)
         self.last = self.recorder.length()
         self.broken += self.crew.stop()
+        wire = Wire(self.daemon.socket)
+        self.checkpoints = wire.client.info("ledger")["checkpoints"]
+        wire.close()
+        self.segments = sum(name.endswith(".seg") for folder in ("log", "archive")
+                            for name in os.listdir(os.path.join(self.disk.data, folder)))
 
     def end(self):
         if self.daemon.process and self.daemon.process.poll() is None:
@@ -68,6 +75,7 @@ class Recording:
         kinds = Counter(entry.kind for entry in inside)
         return {
             "recorded": {"entries": len(inside), "flushes": kinds[FLUSH], "of zeros": kinds[ZEROS],
+                         "checkpoints": self.checkpoints, "segments": self.segments,
                          "MiB": sum(entry.length for entry in inside) // MIB},
             "acknowledged": dict(sorted(Counter(
                 record.op for records in self.crew.records() for record in records

@@ -6,15 +6,15 @@
 # to a flush, and of those after it none, all, some, or some with a torn one (images.py). The file
 # system mounts each, `tenure audit verify` must be content, a daemon must serve it, and every reply
 # that clients had got when the log was that long must be there (kept.py). An image that the file
-# system itself can not mount says nothing about the ledger; those are counted apart. No image, or no
-# reply checked, is a failure. Nothing after the end of the load is cut.
-# Needs root, libfuse3 and gcc. Exit status: 0 clean, 1 a violation (log, histories and the image are
-# kept), 2 cannot run here.
+# system itself can not mount says nothing about the ledger; those are counted apart. No image, or
+# no reply checked, is a failure. Nothing after the end of the load is cut.
+# Needs root, libfuse3 and gcc. Exit status: 0 clean, 1 a violation (the log, the histories and the
+# image are kept), 2 cannot run here.
 #
 # --canary no-sync records a daemon that syncs nothing (canary.c). Acknowledged replies must then
 # turn out as lost: 0 if they do, 1 if this campaign does not notice.
 #
-#   tools/campaign/reorder.py --images 500 --file-system both --seed 7 --tenure .build/release/tenure
+#   tools/campaign/reorder.py --images 500 --seed 7 --tenure .build/release/tenure
 
 import argparse
 import json
@@ -86,13 +86,13 @@ def arguments_of():
     parser.add_argument("--images", type=int, default=500)
     parser.add_argument("--file-system", choices=[*KINDS, "both"], default="both")
     parser.add_argument("--seed", type=int, default=None)
-    parser.add_argument("--operations", type=int, default=8_000,
+    parser.add_argument("--operations", type=int, default=10_000,
                         help="acknowledged operations to be recorded for each file system")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--dir", help="where the images are made; a real file system")
     parser.add_argument("--json", help="also write the counts there")
     parser.add_argument("--keep", action="store_true", help="keep log and histories")
-    parser.add_argument("--canary", choices=["no-sync", "in-memory"],
+    parser.add_argument("--canary", choices=["no-sync", "in-memory", "no-directory-sync"],
                         help="break this promise; the run must notice")
     arguments = parser.parse_args()
     if not arguments.tenure or not os.access(arguments.tenure, os.X_OK):

@@ -3,17 +3,17 @@
 #
 # A real daemon works on a disk that can be told to fail (recorder.c). Three sorts, in turns: writes
 # of commit groups fail, flushes fail, everything fails. The daemon must end with 74, with nothing
-# acknowledged any more. Then the disk works again, and the daemon is started over the same memory of
-# the kernel, which may hold what the disk never got: everything acknowledged must be there. Then the
-# power is cut, and behind the next mount nothing may be missing of what that start had told: whoever
-# trusts a tail that only memory has loses it now.
+# acknowledged any more. Then the disk works again, and the daemon is started over the same memory
+# of the kernel, which may hold what the disk never got: everything acknowledged must be there. Then
+# the power is cut, and behind the next mount nothing may be missing of what that start had told:
+# whoever trusts a tail that only memory has loses it now.
 # Needs root, libfuse3 and gcc. Exit status: 0 clean, 1 a violation (evidence is kept), 2 cannot run
 # here.
 #
 # --canary cached-tail runs a daemon that writes and reads through the kernel's memory (canary.c):
 # 0 if what it told is found missing, 1 if this campaign does not notice.
 #
-#   tools/campaign/synced.py --rounds 12 --file-system both --seed 7 --tenure .build/release/tenure
+#   tools/campaign/synced.py --rounds 12 --seed 7 --tenure .build/release/tenure
 
 import argparse
 import os

@@ -1,4 +1,4 @@
-# Clients whose every answer can be checked at any later moment: leases that do not end by themselves.
+# Clients whose every answer can be checked at any later moment: nothing ends by itself.
 #
 # Each has leases of its own and asks one thing at a time, so that at any moment at most one change
 # of each is open. Before a command is sent and after its answer the history has the length of the
