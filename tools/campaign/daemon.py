@@ -1,6 +1,7 @@
 # The daemon as a child process: start, the ways to end it, and where its data lies.
 
 import os
+import re
 import signal
 import subprocess
 import tempfile
@@ -121,6 +122,11 @@ class Daemon:
         """`tenure audit verify` on the stopped directory."""
         return subprocess.run([self.binary, "audit", "verify", self.data], text=True,
                               stdin=subprocess.DEVNULL, capture_output=True, timeout=600)
+
+    @staticmethod
+    def audited_position(audit):
+        """Where the log ends, as `audit verify` told."""
+        return int(re.search(r"^lastPosition\s+(\d+)$", audit.stdout, re.MULTILINE).group(1))
 
     def last_words(self):
         try:

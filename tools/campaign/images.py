@@ -12,6 +12,8 @@ import subprocess
 from recorder import FLUSH, WRITE, ZEROS
 
 SECTOR = 512
+SEGMENT, BLOCK = b"TSEG", 4096   # what a segment of the ledger's log begins with, and where
+BEHIND = 300           # entries behind that in which what was put off shows
 LONG = 3               # writes of an epoch in which more was going on than a group of the log
 PUNCH = 1 | 2          # FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -69,12 +71,26 @@ def epochs_of(entries, first, last):
     return [epoch for epoch in epochs if epoch]
 
 
-def choose(entries, first, last, count, random):
+def rotations(entries, log):
+    """Indexes of the writes that begin a segment of the ledger's log."""
+    found = []
+    with open(log, "rb") as file:
+        for index, entry in enumerate(entries):
+            if entry.kind == WRITE:
+                file.seek(entry.at)
+                if any(file.read(BLOCK).startswith(SEGMENT)
+                       for _ in range(0, entry.length, BLOCK)):
+                    found.append(index)
+    return found
+
+
+def choose(entries, first, last, count, random, rotated=()):
     """`count` cuts or a few more between two lengths of the log, in the order of the log.
 
     A fifth of the moments are at flushes, the others where something is open: at the end of an
     epoch or anywhere in it. Most epochs are one group of the log and little else; every second
-    moment is in one of those in which more was going on (checkpoints, rotation, journal).
+    moment is in one of those in which more was going on (checkpoints, journal), and a fifth behind
+    one of the writes `rotated`, which began a segment.
     """
     inside = [index for index, entry in enumerate(entries) if first < entry.end <= last]
     flushes = [index for index in inside if entries[index].kind == FLUSH]
@@ -82,14 +98,18 @@ def choose(entries, first, last, count, random):
     if not epochs:
         return []
     long = [epoch for epoch in epochs if len(epoch) >= LONG] or epochs
+    behind = [epoch for epoch in epochs
+              if any(index < epoch[0] <= index + BEHIND for index in rotated)]
     cuts, seen = [], set()
     for _ in range(100 * count):
         if len(cuts) >= count:
             break
-        if flushes and random.random() < 0.2:
+        where = random.random()
+        if flushes and where < 0.2:
             arrived = random.choice(flushes) + 1
         else:
-            epoch = random.choice(long if random.random() < 0.6 else epochs)
+            epoch = random.choice(behind if behind and where < 0.4
+                                  else long if where < 0.8 else epochs)
             arrived = 1 + (epoch[-1] if random.random() < 0.5 else random.choice(epoch))
         if arrived not in seen:
             seen.add(arrived)

@@ -7,7 +7,7 @@ import tempfile
 import unittest
 
 from images import (SECTOR, Builder, Cut, choose, cuts_at, epochs_of, flushed_before,
-                    pieces_of)
+                    pieces_of, rotations)
 from recorder import FAILED, FLUSH, HEADER, WRITE, ZEROS, read_log
 
 PAGE = 4096
@@ -105,6 +105,15 @@ class ImagesTest(unittest.TestCase):
         self.assertEqual(epochs_of(self.entries, 0, self.entries[-1].end), [[0], [2, 3], [6, 7]])
         self.assertEqual(epochs_of(self.entries, self.entries[1].end, self.entries[6].end),
                          [[2, 3], [6]])
+
+    def test_where_a_segment_begins_is_found_and_cut_behind(self):
+        self.assertEqual(rotations(self.entries, self.log), [])
+        with open(self.log, "r+b") as log:
+            log.seek(self.entries[2].at)
+            log.write(b"TSEG")
+        self.assertEqual(rotations(self.entries, self.log), [2])
+        cuts = choose(self.entries, 0, self.entries[-1].end, 40, random.Random(1), [2])
+        self.assertIn(8, {cut.arrived for cut in cuts})
 
     def test_a_disk_that_was_never_flushed_is_cut_too(self):
         entries = [entry for entry in self.entries if entry.kind != FLUSH]

@@ -89,10 +89,15 @@ def expect(clients, length):
 
 
 class Shown:
-    """What a daemon shows, at rest."""
+    """What a daemon shows, at rest.
 
-    def __init__(self, wire, expected, now):
-        self.position = int(as_map(wire.call("STATUS"))["position"])
+    A start writes records of its own: `audited` is where the log ended before, if that is known.
+    """
+
+    def __init__(self, wire, expected, now, audited=None):
+        self.position = audited
+        if audited is None:
+            self.position = int(as_map(wire.call("STATUS"))["position"])
         self.label = wire.client.info("ledger")["recovery"]
         self.leases = [self.lease(item, now) for item in listing(wire, "LEASE", "LIST")]
         self.held = {item["name"]: (int(item["held"]), int(item["capacity"]))

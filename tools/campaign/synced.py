@@ -93,8 +93,9 @@ class Failures:
         self.disk.cut(flush=False)
         self.daemon.kill()
         self.disk.remount()
-        if first and self.audit():
-            self.same(first, self.serve("behind a power cut"))
+        position = self.audit()
+        if first and position is not None:
+            self.same(first, position, self.serve("behind a power cut", position))
 
     def must_end(self):
         try:
@@ -108,7 +109,7 @@ class Failures:
             self.faults.append(f"the daemon ended with {status}, not {DISK_FAILED}: "
                                f"{self.daemon.last_words()}")
 
-    def serve(self, when):
+    def serve(self, when, audited=None):
         """Starts the daemon and compares it with what was ever acknowledged; what it shows."""
         try:
             self.daemon.start()
@@ -116,7 +117,7 @@ class Failures:
             wire = Wire(self.daemon.socket)
             try:
                 expected = expect(self.crew.records(), EVER)
-                shown = Shown(wire, expected, now)
+                shown = Shown(wire, expected, now, audited)
             finally:
                 wire.close()
         except (Exited, Lost, Refused) as error:
@@ -127,21 +128,23 @@ class Failures:
         return shown
 
     def audit(self):
+        """Where the log ends on the disk, or None when it is damaged."""
         audit = self.daemon.audit()
         if audit.returncode:
             self.lost += audit.returncode == DAMAGED
             self.faults.append(f"tenure audit verify: exit {audit.returncode}: "
                                f"{(audit.stdout + audit.stderr).strip()}")
-        return not audit.returncode
+            return None
+        return self.daemon.audited_position(audit)
 
-    def same(self, first, second):
+    def same(self, first, position, second):
         """What the start over the same memory has told is on the disk."""
-        if second is None:
-            return
-        if second.position < first.position:
+        if position < first.position:
             self.lost += 1
             self.faults.append(f"position {first.position} was recovered and told, but the disk "
-                               f"has no more than {second.position}")
+                               f"has no more than {position}")
+        if second is None:
+            return
         told, there = ({(lease["lease"], lease["token"], tuple(lease["amounts"].items()))
                         for lease in shown.leases} for shown in (first, second))
         if told != there:
