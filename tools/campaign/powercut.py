@@ -13,9 +13,10 @@
 # that neither syncs nor writes directly (canary.c). Acknowledged operations must then turn out as
 # lost: 0 if they do, 1 if this campaign does not notice.
 #
-#   tools/campaign/powercut.py --cuts 200 --file-system both --seed 7 --tenure .build/release/tenure
+#   tools/campaign/powercut.py --cuts 200 --seed 7 --tenure .build/release/tenure
 
 import argparse
+import json
 import os
 import shutil
 import signal
@@ -177,15 +178,19 @@ def arguments_of():
 def attempt_all(arguments, home):
     """The exit status."""
     kinds = KINDS if arguments.file_system == "both" else [arguments.file_system]
-    totals, failures, losses = Counter(), [], []
+    totals, told, failures, losses = Counter(), {}, [], []
     for number, kind in enumerate(kinds):
         cuts = arguments.cuts * (number + 1) // len(kinds) - arguments.cuts * number // len(kinds)
         campaign, facts = attempt(arguments, kind, cuts, home)
+        told[kind] = facts
         failures += [f"{kind}: {line}" for line in campaign.failures()]
         losses.append(campaign.losses())
         totals.update({f"{kind}, {how}": count for how, count in campaign.cuts.items()})
         totals["acknowledged"] += sum(facts["acknowledged"].values())
         totals["without an answer"] += sum(facts["unknown"].values())
+    if arguments.json:
+        with open(arguments.json, "w") as file:
+            json.dump(dict(told, failures=failures, seed=arguments.seed), file, indent=2)
     print("\n" + ", ".join(f"{name}: {count}" for name, count in totals.items())
           + f", lost: {sum(losses)}")
     for line in failures[:20]:

@@ -87,20 +87,22 @@ class Trial:
 
     def run(self, builder, cuts, clients, entries, created):
         """Makes and tries every image; before length `created` there was not yet a ledger."""
-        for cut in cuts:
-            length = entries[cut.arrived - 1].end
-            result = Result(cut, expect(clients, length) if length >= created else None)
-            bench = self.take()
-            builder.make(cut, bench.image)
-            thread = threading.Thread(target=self.attempt, args=(bench, result), daemon=True)
-            self.threads.append(thread)
-            thread.start()
-            if self.crashed or any(result.faults for result in self.results):
-                break
-            if len(self.threads) % 50 == 0:
-                print(f"  {len(self.threads)} of {len(cuts)} images", flush=True)
-        for thread in self.threads:
-            thread.join()
+        try:
+            for number, cut in enumerate(cuts):
+                if self.crashed or any(result.faults for result in self.results):
+                    break
+                if number and number % 50 == 0:
+                    print(f"  {number} of {len(cuts)} images", flush=True)
+                length = entries[cut.arrived - 1].end
+                result = Result(cut, expect(clients, length) if length >= created else None)
+                bench = self.take()
+                builder.make(cut, bench.image)
+                thread = threading.Thread(target=self.attempt, args=(bench, result), daemon=True)
+                self.threads.append(thread)
+                thread.start()
+        finally:
+            for thread in self.threads:  # each takes its own mount away
+                thread.join()
         self.results.sort(key=lambda result: result.cut.arrived)
 
     def take(self):
