@@ -61,6 +61,8 @@ class Wire:
     def close(self):
         try:
             self.client.close()
+            # Some versions only put the connection back, and the daemon waits for its end.
+            self.client.connection_pool.disconnect()
         except Exception:  # a broken connection may complain once more
             pass
 
