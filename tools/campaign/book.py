@@ -79,7 +79,9 @@ class Book(ChangeBook, SessionBook, TicketBook, FamilyBook, DateBook, DrainBook,
         if record.op == "GAP":
             self.gaps.append(record.back)
             if "down" in record.ask:
-                self.halts.append((record.back, record.ask["down"]))
+                # Whether it still ran since its last answer, or stood before its disk, nobody knows.
+                stood = record.ask["down"] and self.last_back is not None
+                self.halts.append((self.last_back if stood else record.back, record.ask["down"]))
             return
         last = self.last_back if self.last_back is not None else record.back
         if record.back - last > SILENCE:

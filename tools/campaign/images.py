@@ -2,8 +2,9 @@
 #
 # A device may keep what it was sent since its last flush in any part, and the last write to any
 # sector. A cut is a number of entries of the log that had arrived; its image has every write before
-# the last flush among them, and of those behind it what its `mode` says. With the same log and seed
-# the same images come out.
+# the last flush among them, and of those behind it what its `mode` says. The loop device serves one
+# request after the other, so that what is in the log before a flush was answered before it. With
+# the same log and seed the same images come out.
 
 import ctypes
 import os
