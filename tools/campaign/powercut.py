@@ -34,7 +34,6 @@ from wire import Lost, Refused, as_map
 DISK_FAILED = 74       # what the daemon ends with when the disk does
 OWN_END = 20.0         # seconds for it to end by itself while clients are at work
 IDLE_END = 2.0         # the same in recovery, when nothing may be left for it to write
-KILLED = -signal.SIGKILL
 
 
 class Cuts(Campaign):
