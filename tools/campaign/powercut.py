@@ -30,9 +30,11 @@ from daemon import Exited, workplace
 from disk import KINDS, CannotMount, Disk, complaint
 from rounds import Campaign, options, report, verdict
 from wire import Lost, Refused, as_map
+from writers import HOUR, NOTES
 
 DISK_FAILED = 74       # what the daemon ends with when the disk does
 OWN_END = 20.0         # seconds for it to end by itself while clients are at work
+FILLED = 14 << 20      # bytes of a segment of 16 MiB that are there before the first cut
 IDLE_END = 2.0         # the same in recovery, when nothing may be left for it to write
 
 
@@ -106,9 +108,26 @@ class Cuts(Campaign):
 
     def begin_rounds(self):
         super().begin_rounds()
+        wire = self.connect()
+        self.fill(wire)
+        wire.close()
         if self.arguments.canary:
             # What is lost shall be what clients were told, and not that there is a ledger at all.
             self.disk.sync()
+
+    def fill(self, wire):
+        """Long records of a pool that nobody else asks, so that a segment ends in the rounds."""
+        wire.call("POOL", "SET", "filler")
+        wire.call("RESOURCE", "SET", "filler", "POOL", "filler", "KIND", "filler", "CAPACITY", 1)
+        while int(wire.client.info("ledger")["logExtentBytes"]) < FILLED:
+            for _ in range(20):
+                lease = as_map(wire.call("ACQUIRE", "filler", "filler=1", "TTL", HOUR,
+                                         "TAG", NOTES))
+                wire.call("RELEASE", lease["lease"], lease["token"])
+
+    def segments(self):
+        return sum(name.endswith(".seg") for folder in ("log", "archive")
+                   for name in os.listdir(os.path.join(self.disk.data, folder)))
 
     def check(self, leaks=False):
         """First whether the log is as long as was acknowledged: without that, what follows is."""
@@ -140,7 +159,7 @@ def attempt(arguments, kind, cuts, home):
     """All cuts of one file system; its name, counts and failures."""
     place = os.path.join(home, kind)
     os.mkdir(place)
-    disk = Disk(place, kind)
+    disk, segments = Disk(place, kind), None
     try:
         disk.make()
         campaign = Cuts(arguments, place, disk)
@@ -148,6 +167,7 @@ def attempt(arguments, kind, cuts, home):
             campaign.daemon.environment = canary(place, arguments.canary)
         try:
             campaign.run(cuts)
+            segments = campaign.segments()
         except (Exited, Lost, Refused, ValueError, KeyError) as error:
             campaign.broken.append(repr(error))
         except subprocess.CalledProcessError as error:
@@ -162,7 +182,7 @@ def attempt(arguments, kind, cuts, home):
         "exit statuses": dict(campaign.statuses), "recovery labels": dict(campaign.labels),
         "cuts after acknowledged operations":
             f"{sum(map(bool, campaign.answers_before))} of {len(campaign.answers_before)}",
-        "highest acknowledged position": campaign.highest})
+        "highest acknowledged position": campaign.highest, "segments": segments})
 
 
 def arguments_of():
