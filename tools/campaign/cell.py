@@ -18,7 +18,7 @@ from types import SimpleNamespace
 
 from kill import Campaign
 from matrix import OF_FILES, STARTS
-from rules import judge_cell
+from rules import judge_cell, told
 from tracing import TracedDaemon
 from daemon import Exited
 from wire import Lost, Refused, Wire
@@ -153,7 +153,9 @@ class CellRun:
             else:
                 self.while_serving()
             self.afterwards()
-        except (Exited, Hung, Lost, Refused, OSError, ValueError, KeyError,
+        except Hung:
+            pass  # it is in the faults
+        except (Exited, Lost, Refused, OSError, ValueError, KeyError,
                 subprocess.SubprocessError) as error:
             self.faults.append(("campaign", repr(error)))
         finally:
@@ -336,7 +338,11 @@ class CellRun:
 
     def restart(self):
         trial = self.trial
-        trial.start_whole()
+        try:
+            trial.start_whole()
+        except Exited as error:
+            self.faults.append(("restart", f"without the fault: {told(str(error))}"))
+            return
         if not self.declared:
             trial.introduce()
         trial.check()
@@ -359,10 +365,12 @@ class CellRun:
                                 f"{audit.stderr[-500:]}"))
 
     def hang(self, sentence):
-        self.faults.append(("hang", sentence))
+        self.faults.append(("hang", f"{sentence}: {told(self.daemon.last_words())}"))
         if self.daemon.process.poll() is None:
             self.daemon.kill()
-        raise Hung(sentence)
+        self.daemon.detach()
+        self.calls = self.calls or self.daemon.calls()
+        raise Hung
 
     def close(self):
         if self.daemon.process and self.daemon.process.poll() is None:

@@ -37,10 +37,10 @@ from wire import Lost, Refused
 CANARIES = {
     "swallow-sync": (["load:fdatasync:EIO:3", "load:fdatasync:EIO:2+"], "L4"),
     "retry-sync": (["load:fdatasync:EIO:3", "load:fdatasync:EIO:5"], "L4"),
-    "swallow-write": (["load:pwrite64:EIO:3+", "load:pwrite64:EIO:5+"], "I1"),
+    "swallow-write": (["load:pwrite64:EIO:3+", "load:pwrite64:EIO:5+"], "restart"),
     "swallow-read": (["recover:pread64:EIO:{log}+", "torn:pread64:EIO:{log}+"], "T5"),
-    "late-write": (["load:fdatasync:KILL:9", "load:fdatasync:KILL:17", "load:fdatasync:KILL:30",
-                    "load:fdatasync:KILL:40", "load:fdatasync:KILL:60"], "I1"),
+    "late-write": (["load:pwrite64:KILL:9", "load:pwrite64:KILL:17", "load:pwrite64:KILL:30",
+                    "load:pwrite64:KILL:40", "load:pwrite64:KILL:50"], "I1"),
     "trap": (["load:fdatasync:EIO:3"], "trap"),
     "spin": (["load:fdatasync:EIO:3"], "hang"),
 }

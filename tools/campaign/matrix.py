@@ -155,7 +155,7 @@ def choose(counts, firsts, number, seed, everything=False):
             for cell in faults_at(point, counts[point], chooser):
                 by_call.setdefault(cell.call, []).append(cell)
             fresh += [chooser.choice(cells) for cells in by_call.values()]
-            fresh += extra(point, counts[point], chooser)
+            fresh += extra(point, chooser)
         if not fresh:
             raise ValueError("no call was made at any point: there is nothing to choose from")
         chooser.shuffle(fresh)
@@ -163,10 +163,12 @@ def choose(counts, firsts, number, seed, everything=False):
     return chosen[:number]
 
 
-def extra(point, counts, chooser):
+def extra(point, chooser):
     """Short writes and slow syncs."""
-    if point in STARTS:
+    if point == "create":
         return [Cell(point, "pwrite64", "SHORT", chooser.randint(1, 9), True)]
+    if point in STARTS:
+        return []  # what recovery writes is a block, past the page cache: whole or not at all
     return [Cell(point, chooser.choice(SHORT), "SHORT", chooser.randint(1, 9), True),
             Cell(point, SLOW, "SLOW", 1, True)]
 
