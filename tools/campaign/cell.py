@@ -294,12 +294,13 @@ class CellRun:
             self.daemon.kill()
         elif self.served:
             status = self.daemon.terminate(ENDING)
-            self.statuses.append(status)
             # What a fault of an earlier moment has broken may show only now.
             if status is None:
                 self.hang("it did not stop when told")
-            elif status not in (0, 74):
-                self.status = status
+            elif status in (0, 74):
+                self.statuses.append(status)
+            else:
+                self.status, self.words = status, self.daemon.last_words()
         if self.served:
             self.trial.down()
         for cell in self.again:
