@@ -5,115 +5,31 @@
 # the kill campaign. Whatever happens is bounded by time.
 
 import os
-import pickle
 import random
 import shutil
 import signal
 import socket
 import struct
 import subprocess
-import threading
 import time
-from types import SimpleNamespace
 
-from kill import Campaign
+from daemon import Exited
 from matrix import OF_FILES, STARTS
 from rules import judge_cell, told
-from tracing import TracedDaemon
-from daemon import Exited
-from wire import Lost, Refused, Wire
-from world import declare
+from traced import ENDING, Trial
+from wire import Lost, Refused
 
 LOAD = 0.35       # seconds of load under a fault
 LOAD_AT_TURN = 0.9
 WARM = 40         # acknowledgements before it
 UNDER_FAULT = 3.0  # seconds in which a start may serve or end while the fault lasts
 AFTER = 0.12      # seconds of load when it is gone
-ENDING = 30.0     # seconds in which a daemon must have ended or answered: it waits 10 for room
 NAMES = ("LOCK", "ledger.json", "ledger.json.new", "creating", "log", "archive", "state",
          "log/spare.tmp", "log/00000000000000000001.seg", "state/data.mdb", "state/lock.mdb")
-CARRIED = ("mine", "sessions", "inbox", "windows", "tickets", "bookings", "last_moves",
-           "last_booking", "count")
 
 
 class Hung(Exception):
     """The daemon neither answered nor ended."""
-
-
-class Trial(Campaign):
-    """The kill campaign's clients and book, on a daemon that faults are laid upon."""
-
-    def __init__(self, binary, home, seed, shim=None):
-        arguments = SimpleNamespace(seed=seed, tenure=binary, serve_argument=["--no-detect"],
-                                    resp=2, kills=0)
-        super().__init__(arguments, home)
-        self.daemon = TracedDaemon(binary, home, ["--no-detect"])
-        self.daemon.shim = shim or {}
-        self.fell, self.losses, self.guard = True, 0, threading.Lock()
-
-    # --- where it begins -----------------------------------------------------------------------
-
-    def pack(self):
-        """The book and what the clients know, for `unpack` to go on from."""
-        return pickle.dumps({"book": self.book, "recent": self.recent, "clients": [
-            {name: getattr(client, name) for name in CARRIED} for client in self.clients]})
-
-    def unpack(self, packed):
-        state = pickle.loads(packed)
-        self.book, self.recent = state["book"], state["recent"]
-        for client, known in zip(self.clients, state["clients"]):
-            client.book = self.book
-            for name, value in known.items():
-                setattr(client, name, value)
-
-    # --- what differs from the kill campaign ---------------------------------------------------
-
-    def lost(self, name, error):
-        """The first connection that ends tells when the daemon was last seen."""
-        with self.guard:
-            self.losses += 1
-            if not self.fell and not self.pausing:
-                self.fell = True
-                self.gap(down=True)
-
-    def begin_clients(self):
-        for client in self.clients:
-            client.start()
-
-    def spell(self, seconds, meanwhile=None):
-        """Load for a while, or until the daemon ends."""
-        self.fell = False
-        self.resume()
-        if meanwhile:
-            meanwhile()
-        self.daemon.ended(seconds)
-        self.pausing = True
-        self.wait_parked()
-
-    def down(self):
-        """The daemon is down from now on at the latest."""
-        with self.guard:
-            if not self.fell:
-                self.fell = True
-                self.gap(down=True)
-
-    def start_whole(self):
-        """Starts it without faults, which must work."""
-        self.daemon.under = None
-        self.daemon.start()
-        self.starts.append(self.daemon.wait_ready(ENDING))
-        self.gap(down=False)
-
-    def introduce(self):
-        wire = self.connect()
-        try:
-            declare(wire)
-        finally:
-            wire.close()
-
-    def acknowledged(self):
-        return sum(count for name, count in self.book.counts.items()
-                   if not name.startswith("OBSERVE"))
 
 
 class CellRun:
@@ -127,9 +43,8 @@ class CellRun:
         os.mkdir(home, 0o700)
         with open(self.control, "wb") as file:
             file.write(bytes(4096))
-        if cell.fault == "SHORT":
-            short = {"pwrite64": "short-pwrite", "write": "short-write"}[cell.call]
-            shim = dict(shim, SHIM_MODE=short)
+        if cell.shim_mode:
+            shim = dict(shim, SHIM_MODE=cell.shim_mode)
         elif not (shim or {}).get("SHIM_MODE"):
             shim = None
         if shim:
@@ -383,7 +298,7 @@ class CellRun:
     def facts(self, seconds):
         injected = [call for call in self.calls if call.injected or call.delayed]
         reached = len(injected)
-        if self.cell.fault == "SHORT":
+        if self.cell.shim_mode:
             reached = self.acted()
         elif self.cell.is_kill:
             reached = int(self.status == -signal.SIGKILL)

@@ -25,7 +25,7 @@ import time
 from collections import Counter
 
 import matrix
-from cell import CellRun, Trial
+from cell import CellRun
 from daemon import Exited, workplace
 from matrix import Cell
 from rules import on_log, signal_name

@@ -76,7 +76,10 @@ class MatrixTest(unittest.TestCase):
                           if cell.fault == "EINTR" and cell.onward])
 
     def test_what_strace_can_not_do_is_left_to_the_shim(self):
-        self.assertIsNone(Cell.parse("load:write:SHORT:1+").options())
+        for name in ("load:write:SHORT:1+", "load:read:ECONNRESET:2"):
+            self.assertIsNone(Cell.parse(name).options())
+            self.assertTrue(Cell.parse(name).shim_mode)
+        self.assertIsNone(Cell.parse("load:read:EINTR:2").shim_mode)
 
     def test_only_occurrences_that_the_daemon_makes_are_chosen(self):
         for cell in choose(COUNTS, {}, 60, seed=5):

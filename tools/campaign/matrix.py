@@ -39,7 +39,7 @@ ERRORS = {
     "accept4": ("EMFILE", "ENFILE", "ENOMEM", "ENOBUFS", "EINTR", "ECONNABORTED"),
     "read": ("EINTR", "ECONNRESET"), "recvmsg": ("EINTR", "ECONNRESET", "ENOMEM"),
     "recvfrom": ("EINTR", "ECONNRESET", "ENOMEM"),
-    "write": ("EINTR", "EPIPE", "ECONNRESET"), "sendmsg": ("EINTR", "EPIPE", "ENOBUFS"),
+    "write": ("EINTR", "EPIPE"), "sendmsg": ("EINTR", "EPIPE", "ENOBUFS"),
     "sendto": ("EINTR", "EPIPE", "ENOBUFS"),
     "epoll_wait": ("EINTR",), "epoll_pwait": ("EINTR",), "epoll_ctl": ("ENOMEM", "ENOSPC"),
     "epoll_create1": MADE, "epoll_create": MADE, "eventfd2": MADE, "timerfd_create": MADE,
@@ -55,6 +55,9 @@ OF_FILES = {"openat", "mmap", "newfstatat", "pread64", "fcntl", "getdents64", "f
 KILLED_AT = ("fdatasync", "pwrite64", "openat2", "openat", "renameat2", "unlinkat", "fsync",
              "writev", "pread64", "ftruncate", "mkdirat")
 SHORT = ("pwrite64", "write")
+# What the preloaded library does: strace would only tell a short write, and would reset timers.
+BY_SHIM = {("pwrite64", "SHORT"): "short-pwrite", ("write", "SHORT"): "short-write",
+           ("read", "ECONNRESET"): "reset-read", ("write", "EPIPE"): "reset-write"}
 SLOW = "fdatasync"
 SLOW_MICROSECONDS = 60_000
 FAR = 40  # occurrences that are looked at
@@ -89,10 +92,15 @@ class Cell:
     def is_kill(self):
         return self.fault == "KILL"
 
+    @property
+    def shim_mode(self):
+        """What the preloaded library does, where it is not strace's."""
+        return BY_SHIM.get((self.call, self.fault))
+
     def options(self):
         """What strace is told."""
         when = f"{self.first}{'+' if self.onward else ''}"
-        if self.fault == "SHORT":  # done by the shim: strace would only tell that it was
+        if self.shim_mode:
             return None
         if self.is_kill:
             what = f"signal=KILL:when={when}"

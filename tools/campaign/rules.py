@@ -18,7 +18,8 @@ def told(last_words):
     """What it said of its end."""
     lines = last_words.splitlines()
     fatal = [line for line in lines if "atal error" in line]
-    return " ".join(fatal[-1:] or lines[-1:])[-400:]
+    plain = [line for line in lines if " 0x0000" not in line]
+    return " ".join(fatal[-1:] or plain[-1:])[-400:]
 
 
 def on_log(call):

@@ -4,11 +4,13 @@
 // that the campaign shares: whether it is armed, the first occurrence to act on, whether also on
 // those behind it, how many were seen, and how often it acted. Modes:
 //   short-pwrite, short-write   half of the bytes are written, which a caller must go on from
+//   reset-read, reset-write     a socket fails as when its peer is gone; strace can not tell it
+//                               from a timer, of which no kernel says that
 //   swallow-sync, swallow-write, swallow-read   a failure is told as success
 //   retry-sync                  a failed sync is tried again, as if that said anything
 //   late-write                  a write to the log is done with the next one only
 //   trap, spin                  the process dies, or never comes back, where a sync fails
-// All but the first two are canaries: the campaign must find them.
+// All but these four are canaries: the campaign must find them.
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -19,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -28,6 +31,7 @@ static struct control nothing, *control = &nothing;
 static const char *mode = "";
 static ssize_t (*real_pwrite)(int, const void *, size_t, off_t);
 static ssize_t (*real_pread)(int, void *, size_t, off_t);
+static ssize_t (*real_read)(int, void *, size_t);
 static ssize_t (*real_write)(int, const void *, size_t);
 static ssize_t (*real_writev)(int, const struct iovec *, int);
 static int (*real_fdatasync)(int);
@@ -35,6 +39,7 @@ static int (*real_fdatasync)(int);
 __attribute__((constructor)) static void begin(void) {
     real_pwrite = dlsym(RTLD_NEXT, "pwrite64");
     real_pread = dlsym(RTLD_NEXT, "pread64");
+    real_read = dlsym(RTLD_NEXT, "read");
     real_write = dlsym(RTLD_NEXT, "write");
     real_writev = dlsym(RTLD_NEXT, "writev");
     real_fdatasync = dlsym(RTLD_NEXT, "fdatasync");
@@ -116,12 +121,33 @@ ssize_t pread(int file, void *bytes, size_t count, off_t offset) {
     return pread64(file, bytes, count, offset);
 }
 
+static int is_socket(int file) {
+    struct stat facts;
+    return fstat(file, &facts) == 0 && S_ISSOCK(facts.st_mode);
+}
+
+ssize_t read(int file, void *bytes, size_t count) {
+    if (is("reset-read") && is_socket(file) && due()) {
+        errno = ECONNRESET;
+        return -1;
+    }
+    return real_read(file, bytes, count);
+}
+
 ssize_t write(int file, const void *bytes, size_t count) {
+    if (is("reset-write") && is_socket(file) && due()) {
+        errno = EPIPE;
+        return -1;
+    }
     if (is("short-write") && file > 2 && count > 8 && due()) count /= 2;
     return real_write(file, bytes, count);
 }
 
 ssize_t writev(int file, const struct iovec *parts, int count) {
+    if (is("reset-write") && is_socket(file) && due()) {
+        errno = EPIPE;
+        return -1;
+    }
     if (is("short-write") && count > 1 && due()) count = 1;
     return real_writev(file, parts, count);
 }

@@ -5,7 +5,7 @@ import random
 import shutil
 import socket
 
-from cell import CARRIED, Trial  # noqa: F401  (CARRIED is what `pack` keeps)
+from traced import Trial
 
 BLOCK = 4096
 WORK = 0.8          # seconds of load in a template

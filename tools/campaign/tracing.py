@@ -100,6 +100,14 @@ class TracedDaemon(Daemon):
         self.trace, self.traces = None, 0
         self.tracer, self.pipe = None, None
 
+    def last_words(self):
+        """More of them: behind a fatal error comes a long trace."""
+        try:
+            with open(self.log, errors="replace") as log:
+                return "".join(log.readlines()[-60:])
+        except OSError:
+            return ""
+
     def spawn(self, socket):
         command = [self.binary, "serve", "--data", self.data, "--socket", socket]
         prefix, keep, environment = [], (), dict(os.environ, **self.shim)
