@@ -52,6 +52,16 @@ class WaitingTest(JudgeCase):
         self.listed(EPOCH | 23, "h4")
         self.passes()
 
+    def test_a_repetition_may_come_back_before_its_request(self):
+        first = self.story.tell("ACQUIRE", self.ask(), reply={
+            "status": "queued", "ticket": EPOCH | 10, "wait": 1_000, "position": 10, "replayed": 0})
+        again = self.story.tell("ACQUIRE", self.ask(), client="c1", reply={
+            "status": "queued", "ticket": EPOCH | 10, "wait": 1_000, "position": 10, "replayed": 1})
+        first.back = again.back + 1
+        self.passes()
+        first.sent = again.back + 1
+        self.breaks("I4")
+
     def test_a_ticket_that_is_gone(self):
         self.get(self.queue(), "NOTFOUND")
         self.breaks("I1")

@@ -11,12 +11,17 @@ class Ticket:
     """What is known of one durable place in the queue."""
 
     def __init__(self, ticket, record):
-        self.ticket, self.ask = ticket, record.ask
+        self.ticket, self.ask, self.first = ticket, record.ask, record
         self.state = "waiting"
         self.sent = record.sent    # it was queued after that
         self.sure = 0              # waits at least until then, unless granted or cancelled
         self.latest = 0            # and not much longer
         self.settled = None        # the record that told its end
+
+    def overtook(self, record):
+        """Whether it is known from a repetition that came back before `record`, the request."""
+        reply = self.first.reply or {}
+        return bool(reply.get("replayed")) and record.sent < self.first.back
 
     def extend(self, record, wait):
         """Whoever repeats the request may wait for longer, never for less."""
@@ -39,11 +44,13 @@ class TicketBook:
         ticket, replayed = int(record.reply["ticket"]), bool(record.reply.get("replayed"))
         entry, line = self.tickets.get(ticket), self.lines.get(key)
         if not replayed:
-            if entry is not None or ticket in self.leases:
+            overtaken = entry is not None and entry.overtook(record)
+            if (entry is not None and not overtaken) or ticket in self.leases:
                 self.fault("I4", f"ticket {ticket} was given a second time", record)
             if ticket & POSITION_BITS != int(record.reply["position"]):
                 self.fault("I4", "the ticket does not encode the position of its queueing", record)
-            if line is not None and self.surely_waits(line, record.back):
+            if line is not None and self.surely_waits(line, record.back) \
+                    and not (overtaken and line is entry):
                 self.fault("I7", f"a request that waits as {line.ticket} was queued anew", record)
         elif line is not None and line.ticket != ticket \
                 and self.surely_waits(line, record.back):
