@@ -149,6 +149,15 @@ class RulesTest(unittest.TestCase):
         other = calls_of(f"7 fdatasync(6</d/data/log/spare.tmp>) = {FAILED}")
         self.assertEqual(self.rules(name, other)[1], set())
 
+    def test_a_stop_that_could_not_write_is_not_called_done(self):
+        name = "stop:pwrite64:EIO:1"
+        for path in (SEGMENT, "/d/data/state/data.mdb"):
+            calls = calls_of(f'7 pwrite64(6<{path}>, "", 4096, 0) = {FAILED}')
+            self.assertEqual(self.rules(name, calls, status=0, asked=True)[1], {"exit"})
+            self.assertEqual(self.rules(name, calls, status=74, asked=True)[1], set())
+        calls = calls_of(f"7 fdatasync(6</d/data/log/spare.tmp>) = {FAILED}")
+        self.assertEqual(self.rules(name, calls, status=0, asked=True)[1], set())
+
     def test_what_can_not_be_read_ends_it_with_74(self):
         calls = calls_of(f'7 pread64(6<{SEGMENT}>, "", 4096, 0) = {FAILED}')
         name = "recover:pread64:EIO:1"

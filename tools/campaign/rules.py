@@ -3,6 +3,7 @@
 import signal
 
 NAMED = {73, 74}             # what a device that failed, or a thing not made, ends a daemon with
+WRITING = {"pwrite64", "pwritev", "writev", "fdatasync", "fsync"}
 MEMORY = {"ENOMEM", "EAGAIN"}
 LOADER = "error while loading shared libraries"
 
@@ -37,6 +38,7 @@ def judge_cell(cell, calls, status, served, asked, progress, losses, last_words)
     faults = judge_exit(cell, status, asked, memory, last_words)
     faults += judge_syncs(cell, calls, injected, status)
     faults += judge_reads(cell, injected, status)
+    faults += judge_silence(injected, status)
     if cell.call == "accept4" and injected:
         if losses or status is not None:
             faults.append(("accept", f"{losses} connections that were served ended, "
@@ -87,4 +89,13 @@ def judge_reads(cell, injected, status):
               if call.name == "pread64" and call.error == "EIO" and on_log(call)]
     if failed and status != 74:
         return [("T5", f"EIO from pread64 of the log, but exit {status}, not 74")]
+    return []
+
+
+def judge_silence(injected, status):
+    """A daemon that could not write what a stop is to leave behind does not say that it did."""
+    failed = [call for call in injected if call.name in WRITING and call.error == "EIO"
+              and (on_log(call) or call.path.endswith("/data.mdb"))]
+    if failed and status == 0:
+        return [("exit", f"EIO from {failed[0].name} of {failed[0].path}, and it ended with 0")]
     return []
