@@ -205,7 +205,8 @@ class CellRun:
         """A restart works, what was acknowledged is there, and the audit is content."""
         if self.served:
             self.answers()
-        if self.served and self.random.random() < 0.5:
+        # Whether it can be stopped is a question for every one that came up under a fault.
+        if self.served and self.cell.point not in STARTS and self.random.random() < 0.5:
             self.daemon.kill()
         elif self.served:
             status = self.daemon.terminate(ENDING)
