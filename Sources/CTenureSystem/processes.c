@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -30,6 +31,31 @@ void tenure_bound_heap(void) {
     mallopt(M_ARENA_MAX, 2);
     mallopt(M_MMAP_THRESHOLD, 64 << 10);
     mallopt(M_TRIM_THRESHOLD, 1 << 20);
+}
+
+static sem_t arrived;
+static volatile sig_atomic_t last_signal;
+
+static void note_signal(int number) {
+    int before = errno;
+    last_signal = number;
+    sem_post(&arrived);
+    errno = before;
+}
+
+int tenure_signals_catch(const int *numbers, int count) {
+    if (sem_init(&arrived, 0, 0) < 0) return -errno;
+    struct sigaction action = {.sa_handler = note_signal, .sa_flags = SA_RESTART};
+    sigfillset(&action.sa_mask);
+    for (int index = 0; index < count; index++) {
+        if (sigaction(numbers[index], &action, NULL) < 0) return -errno;
+    }
+    return 0;
+}
+
+int tenure_signal_wait(void) {
+    while (sem_wait(&arrived) < 0) {}
+    return last_signal;
 }
 
 int tenure_event_open(void) {

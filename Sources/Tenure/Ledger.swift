@@ -49,7 +49,8 @@ public final class Ledger: Sendable {
         configuration: Configuration = Configuration()
     ) throws(LedgerOpenError) -> Ledger {
         let inbox = Inbox()
-        let runner = ThreadedCheckpointRunner { inbox.add { _ in } }
+        let threads = try LedgerThreads.start()
+        let runner = ThreadedCheckpointRunner(on: threads.state) { inbox.add { _ in } }
         do throws(LedgerOpenError) {
             let core = try LedgerCore.open(
                 directory: path,
@@ -64,22 +65,28 @@ public final class Ledger: Sendable {
                     }
                 )
             }
-            return Ledger(inbox, runner, core)
+            return Ledger(inbox, threads, runner, core)
         } catch {
-            runner.stop()
+            threads.stop()
             throw error
         }
     }
 
-    init(_ inbox: Inbox, _ runner: ThreadedCheckpointRunner, _ core: sending LedgerCore) {
+    init(
+        _ inbox: Inbox,
+        _ threads: LedgerThreads,
+        _ runner: ThreadedCheckpointRunner,
+        _ core: sending LedgerCore
+    ) {
         self.inbox = inbox
         self.runner = runner
         openingSentences = core.openingSentences
         explainer = Explainer(
-            core.directory.map { LogHistory(disk: $0.disk, ledger: $0.ledger) }
+            core.directory.map { LogHistory(disk: $0.disk, ledger: $0.ledger) },
+            on: threads.explainer
         )
-        writer = WorkThread(name: "tenure-writer")
-        watcher = ProcessWatcher { finding in
+        writer = threads.writer
+        watcher = ProcessWatcher(on: threads.watcher, wake: threads.wake) { finding in
             inbox.add { core in core.take(finding) }
         }
         let loop = WriterLoop(core: core, inbox: inbox, watcher: watcher)

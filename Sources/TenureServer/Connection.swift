@@ -244,6 +244,7 @@ extension Connection {
         written.futureResult.assumeIsolated().whenComplete { [weak self] _ in
             guard let self, let context = self.context else { return }
             hasSaidFarewell = true
+            if hub.state.value.isStopped { hurry() }
             context.close(mode: isInputEnded ? .all : .output, promise: nil)
         }
         isReadHeld = false
@@ -276,6 +277,13 @@ extension Connection {
     func drain() {
         finish()
         proceed()
+        if hasSaidFarewell { hurry() }
+    }
+
+    /// Gives the client little time to end its side of a connection that is over.
+    private func hurry() {
+        guard case .lingering = phase else { return }
+        phase = .lingering(until: .now() + ServerLimits.stopFarewellTime)
     }
 
     /// Answers everything outstanding with `refusal` and ends.

@@ -26,6 +26,7 @@ struct Front: Sendable {
         _ configuration: ServerConfiguration,
         _ logger: Logger
     ) async throws -> Front {
+        try Descriptors.requireRoom(forLoops: configuration.threads)
         let file = try SocketFile.listen(
             at: configuration.socketPath,
             group: configuration.socketGroup
@@ -228,6 +229,26 @@ enum Descriptors {
         limit.rlim_cur = min(wanted, limit.rlim_max)
         // SAFETY: the kernel reads the structure during the call.
         _ = unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
+
+    /// Checks that event loops can get the descriptors without which SwiftNIO can not go on.
+    ///
+    /// - Throws: `ServerError` when there are too few.
+    static func requireRoom(forLoops count: Int) throws {
+        var opened: [Int32] = []
+        defer { for descriptor in opened { close(descriptor) } }
+        while opened.count < ServerLimits.descriptorsPerThread * count {
+            // Any open file will do; standard input is one in every daemon.
+            let descriptor = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
+            guard descriptor >= 0 else {
+                throw ServerError(
+                    "no descriptors are left for \(count) event loops; allow more open files "
+                        + "(ulimit -n, LimitNOFILE)",
+                    exitCode: ServerError.noRoom
+                )
+            }
+            opened.append(descriptor)
+        }
     }
 
     /// The limit as it is now.

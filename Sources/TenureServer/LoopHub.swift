@@ -74,11 +74,8 @@ final class LoopHub: AnswerSink {
             initialDelay: ServerLimits.sweepInterval,
             delay: ServerLimits.sweepInterval
         ) { [state] task in
-            if state.value.isStopped {
-                task.cancel()
-            } else {
-                state.value.sweep(at: .now())
-            }
+            state.value.sweep(at: .now())
+            if state.value.isEmptied { task.cancel() }
         }
     }
 }
@@ -109,6 +106,8 @@ final class LoopState {
     private var emptied: EventLoopPromise<Void>?
     /// Whether the loop serves nobody any more.
     private(set) var isStopped = false
+    /// Whether it has stopped and nobody is left.
+    var isEmptied: Bool { isStopped && connections.isEmpty }
     /// Commands that were answered or sent to the ledger.
     var commands: UInt64 = 0
     private var warnings = 0

@@ -52,6 +52,7 @@ public struct ServerError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The sentence.
     public var description: String { sentence }
 
+    static let noRoom: Int32 = 71
     static let cannotCreate: Int32 = 73
     static let inputOutput: Int32 = 74
     static let inUse: Int32 = 75

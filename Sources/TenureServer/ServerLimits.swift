@@ -50,6 +50,9 @@ package enum ServerLimits {
     static let requestTime = TimeAmount.seconds(30)
     /// How long a connection that was told to end may take to read that.
     static let farewellTime = TimeAmount.seconds(10)
+    /// The same for a daemon that stops, from when its last bytes were written: nobody waits longer
+    /// for the end of a client that is idle.
+    static let stopFarewellTime = TimeAmount.seconds(1)
     /// How often these times are looked at.
     static let sweepInterval = TimeAmount.seconds(1)
     /// How many lines about clients the log takes between two looks: a client can not fill a disk.
@@ -59,6 +62,8 @@ package enum ServerLimits {
 
     /// The most connections that wait to be accepted.
     static let backlog: Int32 = 1_024
+    /// Descriptors of an event loop (epoll, event and timer) and of what it opens at its start.
+    static let descriptorsPerThread = 6
     /// How many connections are accepted in one turn of the event loop, at the most.
     static let acceptsPerTurn: UInt = 64
     /// The longest path of a Unix socket, in bytes: `sun_path` and its zero byte.

@@ -59,7 +59,9 @@ public struct TenureService: Service {
         try configuration.check()
         Descriptors.raiseLimit()
         let (endings, continuation) = AsyncStream.makeStream(of: Ending.self)
+        let lastFailure = FailureCell()
         ledger.onFailure { failure in
+            lastFailure.set(ServerError(failure.sentence, exitCode: failure.exitCode))
             continuation.yield(.failed(sentence: failure.sentence, exitCode: failure.exitCode))
         }
         let front = try await Front.start(ledger, configuration, logger)
@@ -78,13 +80,25 @@ public struct TenureService: Service {
             case .asked:
                 await front.stop(within: drainTime)
                 _ = await Blocking.run { ledger.shutdown() }
-                return nil
+                // The last group or the last checkpoint may have failed.
+                return lastFailure.value
             case .failed(let sentence, let exitCode):
                 await front.fail(sentence)
                 return ServerError(sentence, exitCode: exitCode)
             }
         }
         if let error = await stopping.value { throw error }
+    }
+}
+
+/// What has become of the ledger, told on its threads.
+private final class FailureCell: Sendable {
+    private let failure = Mutex<ServerError?>(nil)
+
+    var value: ServerError? { failure.withLock { $0 } }
+
+    func set(_ error: ServerError) {
+        failure.withLock { $0 = error }
     }
 }
 

@@ -190,6 +190,50 @@ struct DaemonTests {
         #expect(try await daemon.figure("recoveryReplayedRecords") == 0, "a last checkpoint")
     }
 
+    /// The first asks to stop in order, which a client that does not read its answers holds up.
+    @Test
+    func `row 71: a second signal ends at once, and nothing acknowledged is lost`() async throws {
+        try await daemon.start()
+        try await daemon.declare()
+        let lease = try await daemon.acquire()
+        let client = try daemon.connectSilently()
+        defer { close(client) }
+        let request = Array(String(repeating: "COMMAND DOCS\r\n", count: 200).utf8)
+        #expect(unsafe write(client, request, request.count) == request.count)
+        // As many as fit into what the client does not read.
+        let enough = 10
+        while try await daemon.figure("total_commands_processed") ?? 0 < enough {
+            await Task.yield()
+        }
+        daemon.signal(SIGTERM)
+        while !daemon.words.contains("stopping") { try await Task.sleep(for: .milliseconds(5)) }
+        daemon.signal(SIGINT)
+        #expect(try await daemon.end() == -SIGINT)
+        #expect(daemon.words.contains("told to stop again"))
+        try await daemon.start()
+        #expect(try await daemon.holds(lease))
+    }
+
+    /// Whatever number of descriptors there is: the ledger is served, or somebody is told why not.
+    @Test(arguments: [6, 9, 12, 15, 17, 18, 19, 20, 21, 22, 24, 26, 30, 40])
+    func `row 68: too few descriptors at the start are an error that is told`(
+        count: Int
+    ) async throws {
+        try daemon.spawn(limits: "ulimit -n \(count)")
+        for _ in 0..<3_000 {
+            if daemon.words.contains("listening") {
+                return #expect(try await daemon.stop() == 0)
+            }
+            if let status = daemon.ended() {
+                // 6 is too few for the loader of the program's libraries, which says so with 127.
+                #expect([71, 73, 74, 127].contains(status), "\(daemon.words)")
+                return
+            }
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        Issue.record("neither serves nor ends: \(daemon.words)")
+    }
+
     // MARK: Time
 
     /// A stopped process can not be told from a suspended host: neither can renew.

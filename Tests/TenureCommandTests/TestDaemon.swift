@@ -196,6 +196,13 @@ final class TestDaemon {
         throw TestFailure("does not end: \(words)")
     }
 
+    /// The status of a daemon that has ended; nothing while it runs.
+    func ended() -> Int32? {
+        guard let status = child?.ended() else { return nil }
+        child = nil
+        return status
+    }
+
     /// Stops the daemon as a service manager does.
     func stop() async throws -> Int32 {
         signal(SIGTERM)

@@ -19,6 +19,7 @@ final class FakeLedger: ServedLedger {
         var subscribers: [UInt64: (sink: any NoticeSink, interest: NoticeInterest)] = [:]
         var failureHandler: (@Sendable (LedgerFailure) -> Void)?
         var isShutDown = false
+        var lastFailure: String?
         var abandoned: [UInt64] = []
         var endsWaiting = false
     }
@@ -137,7 +138,16 @@ final class FakeLedger: ServedLedger {
     }
 
     func shutdown() {
-        state.withLock { $0.isShutDown = true }
+        let last = state.withLock { state in
+            state.isShutDown = true
+            return state.lastFailure
+        }
+        if let last { fail(last) }
+    }
+
+    /// Fails while it is shut down.
+    func failLast(_ sentence: String) {
+        state.withLock { $0.lastFailure = sentence }
     }
 
     private func answer(_ batch: [Submission]) {

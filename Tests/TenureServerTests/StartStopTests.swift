@@ -179,6 +179,37 @@ struct StartStopTests {
         #expect(ledger.isShutDown)
     }
 
+    /// A client that has nothing outstanding, and never ends its side, holds nobody up.
+    @Test
+    func `an idle client does not keep the daemon until its limit, and a last failure is told`()
+        async throws
+    {
+        let directory = try TemporaryDirectory()
+        defer { directory.remove() }
+        let ledger = FakeLedger()
+        ledger.failLast("the last checkpoint failed")
+        let (addresses, started) = AsyncStream.makeStream(of: ServerAddresses.self)
+        var configuration = ServerConfiguration(socketPath: "\(directory.path)/s")
+        configuration.drainTime = .seconds(86_400)
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let service = TenureService(
+            serving: ledger,
+            configuration: configuration,
+            logger: logger,
+            started: { started.yield($0) }
+        )
+        let group = ServiceGroup(configuration: .init(services: [service], logger: logger))
+        let running = Task { try await group.run() }
+        var iterator = addresses.makeAsyncIterator()
+        let path = try #require(await iterator.next()).socketPath
+        let raw = try await RawConnection.connect(to: .unixSocket(path: path), reads: true)
+        try await raw.exchange("PING\r\n", "+PONG\r\n")
+        await group.triggerGracefulShutdown()
+        let error = await #expect(throws: ServerError.self) { try await running.value }
+        #expect(error == ServerError("the last checkpoint failed", exitCode: 74))
+        await raw.close()
+    }
+
     @Test
     func `after a failure outstanding requests are UNKNOWN and the service ends with its code`()
         async throws

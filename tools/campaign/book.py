@@ -79,7 +79,7 @@ class Book(ChangeBook, SessionBook, TicketBook, FamilyBook, DateBook, DrainBook,
         if record.op == "GAP":
             self.gaps.append(record.back)
             if "down" in record.ask:
-                # Whether it still ran since its last answer, or stood before its disk, nobody knows.
+                # Since its last answer it may have run, or stood before its disk: nobody knows.
                 stood = record.ask["down"] and self.last_back is not None
                 self.halts.append((self.last_back if stood else record.back, record.ask["down"]))
             return

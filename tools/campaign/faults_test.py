@@ -116,7 +116,7 @@ class RulesTest(unittest.TestCase):
 
     def test_named_codes_pass_and_others_do_not(self):
         name = "recover:openat2:EIO:1"
-        for status in (None, 73, 74):
+        for status in (None, 71, 73, 74):
             self.assertEqual(self.rules(name, status=status)[1], set())
         for status in (0, 1, 64, 65, 70, 75, 78, 127):
             self.assertEqual(self.rules(name, status=status)[1], {"exit"})

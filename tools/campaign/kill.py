@@ -5,8 +5,8 @@
 # client. After every restart and at the end everything that was acknowledged must be there, nothing
 # may be granted twice or beyond capacity, and the order of the log must be that of real time. The
 # model and the judgement are the campaign's own and share nothing with the daemon. A run without
-# kills, or in which a verb was never acknowledged, is a failure. Exit status: 0 clean, 1 a violation
-# (evidence is kept), 2 cannot run.
+# kills, or in which a verb was never acknowledged, is a failure. Exit status: 0 clean, 1 a
+# violation (evidence is kept), 2 cannot run.
 #
 #   tools/campaign/kill.py --kills 200 --seed 7 --tenure .build/release/tenure
 

@@ -2,7 +2,7 @@
 
 import signal
 
-NAMED = {73, 74}             # what a device that failed, or a thing not made, ends a daemon with
+NAMED = {71, 73, 74}  # no room for a thread or descriptor, a thing not made, a device that failed
 WRITING = {"pwrite64", "pwritev", "writev", "fdatasync", "fsync"}
 MEMORY = {"ENOMEM", "EAGAIN"}
 LOADER = "error while loading shared libraries"

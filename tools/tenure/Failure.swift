@@ -11,6 +11,8 @@ package enum ExitStatus: Int32, CaseIterable, Sendable {
     case usage = 64
     case damaged = 65
     case unavailable = 69
+    case software = 70
+    case system = 71
     case cannotCreate = 73
     case inputOutput = 74
     case locked = 75
@@ -24,6 +26,8 @@ package enum ExitStatus: Int32, CaseIterable, Sendable {
         case .usage: "the command line is wrong; nothing was sent"
         case .damaged: "the data is damaged, or a file that was given is not what it should be"
         case .unavailable: "no daemon answers at the socket, or it closed the connection"
+        case .software: "a rule of the program's own does not hold; please report what it says"
+        case .system: "the system has no room for a thread or a descriptor that the daemon needs"
         case .cannotCreate: "a file, directory or socket can not be created"
         case .inputOutput: "the disk failed; nothing after the failure was acknowledged"
         case .locked: "another process serves this ledger or this socket"

@@ -114,6 +114,13 @@ int tenure_pidfd_open(int32_t pid);
 // Makes the allocator of this process give memory back rather than keep it. Call it once, early.
 void tenure_bound_heap(void);
 
+// From now on these signals end nothing: tenure_signal_wait tells of them. Needs no descriptor and
+// no thread, so that a process that is short of both can still be told to stop. Returns 0 or -errno.
+int tenure_signals_catch(const int *numbers, int count);
+
+// Waits for one of the signals that are caught, and returns its number.
+int tenure_signal_wait(void);
+
 // A counter that wakes a poll of it when it is written to; close-on-exec, non-blocking.
 int tenure_event_open(void);
 

@@ -113,10 +113,10 @@ package final class ThreadedCheckpointRunner: CheckpointRunner {
     private let idle = DispatchSemaphore(value: 1)
     private let wake: @Sendable () -> Void
 
-    /// Calls `wake` on its thread whenever a result is there.
-    package init(wake: @escaping @Sendable () -> Void) {
+    /// Runs on `thread`, and calls `wake` there whenever a result is there.
+    init(on thread: WorkThread, wake: @escaping @Sendable () -> Void) {
         self.wake = wake
-        queue = WorkThread(name: "tenure-state", niceness: LogLimits.niceness)
+        queue = thread
     }
 
     package func start(_ job: CheckpointJob) {

@@ -98,13 +98,14 @@ extension Ledger {
         _ parts: LedgerParts
     ) throws(LedgerOpenError) -> Ledger {
         let inbox = Inbox()
-        let runner = ThreadedCheckpointRunner { inbox.add { _ in } }
+        let threads = try LedgerThreads.start()
+        let runner = ThreadedCheckpointRunner(on: threads.state) { inbox.add { _ in } }
         var parts = parts
         parts.runner = runner
         do throws(LedgerOpenError) {
-            return Ledger(inbox, runner, try LedgerCore.assemble(parts))
+            return Ledger(inbox, threads, runner, try LedgerCore.assemble(parts))
         } catch {
-            runner.stop()
+            threads.stop()
             throw error
         }
     }

@@ -16,7 +16,7 @@ extension LedgerCore {
         runner: any CheckpointRunner
     ) throws(LedgerOpenError) -> LedgerCore {
         do throws(StorageError) {
-            if configuration.createIfMissing, DataDirectory.isFree(directory) {
+            if configuration.createIfMissing, try DataDirectory.isFree(directory) {
                 try Storage.create(at: directory, configuration: configuration.storage)
             }
             let prepared = try Storage.prepare(

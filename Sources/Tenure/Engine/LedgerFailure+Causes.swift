@@ -11,11 +11,14 @@ extension LedgerFailure {
     }
 
     init(_ error: LogError) {
-        let error = StorageError(error, in: "the ledger")
-        self.init(sentence: error.description, exitCode: error.exitCode)
+        self.init(StorageError(error, in: "the ledger"))
     }
 
+    /// A file system that was writable and is not any more has failed: nobody has to allow
+    /// anything.
     init(_ error: StorageError) {
+        var error = error
+        if case .notPermitted(let trouble) = error { error = .device(trouble) }
         self.init(sentence: error.description, exitCode: error.exitCode)
     }
 }

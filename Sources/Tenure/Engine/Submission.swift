@@ -100,4 +100,7 @@ public struct LedgerOpenError: Error, Equatable, Sendable, CustomStringConvertib
 
     /// The sentence.
     public var description: String { sentence }
+
+    /// The system has no room for what every ledger needs (EX_OSERR).
+    static let noRoom: Int32 = 71
 }

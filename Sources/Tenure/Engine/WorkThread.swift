@@ -4,7 +4,8 @@
 internal import CTenureSystem
 internal import Dispatch
 internal import Synchronization
-internal import TenureBase
+internal import SystemPackage
+internal import TenureLog
 
 /// One thread with a queue of work.
 final class WorkThread: Sendable {
@@ -20,23 +21,39 @@ final class WorkThread: Sendable {
     private let name: String
     private let niceness: Int32
 
-    /// A thread that waits for work.
+    private init(name: String, niceness: Int32) {
+        self.name = name
+        self.niceness = niceness
+    }
+
+    /// Starts a thread that waits for work.
     ///
     /// - Parameters:
     ///   - name: at most 15 bytes, shown by `ps -T` and `perf`.
     ///   - niceness: how far it gives way to the process's other threads, 0 to 19.
-    init(name: String, niceness: Int32 = 0) {
-        self.name = name
-        self.niceness = niceness
+    /// - Returns: The thread.
+    /// - Throws: when the system has no room for one more thread.
+    static func start(name: String, niceness: Int32 = 0) throws(LedgerOpenError) -> WorkThread {
+        let new = WorkThread(name: name, niceness: niceness)
         // SAFETY: the retained reference is taken over by the thread's body, exactly once.
-        let context = unsafe Unmanaged.passRetained(self).toOpaque()
+        let retained = unsafe Unmanaged.passRetained(new)
         var started: UInt64 = 0
-        let status = unsafe tenure_thread_start(&started, context) { context in
+        let status = unsafe tenure_thread_start(&started, retained.toOpaque()) { context in
             guard let context = unsafe context else { return }
             unsafe Unmanaged<WorkThread>.fromOpaque(context).takeRetainedValue().loop()
         }
-        invariant(status == 0, "a thread can be started")
-        thread.withLock { $0 = started }
+        guard status == 0 else {
+            // SAFETY: there is no thread that would take it over.
+            unsafe retained.release()
+            let errno = Errno(rawValue: -status)
+            throw LedgerOpenError(
+                sentence: "a thread can not be started: \(errno); allow more processes and "
+                    + "threads (ulimit -u, TasksMax, pids.max)",
+                exitCode: LedgerOpenError.noRoom
+            )
+        }
+        new.thread.withLock { $0 = started }
+        return new
     }
 
     /// Runs `work` after everything given before.
@@ -89,5 +106,62 @@ final class WorkThread: Sendable {
             if available.wait(timeout: deadline) == .success { return }
         }
         available.wait()
+    }
+}
+
+/// The threads of an open ledger.
+struct LedgerThreads {
+    /// Decides and writes the log.
+    let writer: WorkThread
+    /// Writes checkpoints.
+    let state: WorkThread
+    /// Sees processes end.
+    let watcher: WorkThread
+    /// Explains.
+    let explainer: WorkThread
+    /// The descriptor of an event that wakes the watcher.
+    let wake: Int32
+
+    private var all: [WorkThread] { [writer, state, watcher, explainer] }
+
+    /// Starts all of them.
+    ///
+    /// - Throws: when there is no room for one; none is left then.
+    static func start() throws(LedgerOpenError) -> LedgerThreads {
+        let names: [(String, Int32)] = [
+            ("tenure-writer", 0), ("tenure-state", LogLimits.niceness), ("tenure-watch", 0),
+            ("tenure-explain", 5),
+        ]
+        let wake = tenure_event_open()
+        guard wake >= 0 else {
+            throw LedgerOpenError(
+                sentence: "an event can not be made: \(Errno(rawValue: -wake)); allow more open "
+                    + "files (ulimit -n, LimitNOFILE)",
+                exitCode: LedgerOpenError.noRoom
+            )
+        }
+        var started: [WorkThread] = []
+        for (name, niceness) in names {
+            do throws(LedgerOpenError) {
+                started.append(try WorkThread.start(name: name, niceness: niceness))
+            } catch {
+                for thread in started { thread.stop() }
+                _ = tenure_close(wake)
+                throw error
+            }
+        }
+        return LedgerThreads(
+            writer: started[0],
+            state: started[1],
+            watcher: started[2],
+            explainer: started[3],
+            wake: wake
+        )
+    }
+
+    /// Ends all of them, when nothing was given to them.
+    func stop() {
+        for thread in all { thread.stop() }
+        _ = tenure_close(wake)
     }
 }

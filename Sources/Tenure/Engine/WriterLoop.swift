@@ -54,6 +54,8 @@ final class WriterLoop {
             core.run([])
             for call in load.calls { call(core) }
             core.checkpointNow()
+            // What was answered is durable all the same; the next start has the more to do.
+            if let failure = core.failure, !hasReported { onFailure(failure) }
             self.core = nil
             return
         }

@@ -59,13 +59,14 @@ extension Ledger {
 
 /// The thread that explains, and how much it has to do.
 final class Explainer: Sendable {
-    let thread = WorkThread(name: "tenure-explain", niceness: 5)
+    let thread: WorkThread
     private let history: LogHistory?
     private let count = Atomic<Int>(0)
 
     /// Without a history there is nothing to explain from.
-    init(_ history: LogHistory?) {
+    init(_ history: LogHistory?, on thread: WorkThread) {
         self.history = history
+        self.thread = thread
     }
 
     /// One more is to be explained; nothing when there are too many.

@@ -40,14 +40,21 @@ final class ProcessWatcher: Sendable {
     /// How long until what could not be watched is tried again, in milliseconds.
     private static let retryMilliseconds: Int32 = 1_000
     private let state = Mutex(State())
-    private let thread = WorkThread(name: "tenure-watch")
+    private let thread: WorkThread
     private let wakeDescriptor: Int32
     private let report: @Sendable (Housekeeping) -> Void
 
-    /// Calls `report` with what was found out, on the watcher's thread or on that of `watch`.
-    init(report: @escaping @Sendable (Housekeeping) -> Void) {
+    /// Calls `report` with what was found out, on `thread` or on that of `watch`.
+    ///
+    /// `wake` is an eventfd, which it closes in the end.
+    init(
+        on thread: WorkThread,
+        wake: Int32,
+        report: @escaping @Sendable (Housekeeping) -> Void
+    ) {
         self.report = report
-        wakeDescriptor = tenure_event_open()
+        self.thread = thread
+        wakeDescriptor = wake
         thread.run { [self] in loop() }
     }
 

@@ -128,14 +128,33 @@ extension DataDirectory {
         }
     }
 
-    /// Whether a ledger can be made at `path`.
-    package static func isFree(_ path: String) -> Bool {
-        guard let disk = try? HostDisk(root: path) else {
-            var status = stat()
-            return unsafe lstat(path, &status) != 0 && errno == ENOENT
+    /// Whether a ledger can be made at `path`: nothing is there, or nothing but what we left.
+    ///
+    /// - Throws: what the system said, where that can not be told.
+    package static func isFree(_ path: String) throws(StorageError) -> Bool {
+        var status = stat()
+        // SAFETY: the kernel reads the path and fills the structure during the call.
+        if unsafe lstat(path, &status) != 0 {
+            let errno = Errno(rawValue: Glibc.errno)
+            if errno == .noSuchFileOrDirectory { return true }
+            if isOfThePath(errno) { return false }
+            throw .system(errno, "lstat failed", at: path)
         }
-        guard let names = try? disk.list("") else { return false }
-        return (try? refuseContents(names, path)) != nil
+        do throws(DiskError) {
+            let names = try HostDisk(root: path).list("")
+            return (try? refuseContents(names, path)) != nil
+        } catch {
+            guard let errno = error.errno, !isOfThePath(errno) else { return false }
+            throw StorageError(error, in: path)
+        }
+    }
+
+    /// Whether an error says something about the path; opening it names what, and the remedy.
+    private static func isOfThePath(_ errno: Errno) -> Bool {
+        [
+            .permissionDenied, .notPermitted, .notDirectory, .noSuchFileOrDirectory,
+            .tooManySymbolicLinkLevels, .fileNameTooLong,
+        ].contains(errno)
     }
 
     /// C1: the directory itself.

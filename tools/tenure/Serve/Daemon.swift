@@ -5,7 +5,6 @@ internal import ServiceLifecycle
 internal import Tenure
 internal import TenureModel
 internal import TenureServer
-internal import UnixSignals
 
 /// Everything that `serve` was told.
 struct Daemon: Sendable {
@@ -31,10 +30,10 @@ struct Daemon: Sendable {
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: [service],
-                gracefulShutdownSignals: [.sigterm, .sigint, .sighup],
                 logger: logger
             )
         )
+        try StopSignals.catchAll(logger) { await group.triggerGracefulShutdown() }
         do {
             try await group.run()
         } catch let error as ServerError {
