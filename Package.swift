@@ -27,24 +27,28 @@ func suite(_ name: String, _ dependencies: [Target.Dependency], exclude: [String
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 
 let tests: [Target] = [
-    suite("TenureLogTests", ["TenureBase", "TenureLog", "TenureTesting", "CTenureSystem", system]),
+    suite(
+        "TenureLogTests",
+        ["TenureBase", "TenureLog", "TenureSimulation", "TenureTesting", "CTenureSystem", system]
+    ),
     suite("TenureLMDBTests", ["TenureBase", "TenureLMDB", system]),
     suite(
         "TenureStorageTests",
         [
             "TenureBase", "TenureLog", "TenureLMDB", "TenureModel", "TenureStorage",
-            "TenureTesting", system,
+            "TenureSimulation", "TenureTesting", system,
         ]
     ),
     suite("TenureTidyTests", []),
-    suite("TenureModelTests", ["TenureBase", "TenureModel", "TenureTesting"]),
+    suite("TenureModelTests", ["TenureBase", "TenureModel", "TenureSimulation", "TenureTesting"]),
     suite(
         "TenureTests",
         [
             "TenureBase", "Tenure", "TenureModel", "TenureLog", "TenureLMDB", "TenureStorage",
-            "TenureTesting", system,
+            "TenureSimulation", "TenureTesting", system,
         ]
     ),
+    suite("TenureFuzzTests", ["TenureFuzzing"], exclude: ["Corpora"]),
     suite(
         "TenureWireTests",
         [
@@ -56,7 +60,7 @@ let tests: [Target] = [
         "TenureServerTests",
         [
             "TenureBase", "Tenure", "TenureModel", "TenureServer", "TenureClient", "TenureWire",
-            "TenureTesting",
+            "TenureSimulation", "TenureTesting",
             .product(name: "Logging", package: "swift-log"),
             .product(name: "NIOCore", package: "swift-nio"),
             .product(name: "NIOPosix", package: "swift-nio"),
@@ -66,12 +70,26 @@ let tests: [Target] = [
     suite(
         "TenureCommandTests",
         [
-            "TenureCommand", "Tenure", "TenureClient", "TenureModel", "TenureWire", "TenureTesting",
+            "TenureCommand", "Tenure", "TenureClient", "TenureModel", "TenureWire",
+            "TenureSimulation", "TenureTesting",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ],
         exclude: ["Fixtures"]
     ),
 ]
+
+// Only where tools/fuzz builds: libFuzzer brings the program's entry.
+let fuzzer: [Target] =
+    Context.environment["TENURE_FUZZ"] == nil
+    ? []
+    : [
+        .executableTarget(
+            name: "TenureFuzzer",
+            dependencies: ["TenureFuzzing"],
+            path: "Tests/TenureFuzzer",
+            swiftSettings: house
+        )
+    ]
 
 let package = Package(
     name: "tenure",
@@ -144,6 +162,14 @@ let package = Package(
             swiftSettings: house
         ),
         .target(
+            name: "TenureSimulation",
+            dependencies: [
+                "TenureBase", "Tenure", "TenureModel", "TenureLog", "TenureLMDB", "TenureStorage",
+                system,
+            ],
+            swiftSettings: house
+        ),
+        .target(
             name: "TenureWire",
             dependencies: [
                 "TenureBase", "TenureModel",
@@ -175,6 +201,7 @@ let package = Package(
         .executableTarget(
             name: "TenureCommand",
             dependencies: [
+                "TenureSimulation",
                 "TenureBase", "TenureClient", "TenureServer", "Tenure", "TenureStorage",
                 "TenureLog", "TenureModel", "TenureWire",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -189,14 +216,17 @@ let package = Package(
             path: "tools/tenure",
             swiftSettings: house
         ),
+        .target(name: "TenureTesting", path: "Tests/TenureTesting", swiftSettings: house),
         .target(
-            name: "TenureTesting",
+            name: "TenureFuzzing",
             dependencies: [
-                "TenureBase", "TenureLog", "TenureModel", "TenureStorage",
-                .product(name: "SystemPackage", package: "swift-system"),
+                "TenureBase", "TenureLog", "TenureModel", "TenureStorage", "TenureSimulation",
+                "TenureTesting",
+                "TenureWire",
+                .product(name: "NIOCore", package: "swift-nio"),
             ],
-            path: "Tests/TenureTesting",
+            path: "Tests/TenureFuzzing",
             swiftSettings: house
         ),
-    ] + tests
+    ] + tests + fuzzer
 )

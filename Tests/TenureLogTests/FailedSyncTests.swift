@@ -2,6 +2,7 @@
 
 import SystemPackage
 import TenureLog
+import TenureSimulation
 import TenureTesting
 import Testing
 

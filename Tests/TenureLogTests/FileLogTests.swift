@@ -1,6 +1,7 @@
 // Appending, committing, rotating, retiring and opening again, without faults.
 
 import TenureLog
+import TenureSimulation
 import TenureTesting
 import Testing
 

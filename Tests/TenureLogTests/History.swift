@@ -1,6 +1,7 @@
 // What was written to a log, and what may be found after a crash.
 
 import TenureLog
+import TenureSimulation
 import TenureTesting
 import Testing
 

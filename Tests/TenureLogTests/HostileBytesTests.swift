@@ -2,6 +2,7 @@
 
 import CTenureSystem
 import TenureLog
+import TenureSimulation
 import TenureTesting
 import Testing
 

@@ -1,6 +1,7 @@
 // The audit names every changed byte of a log, and nothing else.
 
 import TenureLog
+import TenureSimulation
 import TenureTesting
 import Testing
 

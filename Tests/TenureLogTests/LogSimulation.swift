@@ -3,6 +3,7 @@
 import Glibc
 import SystemPackage
 import TenureLog
+import TenureSimulation
 import TenureTesting
 import Testing
 

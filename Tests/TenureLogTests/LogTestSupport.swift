@@ -2,6 +2,7 @@
 
 import TenureBase
 package import TenureLog
+import TenureSimulation
 import TenureTesting
 import Testing
 

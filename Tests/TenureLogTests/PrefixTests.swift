@@ -5,6 +5,7 @@
 // opened again. For some ways recovery is itself cut after each of its own operations.
 
 import TenureLog
+import TenureSimulation
 import TenureTesting
 import Testing
 

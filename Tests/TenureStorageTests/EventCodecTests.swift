@@ -2,6 +2,7 @@
 
 import TenureBase
 import TenureModel
+import TenureSimulation
 import TenureStorage
 import TenureTesting
 import Testing

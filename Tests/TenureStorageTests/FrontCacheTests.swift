@@ -2,6 +2,7 @@
 
 import TenureLog
 import TenureModel
+import TenureSimulation
 import TenureStorage
 import TenureTesting
 import Testing

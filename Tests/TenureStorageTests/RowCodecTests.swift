@@ -3,6 +3,7 @@
 import TenureBase
 import TenureLog
 import TenureModel
+import TenureSimulation
 import TenureStorage
 import TenureTesting
 import Testing

@@ -1,6 +1,7 @@
 // Who waits to be near other leases, or away from them: what wakes him, and whom he holds up.
 
 import TenureLog
+import TenureSimulation
 import TenureTesting
 import Testing
 

@@ -3,6 +3,7 @@
 import Synchronization
 import Tenure
 import TenureModel
+import TenureSimulation
 import TenureStorage
 import TenureTesting
 import Testing

@@ -9,6 +9,7 @@
 //   - nobody waits who fits now and is over before every date, or fits in a place that is promised
 //     to nobody (no lost wake-up).
 
+import TenureSimulation
 import TenureTesting
 import Testing
 

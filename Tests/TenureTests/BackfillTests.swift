@@ -1,6 +1,7 @@
 // Backfill, case by case: who passes, who does not, and what both are told.
 
 import TenureModel
+import TenureSimulation
 import TenureTesting
 import Testing
 

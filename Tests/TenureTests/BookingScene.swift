@@ -1,6 +1,7 @@
 // A ledger in which amounts are booked, on a clock that the test moves.
 
 import TenureModel
+import TenureSimulation
 import TenureTesting
 
 @testable import Tenure

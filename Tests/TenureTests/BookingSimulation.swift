@@ -8,6 +8,7 @@
 //   - no booking waits beyond its start, and each that began did so in its places, with its end;
 //   - a date of one who waits is never a later one, and nobody waits beyond it (W5).
 
+import TenureSimulation
 import TenureTesting
 import Testing
 

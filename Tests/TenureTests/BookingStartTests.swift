@@ -1,5 +1,6 @@
 // How bookings begin when many are due, and what is told of one that could not.
 
+import TenureSimulation
 import TenureTesting
 import Testing
 

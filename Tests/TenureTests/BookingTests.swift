@@ -1,6 +1,7 @@
 // Bookings, case by case: what they keep from others, how they begin, and what becomes of them.
 
 import TenureModel
+import TenureSimulation
 import TenureTesting
 import Testing
 

@@ -2,6 +2,7 @@
 
 import Tenure
 import TenureModel
+import TenureSimulation
 import TenureStorage
 import TenureTesting
 import Testing
@@ -16,7 +17,7 @@ struct EngineCacheTests {
     @Test(arguments: 1...40 as ClosedRange<UInt64>)
     func `Answers and rows are the same with room for none, one and all`(seed: UInt64) throws {
         var worlds = try Self.budgets.map { budget in
-            var world = try EngineSimulation.makeWorld(quarantining: seed % 2 == 0 ? ["main"] : [])
+            var world = try Simulation.makeWorld(quarantining: seed % 2 == 0 ? ["main"] : [])
             world.cache = budget
             world.checkpointRows = [2, 10, 40][Int(seed % 3)]
             world.die(leaving: world.disk.processCrash())

@@ -6,6 +6,7 @@
 // ends just before and just behind each checkpoint and each retirement.
 
 import Tenure
+import TenureSimulation
 import TenureTesting
 import Testing
 
@@ -20,7 +21,7 @@ struct EnginePrefixTests {
         stoppingAfter count: Int?
     ) throws -> (world: EngineWorld, operations: Int) {
         var work = EngineWorkload(seed: seed)
-        var world = try EngineSimulation.makeWorld(quarantining: seed % 2 == 0 ? ["main"] : [])
+        var world = try Simulation.makeWorld(quarantining: seed % 2 == 0 ? ["main"] : [])
         world.checkpointRows = 8
         let start = world.disk.operationCount
         if let count { world.disk.stop(after: count) }
@@ -83,7 +84,7 @@ struct EnginePrefixTests {
     @Test(arguments: 10...24 as ClosedRange<UInt64>)
     func `I1: after a failed sync only what is on the disk is served`(seed: UInt64) throws {
         var work = EngineWorkload(seed: seed)
-        var world = try EngineSimulation.makeWorld(quarantining: [])
+        var world = try Simulation.makeWorld(quarantining: [])
         for _ in 0..<6 { #expect(world.ask(work.batch(for: world.book)).faults == []) }
         let durable = try world.picture()
         world.disk.failNextSync()

@@ -1,6 +1,7 @@
 // Guests: those who wait for several pools, in the lines of those that are not their home.
 
 import TenureModel
+import TenureSimulation
 import TenureTesting
 import Testing
 

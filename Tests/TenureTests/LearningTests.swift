@@ -2,6 +2,7 @@
 
 import Tenure
 import TenureModel
+import TenureSimulation
 import TenureTesting
 import Testing
 

@@ -3,9 +3,11 @@
 import Dispatch
 import Foundation
 import Synchronization
+import SystemPackage
 import Tenure
 import TenureLog
 import TenureModel
+import TenureSimulation
 import TenureStorage
 import TenureTesting
 import Testing
@@ -54,6 +56,24 @@ struct LedgerEndingTests {
         gate.open()
         await Task.detached { Self.wait(ended) }.value
         return sink.take().map(\.answer)
+    }
+
+    /// What was answered is durable; the start has the more to do, and who stopped it is told why.
+    @Test(arguments: [SimulatedDisk.Fault.error(.ioError), .error(.readOnlyFileSystem)])
+    func `a failure of the last checkpoint is told, as one of the disk`(
+        fault: SimulatedDisk.Fault
+    ) async throws {
+        var world = try EngineWorld()
+        world.checkpointRows = 100_000
+        let ledger = try Ledger.assemble(world.parts())
+        for command in LedgerScratch.setup(cpus: 1) { _ = try await ledger.set(command) }
+        let told = Mutex<LedgerFailure?>(nil)
+        ledger.onFailure { failure in told.withLock { $0 = failure } }
+        let before = world.disk.operationCount
+        world.disk.inject(fault, at: 0)
+        await Task.detached { ledger.shutdown() }.value
+        #expect(world.disk.operationCount > before)
+        #expect(told.withLock { $0?.exitCode } == 74)
     }
 
     private static func wait(_ semaphore: DispatchSemaphore) { semaphore.wait() }

@@ -4,6 +4,7 @@ import Foundation
 import Synchronization
 import Tenure
 import TenureModel
+import TenureSimulation
 import TenureTesting
 import Testing
 

@@ -4,6 +4,7 @@ import Synchronization
 import Tenure
 import TenureLog
 import TenureModel
+import TenureSimulation
 import TenureStorage
 import TenureTesting
 import Testing

@@ -1,5 +1,6 @@
 // Planned drains of nodes, beside bookings, and what is refused.
 
+import TenureSimulation
 import TenureTesting
 import Testing
 

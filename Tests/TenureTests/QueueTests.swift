@@ -2,6 +2,7 @@
 
 import TenureLog
 import TenureModel
+import TenureSimulation
 import TenureTesting
 import Testing
 

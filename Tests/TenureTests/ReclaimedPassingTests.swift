@@ -1,6 +1,7 @@
 // Passing those who wait does not depend on when what is due was taken back.
 
 import TenureModel
+import TenureSimulation
 import TenureTesting
 import Testing
 

@@ -3,6 +3,7 @@
 
 import TenureLog
 import TenureModel
+import TenureSimulation
 import TenureTesting
 import Testing
 

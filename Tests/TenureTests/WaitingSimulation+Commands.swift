@@ -1,6 +1,7 @@
 // What is asked in the random work of many who wait.
 
 import TenureModel
+import TenureSimulation
 import TenureTesting
 
 @testable import Tenure

@@ -9,6 +9,7 @@
 
 import TenureLog
 import TenureModel
+import TenureSimulation
 import TenureTesting
 import Testing
 

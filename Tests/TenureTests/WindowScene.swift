@@ -1,6 +1,7 @@
 // Planned drains in a scene of bookings.
 
 import TenureModel
+import TenureSimulation
 import TenureTesting
 
 @testable import Tenure

@@ -7,6 +7,7 @@
 //   - who plans a window is told how many leases may still be there when it begins;
 //   - after each step, when the writer has nothing left to do at once, no window is overdue.
 
+import TenureSimulation
 import TenureTesting
 import Testing
 

@@ -2,6 +2,7 @@
 // them.
 
 import TenureModel
+import TenureSimulation
 import TenureTesting
 import Testing
 

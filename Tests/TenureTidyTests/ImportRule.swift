@@ -5,7 +5,9 @@
 // that begin so.
 
 extension Rules {
-    private static let above = ["Tenure", "TenureServer", "TenureClient", "TenureCommand"]
+    private static let above = [
+        "Tenure", "TenureServer", "TenureClient", "TenureCommand", "TenureSimulation",
+    ]
 
     /// By target, what must not be imported.
     static let forbiddenImports: [String: [String]] = [
@@ -25,13 +27,19 @@ extension Rules {
         "TenureStorage": ["Foundation*", "NIO*", "CLMDB", "TenureWire"] + above,
         "Tenure": [
             "Foundation*", "NIO*", "CLMDB", "TenureLMDB", "TenureWire", "TenureServer",
-            "TenureClient",
+            "TenureClient", "TenureSimulation",
+        ],
+        "TenureSimulation": [
+            "Foundation*", "NIO*", "CLMDB", "TenureWire", "TenureServer", "TenureClient",
         ],
         "TenureWire": [
             "Foundation*", "NIOPosix", "NIOEmbedded", "CLMDB", "TenureLog", "TenureLMDB",
             "TenureStorage",
         ] + above,
-        "TenureServer": ["CLMDB", "TenureLMDB", "TenureLog", "TenureStorage", "TenureClient"],
+        "TenureServer": [
+            "CLMDB", "TenureLMDB", "TenureLog", "TenureStorage", "TenureClient",
+            "TenureSimulation",
+        ],
         "TenureClient": [
             "Foundation*", "CLMDB", "Tenure", "TenureServer", "TenureStorage", "TenureLog",
             "TenureLMDB",

@@ -60,7 +60,10 @@ package struct TenureTool: AsyncParsableCommand {
             ),
             CommandGroup(
                 name: "Inspection and measurement",
-                subcommands: [AuditNoun.self, Backup.self, Anchor.self, Bench.self, Replay.self]
+                subcommands: [
+                    AuditNoun.self, Backup.self, Anchor.self, Simulate.self, Bench.self,
+                    Replay.self,
+                ]
             ),
             CommandGroup(name: "Topics", subcommands: [ExitCodes.self]),
         ]

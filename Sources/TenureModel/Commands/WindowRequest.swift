@@ -44,7 +44,7 @@ public struct WindowRequest: Hashable, Sendable {
     }
 
     /// The first thing that is malformed, as a sentence; nothing when all is well.
-    var fault: String? {
+    package var fault: String? {
         for (word, milliseconds) in [("AT", startMilliseconds), ("FOR", lengthMilliseconds)]
         where milliseconds == 0 || milliseconds > Limits.millisecondsMax {
             return "a drain that is planned, or has a REASON, needs AT and FOR; \(word) must be 1 "

@@ -85,7 +85,7 @@ struct LogReading {
             Finding(
                 .damage,
                 at: name.index,
-                "the index is not that of its segment; remove the file, the records are not affected"
+                "the index is not that of its segment; remove the file, no record is affected"
             )
         )
     }

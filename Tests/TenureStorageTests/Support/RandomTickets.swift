@@ -1,6 +1,7 @@
 // Random requests that wait, and how they ended.
 
 import TenureModel
+import TenureSimulation
 import TenureTesting
 
 extension RandomValues {

@@ -1,6 +1,7 @@
 // Values of every event and every row, drawn from a seed.
 
 import TenureModel
+import TenureSimulation
 import TenureTesting
 
 /// Draws values that the model could have.

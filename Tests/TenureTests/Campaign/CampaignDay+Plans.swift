@@ -5,6 +5,7 @@
 
 import TenureLog
 import TenureModel
+import TenureSimulation
 import TenureTesting
 
 @testable import Tenure

@@ -14,6 +14,7 @@
 
 import TenureLog
 import TenureModel
+import TenureSimulation
 import TenureTesting
 
 @testable import Tenure

@@ -1,5 +1,6 @@
 // What of a simulated day is planned ahead, or made of plans.
 
+import TenureSimulation
 import TenureTesting
 
 /// Which sorts of plans there are in a day, by its seed: none on six days of ten.

@@ -1,6 +1,7 @@
 // What a simulated day is made of: pools, resources, and what of the ledger is used in it.
 
 import TenureModel
+import TenureSimulation
 import TenureTesting
 
 /// The terms of a day, by its seed.

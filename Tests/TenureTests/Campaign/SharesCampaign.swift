@@ -5,6 +5,7 @@
 
 import Glibc
 import TenureModel
+import TenureSimulation
 import TenureTesting
 import Testing
 

@@ -7,6 +7,7 @@
 
 import Foundation
 import Synchronization
+import TenureSimulation
 import TenureTesting
 import Testing
 
