@@ -17,6 +17,8 @@ final class Admission: Sendable {
     private let counts = Mutex(Counts())
     /// The most connections in all.
     let limit: Int
+    /// The most of one user.
+    let limitPerUser: Int
     /// How many are accepted before any of them is looked at, out of those descriptors, too.
     let acceptsPerTurn: UInt
 
@@ -27,6 +29,7 @@ final class Admission: Sendable {
             max(ServerLimits.descriptorsKeptMin, descriptors / 2)
         )
         limit = min(ServerLimits.connections, max(descriptors - kept, 1))
+        limitPerUser = max(limit - max(limit / ServerLimits.keptForOthers, 1), 1)
         acceptsPerTurn = min(ServerLimits.acceptsPerTurn, UInt(kept / 6))
     }
 
@@ -69,10 +72,9 @@ final class Admission: Sendable {
                 : "there are \(ServerLimits.strangers) connections that have not authenticated, "
                     + "the limit; try again later"
         }
-        return counts.byUser[user, default: 0] < ServerLimits.connectionsPerUser
+        return counts.byUser[user, default: 0] < limitPerUser
             ? nil
-            : "user \(user) has \(ServerLimits.connectionsPerUser) connections, the limit; "
-                + "close some"
+            : "user \(user) has \(limitPerUser) connections, the limit of one user; close some"
     }
 
     /// A stranger has authenticated.

@@ -101,7 +101,10 @@ extension Connection {
 
     /// Sends `command` to the ledger with the next batch.
     func send(_ command: Command) {
-        if let refusal = Roles.refusal(of: command, for: caller) { return reply(refusal) }
+        if let refusal = Roles.refusal(of: command, for: caller) {
+            warn("a command was not permitted", ["reason": "\(refusal.message)"])
+            return reply(refusal)
+        }
         let sequence = slots.open(version)
         if command.waits { wait = ticket(sequence) }
         if case .query(let query) = command, query.isList {

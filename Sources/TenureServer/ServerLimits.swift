@@ -11,10 +11,9 @@ package enum ServerLimits {
     static let threads = 1...64
     /// The most connections in all: each costs a descriptor and about 4 KiB.
     package static let connections = 4_096
-    /// The most connections of one user.
-    ///
-    /// The same as in all: on the usual machine one user runs the orchestrator and everything else.
-    package static let connectionsPerUser = 4_096
+    /// One user can have all but so large a part of the connections, at least one: on the usual
+    /// machine one user runs the orchestrator and everything else, and yet others can still ask.
+    package static let keptForOthers = 16
     /// The most connections over TCP that have not authenticated.
     package static let strangers = 16
     /// How long a connection over TCP may take to authenticate.

@@ -121,6 +121,39 @@ struct DaemonTests {
         #expect(ended.words.contains("UNKNOWN the ledger is closed; nothing was granted"))
     }
 
+    /// An empty directory is what a volume leaves that is not mounted.
+    @Test
+    func `row 48: told to serve what is there, the daemon makes no ledger`() async throws {
+        try daemon.spawn(["--existing"])
+        #expect(try await daemon.end() == 78)
+        #expect(unsafe mkdir(daemon.data, 0o700) == 0)
+        try daemon.spawn(["--existing"])
+        #expect(try await daemon.end() == 78)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: daemon.data) == [])
+        try await daemon.start()
+        #expect(try await daemon.stop() == 0)
+        try await daemon.start(["--existing"])
+        #expect(try await daemon.stop() == 0)
+    }
+
+    /// Who was granted by a ledger that was put back to an earlier day is ahead of it.
+    @Test
+    func `row 26: a token that the ledger can not have given out is refused, counted and told`()
+        async throws
+    {
+        try await daemon.start()
+        try await daemon.declare()
+        let lease = try await daemon.acquire()
+        let token = try #require(UInt64(lease[1])) + 1_000
+        await #expect(throws: Refusal.self) {
+            try await daemon.ask(["RENEW", lease[0], "\(token)"])
+        }
+        #expect(try await daemon.figure("newerTokensRefused") == 1)
+        #expect(try await daemon.stop() == 0)
+        let log = try await daemon.run(["audit", "log", daemon.data])
+        #expect(log.words.contains("token ahead of the ledger"))
+    }
+
     // MARK: What runs out
 
     /// 64 descriptors: the ledger's own files come first, then as many clients as fit.
@@ -132,9 +165,11 @@ struct DaemonTests {
         try await daemon.declare()
         let limit = try #require(try await daemon.figure("maxclients"))
         #expect(limit == 16)
+        // One place is kept for other users than this one.
+        let own = limit - 1
         let endpoint = Endpoint.unixSocket(path: daemon.socket)
         var clients: [TenureClient] = []
-        for _ in 0..<limit { clients.append(try await TenureClient.connect(to: endpoint)) }
+        for _ in 0..<own { clients.append(try await TenureClient.connect(to: endpoint)) }
         // More than there are descriptors, of clients that never go away by themselves.
         var silent: [Int32] = []
         for _ in 0..<100 { silent.append(try daemon.connectSilently()) }

@@ -144,6 +144,19 @@ struct StartStopTests {
         }
     }
 
+    @Test(arguments: [1, 16, 64, 600, 100_000])
+    func `row 16: one user can not take the last places`(descriptors: Int) {
+        let admission = Admission(descriptors: descriptors)
+        var count = 0
+        while admission.enter(user: 1) == nil { count += 1 }
+        #expect(count == admission.limitPerUser)
+        #expect(admission.enter(user: 1)?.contains("user 1 has") == (admission.limit > count))
+        // With one place in all there is none to keep.
+        #expect((admission.enter(user: 2) == nil) == (admission.limit > 1))
+        admission.leave(user: 1, isStranger: false)
+        #expect(admission.enter(user: 1) == nil)
+    }
+
     @Test
     func `a graceful stop answers what is outstanding and closes`() async throws {
         let directory = try TemporaryDirectory()

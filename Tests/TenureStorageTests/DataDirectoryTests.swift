@@ -3,8 +3,9 @@
 import Glibc
 import TenureLog
 import TenureModel
-import TenureStorage
 import Testing
+
+@testable import TenureStorage
 
 @Suite("Data directory")
 struct DataDirectoryTests {
@@ -116,6 +117,34 @@ struct DataDirectoryTests {
         #expect(createCode() == 73)
         #expect(exitCode() == 0)
         #expect(!scratch.list().contains("creating"))
+    }
+
+    /// Numbers of statfs(2).
+    @Test(arguments: [
+        (0x0102_1994, "tmpfs, unsafe"), (0x8584_58f6, "ramfs, unsafe"), (0x6969, "NFS, unsafe"),
+        (0x6573_5546, "FUSE, unsafe"), (0xfe53_4d42, "SMB, unsafe"), (0xff53_4d42, "SMB, unsafe"),
+        (0x0102_1997, "9p, unsafe"), (0x794c_7630, "overlay"), (0xef53, "local"),
+        (0x5846_5342, "local"), (0x9123_683e, "local"),
+    ])
+    func `row 41: what a file system keeps is told by its number`(magic: Int64, name: String) {
+        #expect(FileSystemPolicy(magic: magic).name == name)
+    }
+
+    /// /dev/shm is a tmpfs on every Linux; where it can not be written there is nothing to try.
+    @Test(.enabled(if: unsafe access("/dev/shm", W_OK) == 0))
+    func `row 41: tmpfs is refused until somebody insists, and then told`() throws {
+        let path = "/dev/shm/tenure-\(UInt64.random(in: .min ... .max))"
+        defer { Scratch.remove(path) }
+        var configuration = Scratch.configuration
+        configuration.allowUnsafeFileSystem = false
+        let error = #expect(throws: StorageError.self) {
+            try Storage.create(at: path, ledger: Scratch.id, configuration: configuration)
+        }
+        #expect(error?.exitCode == 78 && error?.description.contains("tmpfs") == true)
+        configuration.allowUnsafeFileSystem = true
+        try Storage.create(at: path, ledger: Scratch.id, configuration: configuration)
+        let directory = try DataDirectory.open(at: path, allowUnsafeFileSystem: true)
+        #expect(directory.fileSystem == "tmpfs, unsafe" && directory.warnings.count >= 1)
     }
 
     @Test

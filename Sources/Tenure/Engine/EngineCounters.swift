@@ -30,6 +30,8 @@ struct EngineCounters {
     private(set) var syncNanosecondsMax: UInt64 = 0
     var decided: UInt64 = 0
     var refused: UInt64 = 0
+    /// Tokens that this ledger can not have given out yet.
+    var newerTokens: UInt64 = 0
     var gaps: UInt64 = 0
 
     mutating func count(_ events: [Event]) {
@@ -62,6 +64,7 @@ extension LedgerCore {
         let load = checkpoint.meter.load(log, rows: state.scatteredRows())
         return [
             .init("ledger", .string(figuresAtOpening.ledger)),
+            .init("fileSystem", .string(directory?.fileSystem ?? "none")),
             .init("recovery", .string(figuresAtOpening.label)),
             .init("recoveryReplayedRecords", .count(figuresAtOpening.replayed)),
             .init("position", .id(state.position)),
@@ -74,6 +77,7 @@ extension LedgerCore {
             .init("storedAnswers", .count(state.facts.storedAnswers)),
             .init("commandsDecided", .count(counters.decided)),
             .init("commandsRefused", .count(counters.refused)),
+            .init("newerTokensRefused", .count(counters.newerTokens)),
             .init("granted", .count(counters.granted)),
             .init("grown", .count(counters.grown)),
             .init("renewed", .count(counters.renewed)),

@@ -204,6 +204,7 @@ package final class LedgerCore {
 
     private func refuse(_ submission: Submission, _ refusal: Refusal) throws(LedgerFailure) {
         counters.refused += 1
+        if refusal.limit == Refusal.newerToken { counters.newerTokens += 1 }
         let record = refusals.record(
             submission.command,
             refusal,

@@ -8,7 +8,9 @@ enum HostFacts {
     /// Names this boot; a fixed text where the kernel does not tell.
     static let bootID: String = {
         let text = HostFiles(root: "/").text("/proc/sys/kernel/random/boot_id")
-        return text.map { String($0.prefix { $0 != "\n" }) } ?? "unknown"
+        // One that is not known is no other's: what the clocks say then is an estimate.
+        return text.map { String($0.prefix { $0 != "\n" }) }
+            ?? "unknown-\(UInt64.random(in: .min ... .max))"
     }()
 
     /// The inode number of this process' pid namespace; 0 where the kernel does not tell.

@@ -43,6 +43,9 @@ public enum RefusalCode: String, CaseIterable, Sendable {
 
 /// An answer that says no.
 public struct Refusal: Error, Hashable, Sendable {
+    /// The limit of a refusal whose token this ledger can not have given out yet.
+    package static let newerToken = "token ahead of the ledger"
+
     /// Why, for programs.
     public let code: RefusalCode
     /// Why, for people: names the limiting thing and the remedy.

@@ -153,7 +153,8 @@ extension LedgerState {
             return Refusal(
                 .fenced,
                 "token \(token.rawValue) of \(subject) is newer than any this ledger gave out; "
-                    + "it may be another ledger's, or this one was restored from an old backup"
+                    + "it may be another ledger's, or this one was restored from an old backup",
+                limit: Refusal.newerToken
             )
         }
         return Refusal(

@@ -126,7 +126,11 @@ extension ReferenceLedger {
 
     /// Takes in what of a growth or hand-over that was never answered has happened, as the token
     /// tells.
-    mutating func takeInChange(of id: UInt64, _ found: Picture.Lease) -> [String] {
+    mutating func takeInChange(
+        of id: UInt64,
+        _ found: Picture.Lease,
+        at now: UInt64
+    ) -> [String] {
         guard let holding = holdings[id], found.token != holding.token else { return [] }
         if found.token <= lastToken { return ["I4: lease \(id) has token \(found.token)"] }
         for action in pending {
@@ -140,6 +144,7 @@ extension ReferenceLedger {
             case .handOver(id, let holder, let ttl):
                 change(id, token: found.token)
                 handOver(id, holder, ttl, at: pendingAt)
+                extendByGrace(id, at: now)
                 return []
             default: continue
             }

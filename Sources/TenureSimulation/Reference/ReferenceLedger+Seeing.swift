@@ -130,15 +130,21 @@ extension ReferenceLedger {
 
     /// Notes that the ledger was opened again at `now`, so that holders may have been given grace.
     package mutating func reopened(at now: UInt64) {
-        for (id, holding) in holdings where holding.latest >= lastHeard && holding.latest < .max {
-            let ttl = holding.ask.session == nil ? holding.ask.ttl : 0
-            let until = min(now + min(ttl, Self.grace), holding.lifetimeEnd)
-            holdings[id]?.latest = max(holding.latest, until)
+        for (id, holding) in holdings where holding.latest >= lastHeard {
+            extendByGrace(id, at: now)
         }
         for (id, sitting) in sittings where sitting.latest >= lastHeard {
             let until = now + min(sitting.ttl, Self.grace)
             sittings[id]?.latest = max(sitting.latest, until)
         }
+    }
+
+    /// A holder that could not renew until `now` may have been given time for it.
+    mutating func extendByGrace(_ id: UInt64, at now: UInt64) {
+        guard let holding = holdings[id], holding.latest < .max else { return }
+        let ttl = holding.ask.session == nil ? holding.ask.ttl : 0
+        let until = min(now + min(ttl, Self.grace), holding.lifetimeEnd)
+        holdings[id]?.latest = max(holding.latest, until)
     }
 
     /// Compares with what is to be seen at `now`, and takes in what of the pending has happened.
@@ -221,7 +227,7 @@ extension ReferenceLedger {
             forget(id)
             return isAllowed ? [] : ["I1: lease \(id) is \(found?.state ?? "gone"): \(holding)"]
         }
-        var faults = takeInChange(of: id, found)
+        var faults = takeInChange(of: id, found, at: now)
         guard let holding = holdings[id] else { return faults }
         if !isPossible(holding, at: now), !may.renew {
             faults.append("I5: lease \(id) is still valid at \(now): \(holding)")

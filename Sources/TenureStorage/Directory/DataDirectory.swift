@@ -51,6 +51,8 @@ package final class DataDirectory: Sendable {
     package let ledger: LedgerID
     /// What an operator should know and need not act on now.
     package let warnings: [String]
+    /// The sort of file system that it is on: local, overlay, or one that is unsafe by its name.
+    package let fileSystem: String
     private let lock: LockHolder
     /// Where LOCK was taken, from the root of all paths: a process may change its directory.
     private let lockPath: String?
@@ -60,13 +62,15 @@ package final class DataDirectory: Sendable {
         _ disk: HostDisk,
         _ ledger: LedgerID,
         _ warnings: [String],
-        _ lock: LockHolder
+        _ lock: LockHolder,
+        _ fileSystem: String
     ) {
         self.path = path
         self.disk = disk
         self.ledger = ledger
         self.warnings = warnings
         self.lock = lock
+        self.fileSystem = fileSystem
         // SAFETY: the system allocates the result, which is copied and freed here.
         let resolved = unsafe realpath(path, nil)
         lockPath = unsafe resolved.map { unsafe "\(String(cString: $0))/\(Name.lock)" }
@@ -100,11 +104,12 @@ package final class DataDirectory: Sendable {
         allowUnsafeFileSystem: Bool = false
     ) throws(StorageError) -> DataDirectory {
         let disk = try openDisk(path)
-        var warnings = try FileSystemPolicy.check(
+        let (sentences, fileSystem) = try FileSystemPolicy.check(
             disk,
             at: path,
             allowUnsafe: allowUnsafeFileSystem || access != .exclusive
         )
+        var warnings = sentences
         let names = try list(disk, path)
         try requireLedger(names, path)
         let lock = try takeLock(disk, path, access, names)
@@ -117,7 +122,7 @@ package final class DataDirectory: Sendable {
                 try disk.syncDirectory("")
             }
         }
-        return DataDirectory(path, disk, document.ledger, warnings, lock)
+        return DataDirectory(path, disk, document.ledger, warnings, lock, fileSystem)
     }
 
     static func openDisk(_ path: String) throws(StorageError) -> HostDisk {

@@ -34,25 +34,36 @@ enum FileSystemPolicy: Equatable {
             }
     }
 
-    /// The warnings that go with `disk`.
+    /// What is told of it where the ledger is watched.
+    var name: String {
+        switch self {
+        case .fine: "local"
+        case .warned: "overlay"
+        case .refused(let name): "\(name), unsafe"
+        }
+    }
+
+    /// The warnings that go with `disk`, and its name.
     ///
     /// - Throws: `unsupported` when the file system is refused and nobody insists.
     static func check(
         _ disk: HostDisk,
         at path: String,
         allowUnsafe: Bool
-    ) throws(StorageError) -> [String] {
+    ) throws(StorageError) -> (warnings: [String], name: String) {
         let magic: Int64
         do throws(DiskError) {
             magic = try disk.fileSystem().magic
         } catch {
             throw StorageError(error, in: path)
         }
-        switch FileSystemPolicy(magic: magic) {
-        case .fine: return []
-        case .warned(let sentence): return [sentence]
+        let policy = FileSystemPolicy(magic: magic)
+        switch policy {
+        case .fine: return ([], policy.name)
+        case .warned(let sentence): return ([sentence], policy.name)
         case .refused(let name) where allowUnsafe:
-            return ["the ledger is on \(name), which does not keep what it promises"]
+            let sentence = "the ledger is on \(name), which does not keep what it promises"
+            return ([sentence], policy.name)
         case .refused(let name):
             throw .unsupported(
                 Trouble(

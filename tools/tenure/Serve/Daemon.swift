@@ -13,6 +13,7 @@ struct Daemon: Sendable {
     let cacheBytes: Int?
     let scrubInterval: Duration
     let detects: Bool
+    let createsIfMissing: Bool
     let allowsUnsafeFileSystem: Bool
     let rebuildsState: Bool
     let logLevel: Logger.Level
@@ -51,7 +52,7 @@ struct Daemon: Sendable {
 
     private func open() throws -> Ledger {
         var configuration = Ledger.Configuration()
-        configuration.createIfMissing = true
+        configuration.createIfMissing = createsIfMissing
         configuration.allowUnsafeFileSystem = allowsUnsafeFileSystem
         configuration.rebuildState = rebuildsState
         configuration.scrubInterval = scrubInterval

@@ -9,9 +9,10 @@ struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Keep a ledger and answer on a socket until told to stop.",
         discussion: """
-            Creates a ledger only where there is nothing, or an empty directory. What the host \
-            has is declared as the pool 'local', with resources that are watched over restarts; \
-            --no-detect leaves that out. TCP needs a password. SIGTERM and SIGINT drain and stop.
+            Creates a ledger only where there is nothing, or an empty directory, and with \
+            --existing nowhere. What the host has is declared as the pool 'local', with resources \
+            that are watched over restarts; --no-detect leaves that out. TCP needs a password. \
+            SIGTERM and SIGINT drain and stop.
 
             EXAMPLES
               tenure serve
@@ -50,6 +51,15 @@ struct Serve: AsyncParsableCommand {
         transform: Durations.parse
     )
     var scrubInterval: UInt64 = 86_400_000
+
+    @Flag(
+        help: ArgumentHelp(
+            "Serve only a ledger that is there.",
+            discussion: "An empty directory may be a volume that is not mounted: without this, a "
+                + "new ledger would grant again what the other one has granted."
+        )
+    )
+    var existing = false
 
     @Flag(help: "Do not declare what the host has.")
     var noDetect = false
@@ -99,6 +109,7 @@ struct Serve: AsyncParsableCommand {
             cacheBytes: cacheBytes,
             scrubInterval: .milliseconds(scrubInterval),
             detects: !noDetect,
+            createsIfMissing: !existing,
             allowsUnsafeFileSystem: allowUnsafeFileSystem,
             rebuildsState: rebuildState,
             logLevel: logLevel
