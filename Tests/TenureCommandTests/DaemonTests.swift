@@ -1,6 +1,6 @@
 // The shipped daemon in an environment that gives it less than it asks for, or takes it away.
 //
-// The rows are those of the table of bad inputs in Invariants.md.
+// The rows are those of BadInputs.md.
 
 import Foundation
 import Glibc
@@ -149,6 +149,10 @@ struct DaemonTests {
             try await daemon.ask(["RENEW", lease[0], "\(token)"])
         }
         #expect(try await daemon.figure("newerTokensRefused") == 1)
+        await #expect(throws: Refusal.self) {
+            try await daemon.ask(["RELEASE", "\(token)", "\(token)"])
+        }
+        #expect(try await daemon.figure("newerTokensRefused") == 2)
         #expect(try await daemon.stop() == 0)
         let log = try await daemon.run(["audit", "log", daemon.data])
         #expect(log.words.contains("token ahead of the ledger"))
@@ -377,11 +381,14 @@ struct DaemonTests {
         #expect(daemon.words.contains("+R"))
         #expect(try await daemon.holds(held))
         #expect(try await !daemon.holds(gone))
+        // Nobody can tell whether the state knew of more than the log has: once, no token twice.
+        #expect(try await daemon.figure("epoch") == 2)
         #expect(try await daemon.stop() == 0)
         // Replays the whole log, and compares rows and digest with those that are stored.
         let audit = try await daemon.run(["audit", "verify", daemon.data])
         #expect(audit.status == 0, "\(audit.words)")
         try await daemon.start()
         #expect(try await daemon.holds(held))
+        #expect(try await daemon.figure("epoch") == 2)
     }
 }

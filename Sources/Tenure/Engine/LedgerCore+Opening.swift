@@ -47,7 +47,7 @@ extension LedgerCore {
             core.checkpoint.lastPosition = opened.report.checkpoint
             core.checkpoint.policy = CheckpointPolicy(limits: configuration.checkpoints)
             try core.recordOpening()
-            try opened.directory.forgetOriginal()
+            try opened.directory.forgetPast()
             return core
         } catch {
             throw LedgerOpenError(sentence: error.description, exitCode: error.exitCode)

@@ -49,7 +49,9 @@ package struct RefusalMeter {
         _ refusal: Refusal,
         isCountingOnly: Bool
     ) -> RefusalRecord? {
-        guard let (tenant, pool) = subject(of: command, refusal.code) else { return nil }
+        // A lease that there can not have been yet is as strange as a token.
+        let code = refusal.limit == Refusal.newerToken ? .fenced : refusal.code
+        guard let (tenant, pool) = subject(of: command, code) else { return nil }
         let sort = Sort(tenant: tenant, pool: pool, code: refusal.code, limit: refusal.limit)
         if let count = counts[sort] {
             counts[sort] = count + 1

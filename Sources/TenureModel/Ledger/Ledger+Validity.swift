@@ -128,7 +128,17 @@ extension LedgerState {
             windows[WindowID(rawValue: id.rawValue)] == nil
         else {
             let sentence = "lease \(id.rawValue) was never granted by this ledger"
-            return .refused(Refusal(.notFound, sentence + "; check the id"))
+            guard isAhead(id) else {
+                return .refused(Refusal(.notFound, sentence + "; check the id"))
+            }
+            return .refused(
+                Refusal(
+                    .notFound,
+                    sentence + ", which has not come so far; it may be another ledger's, or this "
+                        + "one was restored from an old backup",
+                    limit: Refusal.newerToken
+                )
+            )
         }
         guard reference.token == id else {
             return .refused(staleToken(reference.token, of: "lease \(id.rawValue)"))
@@ -147,9 +157,14 @@ extension LedgerState {
             ? token.epoch == facts.epoch : token.epoch < facts.epoch
     }
 
+    /// Whether this ledger can not have given the token out yet.
+    private func isAhead(_ token: Token) -> Bool {
+        token.position > facts.position || token.epoch > facts.epoch
+    }
+
     /// The refusal of a token that is not the current one.
     func staleToken(_ token: Token, of subject: String) -> Refusal {
-        if token.position > facts.position || token.epoch > facts.epoch {
+        if isAhead(token) {
             return Refusal(
                 .fenced,
                 "token \(token.rawValue) of \(subject) is newer than any this ledger gave out; "

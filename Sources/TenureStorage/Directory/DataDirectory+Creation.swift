@@ -86,12 +86,18 @@ extension DataDirectory {
         get throws(StorageError) { try Self.list(disk, path).contains(Name.copied) }
     }
 
-    /// From now on it is a ledger of its own: the epoch in which it differs from its original is
-    /// durable.
-    package func forgetOriginal() throws(StorageError) {
-        guard try isCopy else { return }
+    /// Whether its state was put aside, and no opening has gone on from the log alone yet.
+    var isRebuilding: Bool {
+        get throws(StorageError) { try Self.list(disk, path).contains(Name.rebuilding) }
+    }
+
+    /// From now on it goes on from its log: the epoch in which it does is durable.
+    package func forgetPast() throws(StorageError) {
+        let names = try Self.list(disk, path)
+        let marks = [Name.copied, Name.rebuilding].filter(names.contains)
+        guard !marks.isEmpty else { return }
         try diskCall(path) { () throws(DiskError) in
-            try disk.unlink(Name.copied)
+            for mark in marks { try disk.unlink(mark) }
             try disk.syncDirectory("")
         }
     }

@@ -36,11 +36,14 @@ package final class DataDirectory: Sendable {
         static let creating = "creating"
         /// Says that the directory is a copy that was never served.
         static let copied = "copied"
+        /// There from the moment at which a state is put aside until the first opening after it.
+        static let rebuilding = "rebuilding"
         static let state = "state"
         static let stateFile = "state/data.mdb"
         static let stateLock = "state/lock.mdb"
         static let directories = [state, "log", "archive"]
-        static let all = directories + [lock, creating, copied, LedgerDocument.fileName]
+        static let all =
+            directories + [lock, creating, copied, rebuilding, LedgerDocument.fileName]
     }
 
     /// Where it is.

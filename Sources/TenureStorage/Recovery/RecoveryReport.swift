@@ -17,6 +17,8 @@ package struct RecoveryReport: Equatable, Sendable {
     package var unrecordedCut: String?
     /// Whether the directory is a copy that was never served.
     package var isCopy = false
+    /// Whether the state was made anew from the log since the last opening that went through.
+    package var isRebuilding = false
 
     /// A report about a log that was opened at `checkpoint`.
     package init(log: LogRecoveryReport, checkpoint: Position) {
@@ -40,6 +42,10 @@ package struct RecoveryReport: Equatable, Sendable {
         if isCopy {
             return "the directory is a copy; what its original did after position "
                 + "\(log.lastPosition) is not in it"
+        }
+        if isRebuilding {
+            return "the state was made anew from the log; whether the one before knew of more than "
+                + "position \(log.lastPosition) can not be told"
         }
         guard mayMissAcknowledged, let cut = log.cut else {
             return unrecordedCut.map { "log/\($0) was cut by a start that did not get further" }

@@ -2,8 +2,9 @@
 // log goes back to the first record.
 //
 // The unusable state is put aside, and an empty state takes its place: the state before the first
-// record. Opening then applies the whole log to it. A crash in between leaves that empty state,
-// which is a legal one, or no state, for which the request is repeated.
+// record. Opening then applies the whole log to it, and raises the epoch: nobody can tell any more
+// whether the log has everything that was acknowledged. A crash in between leaves that empty state,
+// which is a legal one, or no state, for which the request is repeated; a mark tells of it.
 
 internal import TenureLMDB
 internal import TenureLog
@@ -30,6 +31,12 @@ enum StateRebuild {
             kept = free
         }
         try diskCall(path) { () throws(DiskError) in
+            // First: the state may have known of records that the log has lost, and with it goes
+            // who could tell.
+            if !names.contains(DataDirectory.Name.rebuilding) {
+                try disk.create(DataDirectory.Name.rebuilding).sync()
+                try disk.syncDirectory("")
+            }
             if let kept {
                 try disk.rename(DataDirectory.Name.state, to: kept, replacing: false)
             }

@@ -120,6 +120,7 @@ package struct PreparedStorage: ~Copyable {
             }
         }
         report.isCopy = try directory.isCopy
+        report.isRebuilding = try directory.isRebuilding
         return OpenedStorage(
             directory: directory,
             log: opened.0,
