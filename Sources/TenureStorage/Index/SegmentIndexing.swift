@@ -16,8 +16,9 @@ package struct SegmentIndexing: Sendable {
     private let disk: any Disk
     private let ledger: LedgerID
 
-    /// Segments that are indexed at one checkpoint at most: so many as lie between two of them.
-    private static let segmentsMax = 8
+    /// Segments that are indexed at one checkpoint at most: more than are filled between two of
+    /// them, and no more than the next one can wait for.
+    static let segmentsMax = 2
     private static let scratch = "\(LogPath.archive)/indexing.tmp"
 
     /// Indexes segments of the ledger on `disk`.
