@@ -175,6 +175,15 @@ package struct Simulation {
         }
         tally.recoveries += 1
         try require(try world.reopen())
+        if !isPowerCut, interruptions == 0 { try require(cuts) }
+    }
+
+    /// Who was only killed has left every group whole: nothing may look torn, also not what an
+    /// earlier cut has left.
+    private var cuts: [String] {
+        let sentences = world.core?.openingSentences ?? []
+        return sentences.filter { $0.hasPrefix("recovery ") && !$0.hasPrefix("recovery T1") }
+            .map { "I4: nothing was torn, and yet: \($0)" }
     }
 
     private mutating func die(_ isPowerCut: Bool) {
