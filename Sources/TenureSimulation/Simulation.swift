@@ -54,6 +54,8 @@ package struct Simulation {
     private let faults: Faults
     private var work: EngineWorkload
     private var world: EngineWorld
+    /// Whether power was cut, or an opening, since the last opening that went through.
+    private var mayBeTorn = false
     /// What the run has met so far.
     package private(set) var tally = SimulationTally()
 
@@ -167,27 +169,33 @@ package struct Simulation {
                 world.book.reopened(at: world.now)
             } catch {
                 guard world.disk.hasStopped else { throw error }
+                mayBeTorn = true
                 tally.note("fault: a recovery is cut short")
             }
+            if world.core != nil { try checkCut() }
             tally.take(world.disk.operations)
             die(work.generator.chance(70))
             world.clock.advance(byNanoseconds: 1_000_000_000)
         }
         tally.recoveries += 1
         try require(try world.reopen())
-        if !isPowerCut, interruptions == 0 { try require(cuts) }
+        try checkCut()
     }
 
-    /// Who was only killed has left every group whole: nothing may look torn, also not what an
-    /// earlier cut has left.
-    private var cuts: [String] {
-        let sentences = world.core?.openingSentences ?? []
-        return sentences.filter { $0.hasPrefix("recovery ") && !$0.hasPrefix("recovery T1") }
-            .map { "I4: nothing was torn, and yet: \($0)" }
+    /// Behind an opening that went through and a process that was only killed every group is whole:
+    /// nothing may look torn, also not what an earlier cut has left.
+    private mutating func checkCut() throws {
+        defer { mayBeTorn = false }
+        guard !mayBeTorn, let sentences = world.core?.openingSentences else { return }
+        try require(
+            sentences.filter { $0.hasPrefix("recovery ") && !$0.hasPrefix("recovery T1") }
+                .map { "I4: nothing was torn, and yet: \($0)" }
+        )
     }
 
     private mutating func die(_ isPowerCut: Bool) {
         tally.note(isPowerCut ? "fault: a power cut" : "fault: a killed process")
+        mayBeTorn = mayBeTorn || isPowerCut
         world.die(leaving: left(of: world.disk, isPowerCut))
     }
 

@@ -32,7 +32,7 @@ package struct SimulationTally: Equatable, Sendable {
             "a sync fails", "an operation fails",
         ]
         let operations: [DiskOperation] = [
-            .create, .rename, .sync, .syncData, .syncDirectory, .unlink, .write,
+            .create, .rename, .sync, .syncData, .syncDirectory, .write,
         ]
         let commands = [
             "acquire", "cancel", "capacity", "close", "commit", "grow", "handOver", "keep",

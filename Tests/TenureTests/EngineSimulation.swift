@@ -34,7 +34,7 @@ struct EngineSimulation {
     @Test
     func `the lives meet everything that they are there for`() throws {
         var all = SimulationTally()
-        for seed in 1...40 as ClosedRange<UInt64> {
+        for seed in 1...60 as ClosedRange<UInt64> {
             all.add(try Self.tally(of: seed, operations: 200))
         }
         #expect(all.missing == [])
