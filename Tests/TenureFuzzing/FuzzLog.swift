@@ -85,9 +85,10 @@ enum FuzzLog {
         _ = consume log
         let (_, second) = try open(disk)
         try require(first == second, "a second open gives other records")
+        // An end that looks torn affects no record; whatever does keeps a log from being opened.
         try require(
-            !problems.contains(where: \.affectsRecords) || first.count <= audited.count,
-            "damage is passed over"
+            !problems.contains(where: \.affectsRecords),
+            "damage is passed over: \(problems)"
         )
     }
 

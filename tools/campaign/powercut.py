@@ -18,17 +18,15 @@
 import argparse
 import json
 import os
-import shutil
-import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 
-from building import CannotBuild, canary
-from daemon import Exited, workplace
-from disk import KINDS, CannotMount, Disk, complaint
+from building import canary
+from daemon import Exited
+from disk import KINDS, Disk, complaint
 from rounds import Campaign, options, report, verdict
+from undertaking import conclude, undertake
 from wire import Lost, Refused, as_map
 from writers import HOUR, NOTES
 
@@ -212,35 +210,12 @@ def attempt_all(arguments, home):
             json.dump(dict(told, failures=failures, seed=arguments.seed), file, indent=2)
     print("\n" + ", ".join(f"{name}: {count}" for name, count in totals.items())
           + f", lost: {sum(losses)}")
-    for line in failures[:20]:
-        print(f"{'CAUGHT' if arguments.canary else 'VIOLATION'} {line}")
-    if arguments.canary:
-        caught = all(losses)
-        print(f"canary {arguments.canary}: {'caught' if caught else 'NOT CAUGHT'}")
-        return 0 if caught else 1
-    if failures:
-        print(f"{len(failures)} violations; evidence in {home}; seed {arguments.seed}")
-        return 1
-    print("power cuts: no violation")
-    return 0
+    return conclude(arguments, home, "power cuts", failures, all(losses))
 
 
 def main():
     arguments = arguments_of()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # through every `finally`
-    home, on = workplace(arguments.dir)
-    print(f"power cuts: {arguments.cuts}, seed {arguments.seed}, images in {home} ({on})",
-          flush=True)
-    began, status = time.monotonic(), 1
-    try:
-        status = attempt_all(arguments, home)
-    except (CannotMount, CannotBuild) as error:
-        print(f"skipped: {error}")
-        status = 2
-    print(f"seconds: {time.monotonic() - began:.0f}")
-    if status != 1 and not arguments.keep:
-        shutil.rmtree(home)
-    return status
+    return undertake(arguments, f"power cuts: {arguments.cuts}", attempt_all)
 
 
 if __name__ == "__main__":

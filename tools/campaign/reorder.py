@@ -21,18 +21,15 @@ import argparse
 import json
 import os
 import random
-import shutil
-import signal
 import sys
-import time
 
-from building import CannotBuild
-from daemon import Exited, workplace
-from disk import KINDS, CannotMount
+from daemon import Exited
+from disk import KINDS
 from images import Builder, choose, rotations
 from recorder import read_log
 from recording import SIZE, Recording
 from trial import Trial
+from undertaking import checked, conclude, undertake
 from wire import Lost, Refused
 
 CREATION = 0.1         # the share of the images that is cut while the ledger is being made
@@ -96,12 +93,7 @@ def arguments_of():
     parser.add_argument("--keep", action="store_true", help="keep log and histories")
     parser.add_argument("--canary", choices=["no-sync", "some-syncs"],
                         help="break this promise; the run must notice")
-    arguments = parser.parse_args()
-    if not arguments.tenure or not os.access(arguments.tenure, os.X_OK):
-        parser.exit(2, "name the tenure binary with --tenure or TENURE_BIN\n")
-    if arguments.seed is None:
-        arguments.seed = random.SystemRandom().randrange(1 << 32)
-    return arguments
+    return checked(parser)
 
 
 def attempt_all(arguments, home):
@@ -120,36 +112,13 @@ def attempt_all(arguments, home):
           f"{sum(one['not mounted by the file system'].values())}, replies checked "
           f"{one['acknowledged replies checked']}" for kind, one in facts.items())
           + f"; violations: {len(failures)}")
-    for line in failures[:10]:
-        print(f"{'CAUGHT' if arguments.canary else 'VIOLATION'} {line}")
-    if arguments.canary:
-        print(f"canary {arguments.canary}: {'caught' if all(caught) else 'NOT CAUGHT'}")
-        return 0 if all(caught) else 1
-    if failures:
-        print(f"{len(failures)} violations; evidence in {home}; seed {arguments.seed}")
-        return 1
-    print("reordered writes: no violation")
-    return 0
+    return conclude(arguments, home, "reordered writes", failures, all(caught))
 
 
 def main():
     arguments = arguments_of()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # through every `finally`
-    home, on = workplace(arguments.dir)
-    print(f"reordered writes: {arguments.images} images, seed {arguments.seed}, in {home} ({on})",
-          flush=True)
-    began, status = time.monotonic(), 1
-    try:
-        status = attempt_all(arguments, home)
-    except (CannotMount, CannotBuild) as error:
-        print(f"skipped: {error}")
-        status = 2
-    except (Exited, Lost, Refused) as error:
-        print(f"VIOLATION: {error!r}; evidence in {home}; seed {arguments.seed}")
-    print(f"seconds: {time.monotonic() - began:.0f}")
-    if status != 1 and not arguments.keep:
-        shutil.rmtree(home)
-    return status
+    return undertake(arguments, f"reordered writes: {arguments.images} images", attempt_all,
+                     violations=(Exited, Lost, Refused))
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from daemon import Daemon
 from history import History, read
 from oracle import judge
 from snapshot import Snapshot
+from undertaking import checked
 from wire import Wire
 from workload import VERBS, Client
 from world import World, declare
@@ -331,9 +332,4 @@ def options(parser):
     parser.add_argument("--keep", action="store_true", help="keep the data and the histories")
     parser.add_argument("--serve-argument", action="append", default=[],
                         help="a further argument of `tenure serve`; may be repeated")
-    arguments = parser.parse_args()
-    if not arguments.tenure or not os.access(arguments.tenure, os.X_OK):
-        parser.exit(2, "name the tenure binary with --tenure or TENURE_BIN\n")
-    if arguments.seed is None:
-        arguments.seed = random.SystemRandom().randrange(1 << 32)
-    return arguments
+    return checked(parser)

@@ -18,20 +18,17 @@
 import argparse
 import os
 import random
-import shutil
-import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 
-from building import CannotBuild
-from daemon import Exited, workplace
-from disk import KINDS, CannotMount, complaint
+from daemon import Exited
+from disk import KINDS, complaint
 from history import now
 from kept import Shown, compare, expect
 from recorder import FAILED, read_log
 from recording import Recording
+from undertaking import checked, conclude, undertake
 from wire import Lost, Refused, Wire
 
 DISK_FAILED, DAMAGED = 74, 65
@@ -195,12 +192,7 @@ def arguments_of():
     parser.add_argument("--keep", action="store_true", help="keep log and histories")
     parser.add_argument("--canary", choices=["cached-tail"],
                         help="break this promise; the run must notice")
-    arguments = parser.parse_args()
-    if not arguments.tenure or not os.access(arguments.tenure, os.X_OK):
-        parser.exit(2, "name the tenure binary with --tenure or TENURE_BIN\n")
-    if arguments.seed is None:
-        arguments.seed = random.SystemRandom().randrange(1 << 32)
-    return arguments
+    return checked(parser)
 
 
 def attempt_all(arguments, home):
@@ -209,35 +201,12 @@ def attempt_all(arguments, home):
     share = -(-arguments.rounds // len(kinds))
     found = {kind: attempt(arguments, kind, share, home) for kind in kinds}
     lines = [f"{kind}: {line}" for kind, one in found.items() for line in one.faults]
-    for line in lines[:10]:
-        print(f"{'CAUGHT' if arguments.canary else 'VIOLATION'} {line}")
-    if arguments.canary:
-        caught = all(one.lost for one in found.values())
-        print(f"canary {arguments.canary}: {'caught' if caught else 'NOT CAUGHT'}")
-        return 0 if caught else 1
-    if lines:
-        print(f"{len(lines)} violations; evidence in {home}; seed {arguments.seed}")
-        return 1
-    print("failed syncs: no violation")
-    return 0
+    return conclude(arguments, home, "failed syncs", lines, all(one.lost for one in found.values()))
 
 
 def main():
     arguments = arguments_of()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # through every `finally`
-    home, on = workplace(arguments.dir)
-    print(f"failed syncs: {arguments.rounds} rounds, seed {arguments.seed}, in {home} ({on})",
-          flush=True)
-    began, status = time.monotonic(), 1
-    try:
-        status = attempt_all(arguments, home)
-    except (CannotMount, CannotBuild) as error:
-        print(f"skipped: {error}")
-        status = 2
-    print(f"seconds: {time.monotonic() - began:.0f}")
-    if status != 1 and not arguments.keep:
-        shutil.rmtree(home)
-    return status
+    return undertake(arguments, f"failed syncs: {arguments.rounds} rounds", attempt_all)
 
 
 if __name__ == "__main__":

@@ -75,9 +75,9 @@ struct LogReading {
     ) {
         do throws(DiskError) {
             let file = try directory.disk.open(name.index, .readOnly)
+            let bytes = index.bytes
             // A longer one is not read, and differs.
-            let stored = try file.readAll(limit: index.bytes.count, path: name.index)
-            if stored == index.bytes { return }
+            if try file.readAll(limit: bytes.count, path: name.index) == bytes { return }
         } catch {
             if error.isMissing { return }
         }
