@@ -99,6 +99,11 @@ struct LogRecovery {
             // The one being written is never retired.
             throw .missing(position: (all.last?.firstPosition ?? checkpoint.position + 1))
         }
+        if let start = all.firstIndex(of: checkpoint.next),
+            disk.isSegment(listing.log.contains(checkpoint.next), continuing: checkpoint)
+        {
+            return Array(all[start...])
+        }
         guard let start = all.lastIndex(where: { $0.firstPosition <= checkpoint.position }) else {
             guard let first = all.first, first.firstPosition == checkpoint.position + 1 else {
                 throw .missing(position: checkpoint.position + 1)

@@ -157,6 +157,8 @@ package enum LogPath {
     package static let spare = "log/spare.tmp"
     /// Bytes being kept aside before a torn tail is cut.
     static let cut = "log/cut.tmp"
+    /// A segment being written anew by a repair.
+    static let mended = "log/mended.tmp"
     /// A segment being retired.
     static let retiring = "archive/retiring.tmp"
 }

@@ -74,7 +74,7 @@ extension StorageError: CustomStringConvertible {
 
 extension StorageError {
     /// What to do about damage of the log.
-    static let keepRemedy = "keep a copy of the directory, then repair it or restore a backup"
+    static let keepRemedy = "keep a copy of the directory; 'tenure repair' tells what can be done"
     /// What to do about damage that a rebuild may mend.
     static let rebuildRemedy =
         "keep a copy of the directory, run 'tenure audit verify' on it, and rebuild the state "
@@ -129,7 +129,7 @@ extension StorageError {
             self = .unsupported(trouble("use a version of the program that knows it"))
         case .stateFromAnotherHistory, .endsBelowCheckpoint:
             self = .damaged(
-                trouble("restore log and state from the same backup, or repair the ledger")
+                trouble("restore log and state from the same backup, or see 'tenure repair'")
             )
         default:
             self = .damaged(trouble(Self.keepRemedy))

@@ -53,6 +53,12 @@ class ImagesTest(unittest.TestCase):
             with self.assertRaises(ValueError):
                 read_log(self.log)
 
+    def test_a_log_that_grows_is_read_up_to_its_last_whole_entry(self):
+        whole = len(self.entries)
+        for size in (os.stat(self.log).st_size - 1, self.entries[-1].at - 3):
+            os.truncate(self.log, size)
+            self.assertEqual(len(read_log(self.log, growing=True)), whole - 1)
+
     def test_what_was_flushed_is_on_every_image(self):
         self.assertEqual(flushed_before(self.entries, 8), 6)
         self.assertEqual(flushed_before(self.entries, 1), 0)

@@ -74,15 +74,21 @@ class Entry:
         self.end = at + (length if kind == WRITE else 0)
 
 
-def read_log(path, start=0):
-    """All entries from byte `start` on; `ValueError` where one is cut off or of no known kind."""
+def read_log(path, growing=False):
+    """All entries; `ValueError` where one is cut off or of no known kind.
+
+    Of a log that is `growing` the last entry may not be there whole, and is left out.
+    """
     entries, size = [], os.stat(path).st_size
     with open(path, "rb", buffering=1 << 20) as log:
-        log.seek(start)
         while head := log.read(HEADER.size):
+            if growing and len(head) < HEADER.size:
+                break
             if len(head) < HEADER.size:
                 raise ValueError(f"the log ends within an entry at {log.tell()}")
             entry = Entry(*HEADER.unpack(head), log.tell())
+            if growing and entry.kind == WRITE and entry.end > size:
+                break
             if entry.kind not in (WRITE, FLUSH, ZEROS, FAILED) or entry.end > size:
                 raise ValueError(f"no entry at {entry.at - HEADER.size}: kind {entry.kind}")
             entries.append(entry)

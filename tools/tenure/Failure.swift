@@ -4,6 +4,7 @@
 // said no" from "there is no ledger" without reading words.
 
 internal import TenureModel
+internal import TenureStorage
 
 /// Why the process ends with something else than 0.
 package enum ExitStatus: Int32, CaseIterable, Sendable {
@@ -57,4 +58,15 @@ package struct Failure: Error, Equatable, CustomStringConvertible {
     }
 
     package var description: String { sentence }
+}
+
+/// What `body` does with a data directory.
+///
+/// - Throws: a failure with the code and the sentence of what the directory said.
+func usingDirectory<Value>(_ body: () throws(StorageError) -> Value) throws -> Value {
+    do throws(StorageError) {
+        return try body()
+    } catch {
+        throw Failure(code: error.exitCode, error.description)
+    }
 }

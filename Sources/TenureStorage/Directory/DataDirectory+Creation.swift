@@ -91,10 +91,15 @@ extension DataDirectory {
         get throws(StorageError) { try Self.list(disk, path).contains(Name.rebuilding) }
     }
 
+    /// Whether a repair gave up history, and no opening has gone on without it yet.
+    var isRepaired: Bool {
+        get throws(StorageError) { try Self.list(disk, path).contains(Name.repaired) }
+    }
+
     /// From now on it goes on from its log: the epoch in which it does is durable.
     package func forgetPast() throws(StorageError) {
         let names = try Self.list(disk, path)
-        let marks = [Name.copied, Name.rebuilding].filter(names.contains)
+        let marks = [Name.copied, Name.rebuilding, Name.repaired].filter(names.contains)
         guard !marks.isEmpty else { return }
         try diskCall(path) { () throws(DiskError) in
             for mark in marks { try disk.unlink(mark) }

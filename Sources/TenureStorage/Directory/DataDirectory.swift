@@ -4,6 +4,7 @@
 //   LOCK          held by the one process that has it open
 //   log/          segments of the log        state/    the LMDB environment
 //   archive/      retired segments           creating  only while the ledger is being made
+//   repair-1/ …   what repairs have replaced or removed (LedgerRepair.swift)
 //
 //   D1  Nothing is used through a symbolic link, or that others own or may write to.
 //   D2  While a writer has the directory, nobody else has it.
@@ -38,12 +39,18 @@ package final class DataDirectory: Sendable {
         static let copied = "copied"
         /// There from the moment at which a state is put aside until the first opening after it.
         static let rebuilding = "rebuilding"
+        /// There from the moment at which a repair gives history up until the next opening.
+        static let repaired = "repaired"
+        /// What begins the names of directories with what repairs have replaced or removed.
+        static let repair = "repair-"
+        /// How many of these are kept before a repair is refused.
+        static let repairsMax = 100
         static let state = "state"
         static let stateFile = "state/data.mdb"
         static let stateLock = "state/lock.mdb"
         static let directories = [state, "log", "archive"]
         static let all =
-            directories + [lock, creating, copied, rebuilding, LedgerDocument.fileName]
+            directories + [lock, creating, copied, rebuilding, repaired, LedgerDocument.fileName]
     }
 
     /// Where it is.
@@ -254,6 +261,7 @@ package final class DataDirectory: Sendable {
     private static func warningsAbout(_ names: [String]) -> [String] {
         var warnings = names.filter { name in
             !Name.all.contains(name) && !name.hasPrefix("\(Name.state).")
+                && !name.hasPrefix(Name.repair)
         }.map { "'\($0)' is no part of a ledger; it is left alone" }
         if names.contains(Name.copied) { warnings.append("the directory is a copy of a ledger") }
         if tenure_effective_user() == 0 {

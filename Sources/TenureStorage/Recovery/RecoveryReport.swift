@@ -19,6 +19,8 @@ package struct RecoveryReport: Equatable, Sendable {
     package var isCopy = false
     /// Whether the state was made anew from the log since the last opening that went through.
     package var isRebuilding = false
+    /// Whether a repair has given up history since the last opening that went through.
+    package var isRepaired = false
 
     /// A report about a log that was opened at `checkpoint`.
     package init(log: LogRecoveryReport, checkpoint: Position) {
@@ -42,6 +44,9 @@ package struct RecoveryReport: Equatable, Sendable {
         if isCopy {
             return "the directory is a copy; what its original did after position "
                 + "\(log.lastPosition) is not in it"
+        }
+        if isRepaired {
+            return "a repair gave up what the log had after position \(log.lastPosition)"
         }
         if isRebuilding {
             return "the state was made anew from the log; whether the one before knew of more than "

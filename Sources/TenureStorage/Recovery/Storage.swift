@@ -121,6 +121,7 @@ package struct PreparedStorage: ~Copyable {
         }
         report.isCopy = try directory.isCopy
         report.isRebuilding = try directory.isRebuilding
+        report.isRepaired = try directory.isRepaired
         return OpenedStorage(
             directory: directory,
             log: opened.0,

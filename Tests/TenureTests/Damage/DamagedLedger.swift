@@ -10,7 +10,7 @@ import TenureTesting
 import Testing
 
 /// The state that follows from the log alone.
-private final class StateFromLog: ReplayedState {
+final class StateFromLog: ReplayedState {
     private var state = LedgerState(resident: ResidentRows(), rows: NoRows())
 
     func apply(_ events: [Event], at position: Position, time: LedgerTime) throws(RowFault) {

@@ -9,7 +9,7 @@ struct StoppedLedger {
     private let path: String
 
     /// The program that scans the state, as a child that a damaged state may end.
-    private static let scanner = StateScanRunner(
+    static let scanner = StateScanRunner(
         executable: "/proc/self/exe",
         arguments: ["audit", "scan-state"]
     )
