@@ -100,7 +100,7 @@ struct LogRecovery {
             throw .missing(position: (all.last?.firstPosition ?? checkpoint.position + 1))
         }
         if let start = all.firstIndex(of: checkpoint.next),
-            disk.isSegment(listing.log.contains(checkpoint.next), continuing: checkpoint)
+            disk.isSegment(continuing: checkpoint)
         {
             return Array(all[start...])
         }

@@ -60,19 +60,22 @@ extension LogCheckpoint {
 }
 
 extension Disk {
-    /// Whether the segment that is named to begin right behind a checkpoint has its seal, and so
+    /// Whether there is a segment that begins right behind a checkpoint and has its seal, and so
     /// needs nothing that is before.
     ///
     /// Only its header is read, which whoever walks over the segment checks again.
-    func isSegment(_ isInLog: Bool, continuing checkpoint: LogCheckpoint) -> Bool {
+    package func isSegment(continuing checkpoint: LogCheckpoint) -> Bool {
         let name = checkpoint.next
-        var buffer = AlignedBuffer(byteCount: LogLimits.block)
-        var bytes = buffer.mutableBytes
-        guard let file = try? open(isInLog ? name.inLog : name.inArchive, .readOnly),
-            (try? file.read(into: &bytes, at: 0)) != nil,
-            let header = try? SegmentHeader(reading: buffer.bytes)
-        else { return false }
-        return header.firstPosition == name.firstPosition && header.previousSeal == checkpoint.seal
+        return [name.inLog, name.inArchive].contains { path in
+            var buffer = AlignedBuffer(byteCount: LogLimits.block)
+            var bytes = buffer.mutableBytes
+            guard let file = try? open(path, .readOnly),
+                (try? file.read(into: &bytes, at: 0)) != nil,
+                let header = try? SegmentHeader(reading: buffer.bytes)
+            else { return false }
+            return header.firstPosition == name.firstPosition
+                && header.previousSeal == checkpoint.seal
+        }
     }
 }
 

@@ -15,6 +15,8 @@ public enum Limits {
     public static let budgetWindowMin: UInt64 = 1_000
     /// The most levels of a tenant's path: each costs one row for every grant.
     public static let tenantLevels = 8
+    /// Digits of a seal: SHA-256 in hexadecimal.
+    public static let sealDigits = 64
     /// The most claims of one request.
     public static let claims = 64
     /// The most kinds of one claim.

@@ -12,7 +12,7 @@ enum Roles {
         case .setPool, .deletePool, .setResource, .setResourceState, .setNodeState, .deleteResource,
             .planWindow, .cancelWindow, .setQuota, .deleteQuota, .setTenant, .deleteTenant,
             .setBudget,
-            .deleteBudget, .resetBreaker, .revoke, .revokeAll, .query(.optimize),
+            .deleteBudget, .resetBreaker, .prune, .revoke, .revokeAll, .query(.optimize),
             .housekeeping:
             let who = caller.uid.map { "user \($0)" } ?? "this caller"
             return Refusal(

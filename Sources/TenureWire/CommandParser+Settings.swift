@@ -100,6 +100,7 @@ extension CommandParser {
                 )
             )
         case .breakerReset: return .resetBreaker(try breaker(words))
+        case .prune: return .prune(through: try words.id(operand: 0), seal: try seal(words))
         case .resourceDelete: return .deleteResource(name: try words.name(operand: 0))
         case .quotaSet:
             return .setQuota(try quota(words))
@@ -129,6 +130,15 @@ extension CommandParser {
                 "BREAKER RESET \(Grammar.quoted(guarded)) is neither POOL nor RESOURCE"
             )
         }
+    }
+
+    /// The 64 hexadecimal digits of a seal.
+    private static func seal(_ words: CommandWords) throws(Refusal) -> String {
+        let text = try words.text(operand: 1)
+        guard text.utf8.count == Limits.sealDigits, text.allSatisfy(\.isHexDigit) else {
+            throw Grammar.fault("\(Grammar.quoted(text)) is no seal: \(Limits.sealDigits) digits")
+        }
+        return text.lowercased()
     }
 
     /// The state that a verb leads to.

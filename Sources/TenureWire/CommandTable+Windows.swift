@@ -1,5 +1,5 @@
-// The rows of the command table that are about planned drains; RESOURCE DRAIN and NODE DRAIN plan
-// them.
+// The rows of the command table that are about planned drains, which RESOURCE DRAIN and NODE DRAIN
+// plan, and about the ledger's own history.
 
 extension CommandTable {
     /// What is asked about planned drains, and what ends them.
@@ -23,5 +23,16 @@ extension CommandTable {
             "Lists planned drains that are not over, by age.",
             "WINDOW LIST POOL gpus"
         ),
+    ]
+
+    /// What is recorded about the ledger's history.
+    static let history = [
+        row(
+            .prune,
+            ["position", "seal"],
+            isAdmin: true,
+            "Records that history up to a position is no longer kept; 'tenure prune' sends it.",
+            "PRUNE 4711 21d9fe01f9abdc4221d9fe01f9abdc4221d9fe01f9abdc4221d9fe01f9abdc42"
+        )
     ]
 }

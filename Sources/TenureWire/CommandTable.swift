@@ -66,6 +66,7 @@ package enum CommandWord: String, CaseIterable, Sendable {
     case budgetDelete = "BUDGET DEL"
     case usageGet = "USAGE GET"
     case optimize = "OPTIMIZE"
+    case prune = "PRUNE"
     case status = "STATUS"
     case watch = "WATCH"
     case unwatch = "UNWATCH"
@@ -229,7 +230,7 @@ package final class CommandSpecification: Sendable {
 package enum CommandTable {
     /// The commands in the order in which they are shown.
     package static let all: [CommandSpecification] =
-        granting + bookings + holding + reading + settings + windows + connection
+        granting + bookings + holding + reading + settings + windows + history + connection
 
     /// What a first word leads to.
     enum Entry {

@@ -53,6 +53,7 @@ package enum CommandWriter {
             }
         case .planWindow(let request): words(request)
         case .cancelWindow(let window): ["WINDOW", "CANCEL", "\(window.rawValue)"]
+        case .prune(let last, let seal): ["PRUNE", "\(last)", seal]
         case .resetBreaker(.pool(let name)): ["BREAKER", "RESET", "POOL", name]
         case .resetBreaker(.resource(let name)): ["BREAKER", "RESET", "RESOURCE", name]
         case .deleteResource(let name): ["RESOURCE", "DEL", name]

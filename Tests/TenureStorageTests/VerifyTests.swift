@@ -11,6 +11,8 @@ import Testing
 private final class PoolState: ReplayedState {
     private var changes = FrozenChanges()
 
+    func begin(from snapshot: LedgerState) {}
+
     func apply(_ events: [Event], at position: Position, time: LedgerTime) throws(RowFault) {
         for case .poolSet(let pool) in events {
             changes.pools[pool.name] = Changed(value: pool, position: position)
@@ -91,6 +93,7 @@ struct VerifyTests {
     func `I6: rows that do not follow from the log are found`() throws {
         final class Other: ReplayedState {
             let state = PoolState()
+            func begin(from snapshot: LedgerState) {}
             func apply(_ events: [Event], at: Position, time: LedgerTime) throws(RowFault) {
                 // Forgets one record.
                 try state.apply(at == 7 ? [] : events, at: at, time: time)

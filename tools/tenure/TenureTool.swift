@@ -61,8 +61,8 @@ package struct TenureTool: AsyncParsableCommand {
             CommandGroup(
                 name: "Inspection and measurement",
                 subcommands: [
-                    AuditNoun.self, Backup.self, Anchor.self, Repair.self, Simulate.self,
-                    Bench.self, Replay.self,
+                    AuditNoun.self, Backup.self, Anchor.self, Snapshot.self, Prune.self,
+                    Repair.self, Simulate.self, Bench.self, Replay.self,
                 ]
             ),
             CommandGroup(name: "Topics", subcommands: [ExitCodes.self]),

@@ -125,10 +125,7 @@ struct MendingListing {
     /// The index of the first one that a start reads with a state at `checkpoint`.
     func needed(for checkpoint: LogCheckpoint?, on disk: any Disk) -> Int {
         guard let checkpoint else { return 0 }
-        let isInLog = log.contains(checkpoint.next)
-        if let index = all.firstIndex(of: checkpoint.next),
-            disk.isSegment(isInLog, continuing: checkpoint)
-        {
+        if let index = all.firstIndex(of: checkpoint.next), disk.isSegment(continuing: checkpoint) {
             return index
         }
         return all.lastIndex { $0.firstPosition <= checkpoint.position } ?? 0

@@ -37,6 +37,8 @@ public enum Command: Equatable, Sendable {
     case report(LeaseReference, Report)
     /// Closes a breaker.
     case resetBreaker(BreakerName)
+    /// Records that history up to a position is no longer kept, and what it ended in.
+    case prune(through: Position, seal: String)
     /// Opens a session.
     indirect case openSession(SessionRequest)
     /// Moves the deadline of a session.

@@ -70,6 +70,7 @@ extension LedgerState {
         case .report(let reference, let report):
             try self.report(reference, report, now: now)
         case .resetBreaker(let name): resetBreaker(name)
+        case .prune(let last, let seal): prune(last, seal)
         case .openSession(let request): openSession(request, caller: caller, now: now)
         case .keepSession(let reference): try keepSession(reference, now: now)
         case .closeSession(let reference): try closeSession(reference, now: now)

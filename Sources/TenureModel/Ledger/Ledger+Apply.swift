@@ -60,7 +60,7 @@ extension LedgerState {
         case .queued, .ticketProlonged, .ticketEnded: try applyTicket(event)
         case .booked, .bookingMoved: applyBooking(event)
         case .windowPlanned, .windowBegan, .windowEnded: applyWindow(event)
-        case .refused, .refusalsCounted: break
+        case .refused, .refusalsCounted, .pruned: break
         }
     }
 

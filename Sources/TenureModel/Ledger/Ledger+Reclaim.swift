@@ -46,6 +46,25 @@ extension LedgerState {
         }
     }
 
+    /// What is recorded before history is deleted: whose it is to say, the caller's role tells.
+    func prune(_ last: Position, _ seal: String) -> Decision {
+        guard last < nextPosition else {
+            return Decision(
+                refused: .malformed,
+                "position \(last) is not before the end of history, which is \(facts.position)"
+            )
+        }
+        return Decision(
+            .pruned(through: last, seal: seal),
+            .document(
+                .map([
+                    .init("status", .string("pruned")), .init("through", .id(last)),
+                    .init("position", .id(nextPosition)),
+                ])
+            )
+        )
+    }
+
     /// A lease as it is taken back: at once, or quarantined for the pool's lock-delay.
     ///
     /// Quarantined when it holds something exclusive that whoever lost it may still be using. What

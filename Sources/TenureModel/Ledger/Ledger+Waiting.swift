@@ -280,7 +280,8 @@ extension LedgerState {
             relief.shortages.insert(Shortage(budgetOf: budget.tenant))
         case .budgetDeleted(let tenant):
             relief.shortages.insert(Shortage(budgetOf: tenant))
-        case .budgetHeld, .budgetSettled, .opened, .grace, .epochRaised, .renewed, .preempted,
+        case .budgetHeld, .budgetSettled, .opened, .grace, .epochRaised, .pruned, .renewed,
+            .preempted,
             .handedOver, .sessionOpened, .sessionKept, .sessionForgotten, .answered,
             .answersForgotten, .refused, .refusalsCounted,
             .leasesForgotten, .drainAdvanced, .queued, .ticketProlonged, .booked, .bookingMoved,

@@ -269,11 +269,15 @@ package struct LedgerState {
         return subjects
     }
 
-    /// A state before the first record, into which a history is replayed that nobody goes on with.
+    /// A state, as a rule before the first record, into which a history is replayed that nobody
+    /// goes on with.
     ///
     /// What falls due is not looked for in it, so that memory is needed for what is there alone.
-    package static func forReplay(over rows: any RowSource) -> LedgerState {
-        var state = LedgerState(resident: ResidentRows(), rows: rows)
+    package static func forReplay(
+        over rows: any RowSource,
+        resident: ResidentRows = ResidentRows()
+    ) -> LedgerState {
+        var state = LedgerState(resident: resident, rows: rows)
         state.dueQueue.isIdle = true
         return state
     }

@@ -11,6 +11,8 @@ package enum Event: Hashable, Sendable {
     case grace(Grace)
     /// Acknowledged history may be missing; tokens go on in a new epoch.
     case epochRaised(to: UInt16, reason: String)
+    /// History up to a position is no longer kept; `seal` is that of its end, in hexadecimal.
+    case pruned(through: Position, seal: String)
     indirect case poolSet(Pool)
     case poolDeleted(name: String)
     /// A pool has learnt from its requests; the prices hold from here on.

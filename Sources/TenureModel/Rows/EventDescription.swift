@@ -7,6 +7,7 @@ extension Event {
         case .opened: "opened"
         case .grace: "grace"
         case .epochRaised: "epoch-raised"
+        case .pruned: "pruned"
         case .poolSet: "pool-set"
         case .poolDeleted: "pool-deleted"
         case .policyLearnt: "policy-learnt"
@@ -110,6 +111,8 @@ extension Event {
             ]
         case .epochRaised(let epoch, let reason):
             [.init("epoch", .count(UInt64(epoch))), .init("reason", .string(reason))]
+        case .pruned(let last, let seal):
+            [.init("through", .id(last)), .init("seal", .string(seal))]
         case .poolSet(let pool):
             [.init("pool", .string(pool.name)), .init("settings", .map(pool.settings.fields))]
         case .poolDeleted(let name): [.init("pool", .string(name))]

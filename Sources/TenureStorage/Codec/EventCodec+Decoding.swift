@@ -63,6 +63,9 @@ extension ByteReader {
         case .epochRaised:
             let epoch: UInt16 = try read()
             return .epochRaised(to: epoch, reason: try readString())
+        case .pruned:
+            let last: UInt64 = try read()
+            return .pruned(through: last, seal: try readString())
         case .poolSet:
             let name = try readString()
             var settings = try settings()

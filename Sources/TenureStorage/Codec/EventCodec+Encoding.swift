@@ -88,6 +88,9 @@ extension FieldWriter {
         case .epochRaised(let epoch, let reason):
             u16(epoch)
             text(reason)
+        case .pruned(let last, let seal):
+            u64(last)
+            text(seal)
         case .poolSet(let pool):
             text(pool.name)
             settings(pool.settings)
@@ -318,6 +321,7 @@ extension Event {
         case .answered: .answered
         case .answersForgotten: .answersForgotten
         case .epochRaised: .epochRaised
+        case .pruned: .pruned
         case .grown: .grown
         case .handedOver: .handedOver
         case .subleased: .subleased

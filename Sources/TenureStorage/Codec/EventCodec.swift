@@ -212,6 +212,7 @@ package enum EventTag: UInt8, CaseIterable, Sendable {
     case windowPlanned = 53
     case windowBegan = 54
     case windowEnded = 55
+    case pruned = 56
     case refused = 128
     case refusalsCounted = 129
 }

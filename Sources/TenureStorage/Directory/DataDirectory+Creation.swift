@@ -31,24 +31,29 @@ extension DataDirectory {
         try make(at: path, ledger: ledger, allowUnsafeFileSystem: allowUnsafeFileSystem) {
             (disk) throws(LogError) in
             try FileLog.create(on: disk, ledgerID: ledger, configuration: log)
+        } state: { (disk) throws(StorageError) in
+            _ = try LMDBStateStore.create(in: path, on: disk, ledger: ledger)
         }
     }
 
     /// Makes a copy of the ledger at `source`, which may be served meanwhile, by our user.
     ///
-    /// `path` does not exist or is an empty directory. Copied is the log, all of it: the state is
-    /// made from that when the copy is opened, in a new epoch, because what the source grants later
-    /// is not in it.
+    /// `path` does not exist or is an empty directory. Copied is the log, all of it, and a snapshot
+    /// if there is one: the state is made from these when the copy is opened, in a new epoch,
+    /// because what the source grants later is not in it.
     ///
     /// - Throws: `notCreated` when something is there, `damaged` when the log of the source is or
-    ///   does not go back to the first record, or what the disks said.
+    ///   does not go back to the first record or a snapshot, `locked` while history is deleted, or
+    ///   what the disks said.
     package static func copy(
         _ source: String,
         to path: String,
         allowUnsafeFileSystem: Bool = false
     ) throws(StorageError) -> LogCopySummary {
         let original = try open(at: source, access: .copy)
-        try StateRebuild.requireWholeLog(original)
+        let lock = try SnapshotMaking.takeLock(of: original, shared: true)
+        defer { withExtendedLifetime(lock) {} }
+        let base = try ReplayBase(of: original)
         var summary: LogCopySummary?
         let ledger = original.ledger
         try make(at: path, ledger: ledger, allowUnsafeFileSystem: allowUnsafeFileSystem) {
@@ -65,6 +70,11 @@ extension DataDirectory {
             }
             summary = try LogCopy(of: ledger, from: original.disk, to: disk).run()
             try SegmentIndexing(of: ledger, on: original.disk).copy(to: disk)
+        } state: { (disk) throws(StorageError) in
+            try StateRebuild.make(base, in: original, for: ledger, on: disk, path)
+            if case .snapshot(let snapshot, _) = base {
+                try snapshot.copy(from: original, to: disk, path)
+            }
         }
         guard let summary else { violated("C2: a ledger is made with its log") }
         return summary
@@ -112,7 +122,8 @@ extension DataDirectory {
         at path: String,
         ledger: LedgerID,
         allowUnsafeFileSystem: Bool,
-        _ makeLog: (HostDisk) throws(LogError) -> Void
+        log makeLog: (HostDisk) throws(LogError) -> Void,
+        state makeState: (HostDisk) throws(StorageError) -> Void
     ) throws(StorageError) {
         try makeRoot(path)
         let disk = try openDisk(path)
@@ -130,7 +141,7 @@ extension DataDirectory {
             throw StorageError(error, in: path)
         }
         try diskCall(path) { () throws(DiskError) in try disk.makeDirectory(Name.state) }
-        _ = try LMDBStateStore.create(in: path, on: disk, ledger: ledger)
+        try makeState(disk)
         try syncParent(of: path)
         try writeDocument(LedgerDocument(ledger: ledger), disk, path)
         try diskCall(path) { () throws(DiskError) in

@@ -45,12 +45,16 @@ package final class DataDirectory: Sendable {
         static let repair = "repair-"
         /// How many of these are kept before a repair is refused.
         static let repairsMax = 100
+        /// Locked by whoever makes a snapshot.
+        static let snapshotLock = "snapshot.lock"
         static let state = "state"
         static let stateFile = "state/data.mdb"
         static let stateLock = "state/lock.mdb"
         static let directories = [state, "log", "archive"]
         static let all =
-            directories + [lock, creating, copied, rebuilding, repaired, LedgerDocument.fileName]
+            directories + [
+                lock, creating, copied, rebuilding, repaired, snapshotLock, LedgerDocument.fileName,
+            ]
     }
 
     /// Where it is.
@@ -164,15 +168,14 @@ package final class DataDirectory: Sendable {
     ) throws(StorageError) -> LockHolder {
         if access == .copy { return LockHolder(nil) }
         if access == .audit, !names.contains(Name.lock) { return LockHolder(nil) }
-        for attempt in 1...lockAttempts {
-            if attempt > 1 { usleep(lockPauseMicroseconds) }
-            do throws(DiskError) {
-                return LockHolder(try disk.lock(Name.lock, shared: access == .audit))
-            } catch {
-                // Nobody writes where nothing can be written.
-                if access == .audit, error.errno == .readOnlyFileSystem { return LockHolder(nil) }
-                guard error.errno == .wouldBlock else { throw StorageError(error, in: path) }
+        do throws(DiskError) {
+            if let file = try lock(Name.lock, on: disk, shared: access == .audit) {
+                return LockHolder(file)
             }
+        } catch {
+            // Nobody writes where nothing can be written.
+            if access == .audit, error.errno == .readOnlyFileSystem { return LockHolder(nil) }
+            throw StorageError(error, in: path)
         }
         throw .locked(
             Trouble(
@@ -181,6 +184,23 @@ package final class DataDirectory: Sendable {
                 "ask that process, stop it, or work on a copy or a snapshot"
             )
         )
+    }
+
+    /// Locks a file; nothing when another process has it.
+    static func lock(
+        _ name: String,
+        on disk: any Disk,
+        shared: Bool
+    ) throws(DiskError) -> (any DiskFile)? {
+        for attempt in 1...lockAttempts {
+            if attempt > 1 { usleep(lockPauseMicroseconds) }
+            do throws(DiskError) {
+                return try disk.lock(name, shared: shared)
+            } catch {
+                guard error.errno == .wouldBlock else { throw error }
+            }
+        }
+        return nil
     }
 
     /// How often LOCK is tried: a holder's child that is just being started has it for a moment
@@ -261,7 +281,7 @@ package final class DataDirectory: Sendable {
     private static func warningsAbout(_ names: [String]) -> [String] {
         var warnings = names.filter { name in
             !Name.all.contains(name) && !name.hasPrefix("\(Name.state).")
-                && !name.hasPrefix(Name.repair)
+                && !name.hasPrefix(Name.repair) && !name.hasPrefix(StateSnapshot.prefix)
         }.map { "'\($0)' is no part of a ledger; it is left alone" }
         if names.contains(Name.copied) { warnings.append("the directory is a copy of a ledger") }
         if tenure_effective_user() == 0 {

@@ -1,13 +1,15 @@
 // Making the state anew when it is missing or can not be used: only on request, and only when the
-// log goes back to the first record.
+// log goes back to the first record, or to a snapshot.
 //
-// The unusable state is put aside, and an empty state takes its place: the state before the first
-// record. Opening then applies the whole log to it, and raises the epoch: nobody can tell any more
-// whether the log has everything that was acknowledged. A crash in between leaves that empty state,
-// which is a legal one, or no state, for which the request is repeated; a mark tells of it.
+// The unusable state is put aside, and the state before the first record, or that of the snapshot,
+// takes its place. Opening then applies the whole log to it, and raises the epoch: nobody can tell
+// any more whether the log has everything that was acknowledged. A crash in between leaves that
+// state, which is a legal one, or none that can be used, for which the request is repeated; a mark
+// tells of it.
 
 internal import TenureLMDB
 internal import TenureLog
+internal import TenureModel
 
 /// Replaces a state by the one before the first record.
 enum StateRebuild {
@@ -17,7 +19,7 @@ enum StateRebuild {
     /// Puts `state/` aside, makes an empty one, and answers the name of the former, if any.
     static func begin(_ directory: DataDirectory) throws(StorageError) -> String? {
         let (disk, path) = (directory.disk, directory.path)
-        try requireWholeLog(directory)
+        let base = try ReplayBase(of: directory)
         let names = try DataDirectory.list(disk, path)
         var kept: String?
         if names.contains(DataDirectory.Name.state) {
@@ -43,28 +45,24 @@ enum StateRebuild {
             try disk.makeDirectory(DataDirectory.Name.state)
             try disk.syncDirectory("")
         }
-        _ = try LMDBStateStore.create(in: path, on: disk, ledger: directory.ledger)
+        try make(base, in: directory, for: directory.ledger, on: disk, path)
         return kept
     }
 
-    /// Refuses when the first segment is in neither directory.
-    static func requireWholeLog(
-        _ directory: DataDirectory
+    /// Makes the state from which the log of `source` is to be replayed, in a directory that has an
+    /// empty `state/`.
+    static func make(
+        _ base: ReplayBase,
+        in source: DataDirectory,
+        for ledger: LedgerID,
+        on disk: any Disk,
+        _ path: String
     ) throws(StorageError) {
-        let name = SegmentName(firstPosition: 1).fileName
-        let isWhole = try diskCall(directory.path) { () throws(DiskError) in
-            if try directory.disk.contains(name, in: LogPath.log) { return true }
-            return try directory.disk.contains(name, in: LogPath.archive)
-        }
-        guard isWhole else {
-            throw .damaged(
-                Trouble(
-                    "the log does not go back to the first record, so the state can not be made "
-                        + "from it",
-                    at: "\(directory.path)/archive",
-                    "restore a backup, or bring the older segments back"
-                )
-            )
+        switch base {
+        case .empty: _ = try LMDBStateStore.create(in: path, on: disk, ledger: ledger)
+        case .snapshot(let snapshot, _):
+            let from = try DataDirectory.openDisk(snapshot.path(in: source))
+            try StateSnapshot.copy(from: from, to: disk, in: path)
         }
     }
 }

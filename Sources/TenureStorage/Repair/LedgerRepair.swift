@@ -122,7 +122,9 @@ package struct LedgerRepair {
             stored.map { "the log does not have position \($0.position), at which it was stored" }
             ?? scan.findings.first.map { "\($0.place): \($0.sentence)" }
             ?? "it has no checkpoint"
-        let isWhole = log.firstPosition == 1 && log.cut?.position != 1
+        let base = try startOfReplay(of: log)
+        let isWhole =
+            base.map { log.firstPosition <= $0 && log.cut?.position ?? .max > $0 } ?? false
         return RepairPlan(
             log: log,
             continuation: nil,
@@ -180,6 +182,12 @@ package struct LedgerRepair {
         } catch {
             throw StorageError(error, in: directory.path)
         }
+    }
+
+    /// The first position that must be there to make the state anew; nothing where it can not be.
+    private func startOfReplay(of log: LogMendingPlan) throws(StorageError) -> Position? {
+        if log.firstPosition == 1 { return 1 }
+        return try StateSnapshot.newest(in: directory).map { $0.position + 1 }
     }
 
     private func scanState() throws(StorageError) -> StateScanResult {

@@ -12,20 +12,28 @@ struct LogReading {
     private let replayed: (any ReplayedState)?
     private let last: Position?
     private let anchor: LogAnchor?
-    private var applied: Position = 0
+    private let first: Position
+    private var applied: Position
     private var time: LedgerTime?
     private var told = 0
     private var hasFailed = false
     /// What the records of the segment that is being read are about.
     private var subjects = SegmentSubjects()
 
-    init(_ replayed: (any ReplayedState)?, until last: Position?, anchor: LogAnchor?) {
+    /// Gives `replayed` every record behind `first` up to `last`.
+    init(
+        _ replayed: (any ReplayedState)?,
+        behind first: Position,
+        until last: Position?,
+        anchor: LogAnchor?
+    ) {
         self.replayed = replayed
+        (self.first, applied) = (first, first)
         self.last = last
         self.anchor = anchor
     }
 
-    /// Whether every record from the first to the checkpoint was applied.
+    /// Whether every record from where it begins to the checkpoint was applied.
     var isWhole: Bool { !hasFailed && last != nil && applied == last }
 
     /// Reads everything there is.
@@ -60,8 +68,9 @@ struct LogReading {
         if told > Self.toldMax {
             report.add(.damage, at: "log", "\(told) records can not be read in all")
         }
-        if let first = report.log?.firstPosition, first > 1 {
-            report.add(.note, at: "archive", "history starts at position \(first)")
+        if let start = report.log?.firstPosition, start > 1 {
+            let covered = start <= first + 1 ? ", behind what the snapshot stands for" : ""
+            report.add(.note, at: "archive", "history starts at position \(start)\(covered)")
         }
         if let anchor, let log = report.log { compare(anchor, with: log, &report) }
     }

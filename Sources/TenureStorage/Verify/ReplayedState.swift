@@ -6,13 +6,17 @@ package import TenureModel
 
 /// A state that records are applied to from the first one on.
 package protocol ReplayedState: AnyObject {
+    /// Goes on from a snapshot, where the history does not go back to the first record.
+    func begin(from snapshot: LedgerState)
+
     /// Applies one record.
     func apply(_ events: [Event], at position: Position, time: LedgerTime) throws(RowFault)
 
     /// What in it contradicts itself, as a sentence; nothing when all invariants hold.
     func fault() throws(RowFault) -> String?
 
-    /// Every row and the facts, after the last record that was applied.
+    /// Every row that is another than in the snapshot, or every row without one, and the facts,
+    /// after the last record that was applied.
     func rows() throws(RowFault) -> FrozenChanges
 }
 
@@ -65,5 +69,30 @@ extension StateDigest {
             return (digests, counts)
         }
         return (digests, counts)
+    }
+}
+
+extension StoredCheckpoint {
+    /// What a state says of itself that has these changes of a snapshot.
+    static func of(
+        _ changes: FrozenChanges,
+        over store: LMDBStateStore
+    ) throws(StorageError) -> StoredCheckpoint {
+        let reader = try store.makeReader()
+        var writer = CheckpointWriter(from: store.checkpoint)
+        do throws(StoreError) {
+            try writer.forEachRow(of: changes) { (writer, change) throws(StoreError) in
+                let old: [UInt8]?
+                do throws(RowFault) {
+                    old = try reader.value(change.table, change.key)
+                } catch {
+                    throw .damaged(error.sentence)
+                }
+                try writer.replace(old, by: change)
+            }
+        } catch {
+            throw StorageError(error, in: store.environment.path, freeBytes: nil)
+        }
+        return writer.finish(changes.facts, seal: .zero).checkpoint
     }
 }

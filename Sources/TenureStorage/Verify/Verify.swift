@@ -45,11 +45,62 @@ package enum Verify {
         report.ledger = directory.ledger
         for warning in directory.warnings { report.add(.note, at: path, warning) }
         let scan = try scanState(directory, runner, &report)
-        var reading = LogReading(replayed, until: scan.checkpoint?.position, anchor: anchor)
+        let base = try base(of: directory, runner, &report)
+        if let replayed, case .snapshot? = base, let base {
+            replayed.begin(from: try base.makeState(in: path))
+        }
+        var reading = LogReading(
+            replayed,
+            behind: base?.position ?? 0,
+            until: scan.checkpoint?.position,
+            anchor: anchor
+        )
         try reading.read(directory, &report)
         judgeOpening(directory, scan, &report)
-        if let replayed { compare(replayed, with: scan, reading, &report) }
+        if let replayed { try compare(replayed, over: base, with: scan, reading, &report) }
         return report
+    }
+
+    /// A2 for a snapshot, and from where on the history can be replayed; nothing when from nowhere.
+    private static func base(
+        of directory: DataDirectory,
+        _ runner: StateScanRunner?,
+        _ report: inout VerifyReport
+    ) throws(StorageError) -> ReplayBase? {
+        if let snapshot = try StateSnapshot.newest(in: directory) {
+            let path = snapshot.path(in: directory)
+            let scan = try scan(path, of: directory.ledger, runner)
+            report.findings += scan.findings.map {
+                Finding($0.severity, at: "\(snapshot.name)/\($0.place)", $0.sentence)
+            }
+            if !scan.findings.isEmpty { return try directory.hasSegment(from: 1) ? .empty : nil }
+        }
+        do throws(StorageError) {
+            let base = try ReplayBase(of: directory)
+            if case .snapshot(let snapshot, _) = base,
+                !directory.disk.isSegment(continuing: base.checkpoint)
+            {
+                let place = "position \(snapshot.position)"
+                report.add(.damage, at: snapshot.name, "the log goes on otherwise from \(place)")
+                return nil
+            }
+            return base
+        } catch {
+            // What keeps the history from being replayed is told where it is compared.
+            guard case .damaged = error else { throw error }
+            return nil
+        }
+    }
+
+    private static func scan(
+        _ path: String,
+        of ledger: LedgerID,
+        _ runner: StateScanRunner?
+    ) throws(StorageError) -> StateScanResult {
+        if let runner { return try runner.run(path: path, ledger: ledger) }
+        var scan = StateScanResult(ledger: ledger)
+        StateScan.run(path: path, ledger: ledger) { scan.take($0) }
+        return scan
     }
 
     private static func scanState(
@@ -57,14 +108,7 @@ package enum Verify {
         _ runner: StateScanRunner?,
         _ report: inout VerifyReport
     ) throws(StorageError) -> StateScanResult {
-        var scan = StateScanResult(ledger: directory.ledger)
-        if let runner {
-            scan = try runner.run(path: directory.path, ledger: directory.ledger)
-        } else {
-            var lines: [String] = []
-            StateScan.run(path: directory.path, ledger: directory.ledger) { lines.append($0) }
-            for line in lines { scan.take(line) }
-        }
+        let scan = try scan(directory.path, of: directory.ledger, runner)
         report.findings += scan.findings
         report.checkpoint = scan.checkpoint
         report.rows = scan.rows
@@ -117,16 +161,17 @@ package enum Verify {
     /// A5: compares table by table, and the facts.
     private static func compare(
         _ replayed: any ReplayedState,
+        over base: ReplayBase?,
         with scan: StateScanResult,
         _ reading: LogReading,
         _ report: inout VerifyReport
-    ) {
-        guard let checkpoint = scan.checkpoint, reading.isWhole else {
+    ) throws(StorageError) {
+        guard let checkpoint = scan.checkpoint, let base, reading.isWhole else {
             report.add(
                 .note,
                 at: "state",
-                "not compared with the log, which can not be replayed from the first record to "
-                    + "the checkpoint"
+                "not compared with the log, which can not be replayed from the first record, or a "
+                    + "snapshot, to the checkpoint"
             )
             return
         }
@@ -139,6 +184,41 @@ package enum Verify {
         } catch {
             report.add(.damage, at: "log", "the replayed state failed: \(error.sentence)")
             return
+        }
+        var differences = try compare(rows, over: base, with: scan, checkpoint, &report)
+        if rows.facts != checkpoint.facts {
+            differences += 1
+            report.add(
+                .damage,
+                at: "state: meta",
+                "replaying the log gives other facts: \(rows.facts), stored are "
+                    + "\(checkpoint.facts)"
+            )
+        }
+        report.replayAgrees = differences == 0
+    }
+
+    /// I6 for the rows; how many tables differ.
+    private static func compare(
+        _ rows: FrozenChanges,
+        over base: ReplayBase,
+        with scan: StateScanResult,
+        _ checkpoint: StoredCheckpoint,
+        _ report: inout VerifyReport
+    ) throws(StorageError) -> Int {
+        if case .snapshot(let snapshot, let store) = base {
+            // Which table it is can not be told: the digest is that of all rows.
+            let replayed = try StoredCheckpoint.of(rows, over: store)
+            if replayed.digest == checkpoint.digest, replayed.counts == checkpoint.counts {
+                return 0
+            }
+            report.add(
+                .damage,
+                at: "state",
+                "replaying the log from \(snapshot.name) to position \(checkpoint.position) gives "
+                    + "other rows than the stored ones"
+            )
+            return 1
         }
         let (digests, counts) = StateDigest.tables(of: rows, ledger: checkpoint.ledger)
         var differences = 0
@@ -154,15 +234,6 @@ package enum Verify {
                     + "stored are \(scan.rows[table]), and they differ"
             )
         }
-        if rows.facts != checkpoint.facts {
-            differences += 1
-            report.add(
-                .damage,
-                at: "state: meta",
-                "replaying the log gives other facts: \(rows.facts), stored are "
-                    + "\(checkpoint.facts)"
-            )
-        }
-        report.replayAgrees = differences == 0
+        return differences
     }
 }

@@ -49,6 +49,7 @@ extension RandomValues {
         case .sessionForgotten: .sessionForgotten(sessionID())
         case .answered: .answered(storedAnswer())
         case .answersForgotten: .answersForgotten(list { $0.due() })
+        case .pruned: .pruned(through: u64() >> 16, seal: text())
         case .epochRaised: .epochRaised(to: UInt16(truncatingIfNeeded: u32()), reason: text())
         case .queued: .queued(ticket())
         case .ticketProlonged: .ticketProlonged(TicketID(rawValue: u64()), until: time())
@@ -303,6 +304,7 @@ enum SampleEvents {
         .windowEnded(
             WindowEnd(window: window.id, cause: .changed, resources: [ResourceID(rawValue: 7)])
         ),
+        .pruned(through: 4_711, seal: "ab12"),
         .refused(
             RefusalRecord(tenant: "t", pool: "p", code: .quota, limit: "t gpu", message: "full")
         ),

@@ -13,6 +13,8 @@ import Testing
 final class StateFromLog: ReplayedState {
     private var state = LedgerState(resident: ResidentRows(), rows: NoRows())
 
+    func begin(from snapshot: LedgerState) { state = snapshot }
+
     func apply(_ events: [Event], at position: Position, time: LedgerTime) throws(RowFault) {
         try state.apply(events, at: position, time: time)
     }

@@ -141,6 +141,17 @@ final class RepairScene {
         return records
     }
 
+    /// The ledger time of every record.
+    func times() throws -> [(position: UInt64, time: UInt64)] {
+        let directory = try DataDirectory.open(at: path, access: .copy)
+        var times: [(position: UInt64, time: UInt64)] = []
+        _ = try LogReader(disk: directory.disk, ledgerID: directory.ledger).read(
+            frame: { (frame) throws(LogError) in times.append((frame.position, frame.time)) },
+            problem: { _ in }
+        )
+        return times
+    }
+
     /// What an audit with a replay finds.
     func audit() throws -> VerifyReport {
         try Verify.run(at: path, runner: nil, replayed: StateFromLog())

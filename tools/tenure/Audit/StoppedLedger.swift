@@ -62,6 +62,8 @@ struct StoppedLedger {
 final class LedgerFromLog: ReplayedState {
     private var state = LedgerState.forReplay(over: NoRows())
 
+    func begin(from snapshot: LedgerState) { state = snapshot }
+
     func apply(_ events: [Event], at position: Position, time: LedgerTime) throws(RowFault) {
         try state.apply(events, at: position, time: time)
     }

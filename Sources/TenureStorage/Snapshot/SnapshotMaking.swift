@@ -1,0 +1,300 @@
+// Making a snapshot from retired segments, while the ledger is served or not.
+//
+//   N1  take snapshot.lock; remove what an earlier try has left
+//   N2  make snapshot.new/ with the state of the snapshot before, or that before the first record
+//   N3  replay the retired segments behind it, one transaction for each
+//   N4  check every page and row of the result, and that the next segment chains on from its seal
+//   N5  rename it to its name, sync the directory; remove the snapshot before
+//
+// Retired segments never change, so the daemon is not asked and waits for nothing. A crash leaves
+// the snapshot before, and rubbish that N1 removes.
+
+internal import CTenureSystem
+internal import Glibc
+internal import SystemPackage
+internal import TenureBase
+internal import TenureLMDB
+internal import TenureLog
+package import TenureModel
+
+/// Makes the snapshots of one ledger.
+package struct SnapshotMaking {
+    private let directory: DataDirectory
+    private let runner: StateScanRunner?
+
+    private enum Name {
+        static let making = "snapshot.new"
+        static let state = "snapshot.new/state"
+    }
+
+    /// Makes snapshots in the directory of a ledger, which may be served meanwhile.
+    package init(in directory: DataDirectory, runner: StateScanRunner?) {
+        (self.directory, self.runner) = (directory, runner)
+    }
+
+    /// Makes a snapshot of everything up to the end of the last retired segment that ends at or
+    /// before `last`.
+    ///
+    /// - Returns: the newest snapshot that there is then; nothing without a segment to make one of.
+    /// - Throws: `damaged` when the history is, or what came of it; `locked` while another is being
+    ///   made; `full` or `device`.
+    package func make(through last: Position) throws(StorageError) -> StateSnapshot? {
+        let lock = try Self.takeLock(of: directory, shared: false)
+        defer { withExtendedLifetime(lock) {} }
+        try clear()
+        let before = try StateSnapshot.newest(in: directory)
+        let segments = try segments(behind: before, through: last)
+        guard !segments.isEmpty else { return before }
+        let end = try fill(segments, from: before)
+        try check(end)
+        let made = StateSnapshot(at: end.position)
+        try diskCall(directory.path) { () throws(DiskError) in
+            try directory.disk.rename(Name.making, to: made.name, replacing: false)
+            try directory.disk.syncDirectory("")
+        }
+        if let before { try remove(before.name) }
+        return made
+    }
+
+    // MARK: N1
+
+    /// Keeps snapshots and retired segments from being made or removed by another process.
+    ///
+    /// - Throws: `locked` when another one does that now.
+    static func takeLock(
+        of directory: DataDirectory,
+        shared: Bool
+    ) throws(StorageError) -> LockHolder {
+        let name = DataDirectory.Name.snapshotLock
+        do throws(DiskError) {
+            // A shared lock is taken of what is there.
+            if shared, try !directory.disk.contains(name, in: "") {
+                do throws(DiskError) {
+                    try directory.disk.create(name).close()
+                } catch {
+                    guard error.errno == .fileExists else { throw error }
+                }
+            }
+            if let file = try DataDirectory.lock(name, on: directory.disk, shared: shared) {
+                return LockHolder(file)
+            }
+        } catch {
+            // Where nothing can be written nothing is removed.
+            if shared, error.errno == .readOnlyFileSystem { return LockHolder(nil) }
+            throw StorageError(error, in: directory.path)
+        }
+        throw .locked(
+            Trouble(
+                "a snapshot or a backup is being made, or history deleted",
+                at: "\(directory.path)/\(name)",
+                "wait until that is done"
+            )
+        )
+    }
+
+    private func clear() throws(StorageError) {
+        if try DataDirectory.list(directory.disk, directory.path).contains(Name.making) {
+            try remove(Name.making)
+        }
+    }
+
+    /// Removes the directory of a snapshot.
+    private func remove(_ name: String) throws(StorageError) {
+        let path = "\(directory.path)/\(name)"
+        let disk = try DataDirectory.openDisk(path)
+        try diskCall(path) { () throws(DiskError) in
+            guard try disk.contains("state", in: "") else { return }
+            for file in try disk.list("state") { try disk.unlink("state/\(file)") }
+        }
+        for path in ["\(path)/state", path] {
+            guard unsafe rmdir(path) == 0 || errno == ENOENT else {
+                throw .system(Errno(rawValue: errno), "can not be removed", at: path)
+            }
+        }
+        try diskCall(directory.path) { () throws(DiskError) in
+            try directory.disk.syncDirectory("")
+        }
+    }
+
+    // MARK: N2 and N3
+
+    /// The retired segments that a snapshot is made of, in order; another one follows each.
+    private func segments(
+        behind before: StateSnapshot?,
+        through last: Position
+    ) throws(StorageError) -> [SegmentName] {
+        let (retired, all) = try diskCall(directory.path) { () throws(DiskError) in
+            let retired = try directory.disk.list(LogPath.archive).compactMap(SegmentName.init)
+            let inLog = try directory.disk.list(LogPath.log).compactMap(SegmentName.init)
+            return (retired.sorted(), Set(retired).union(inLog).sorted())
+        }
+        let first = (before?.position ?? 0) + 1
+        var segments: [SegmentName] = []
+        for name in retired where name.firstPosition >= first {
+            guard let next = all.first(where: { $0 > name }), next.firstPosition - 1 <= last else {
+                break
+            }
+            segments.append(name)
+        }
+        guard let start = segments.first, start.firstPosition != first else { return segments }
+        throw .damaged(
+            Trouble(
+                "the history from position \(first) to \(start.firstPosition) is missing",
+                at: "\(directory.path)/archive",
+                "bring the segments back, or see 'tenure repair --from'"
+            )
+        )
+    }
+
+    private func fill(
+        _ segments: [SegmentName],
+        from before: StateSnapshot?
+    ) throws(StorageError) -> LogCheckpoint {
+        let path = "\(directory.path)/\(Name.making)"
+        try diskCall(directory.path) { () throws(DiskError) in
+            try directory.disk.makeDirectory(Name.making)
+            try directory.disk.makeDirectory(Name.state)
+        }
+        if let before { try copy(before) }
+        let disk = try DataDirectory.openDisk(path)
+        let ledger = directory.ledger
+        let store =
+            before == nil
+            ? try LMDBStateStore.create(in: path, on: disk, ledger: ledger)
+            : try LMDBStateStore.open(in: path, on: disk, ledger: ledger)
+        for name in segments { try replay(name, into: store) }
+        let end = store.logCheckpoint
+        store.environment.close()
+        try diskCall(path) { () throws(DiskError) in
+            try disk.unlinkIfPresent(DataDirectory.Name.stateLock)
+            try disk.syncDirectory("state")
+            try disk.syncDirectory("")
+        }
+        return end
+    }
+
+    /// Copies the file of a snapshot, durable.
+    private func copy(_ before: StateSnapshot) throws(StorageError) {
+        let source = try DataDirectory.openDisk(before.path(in: directory))
+        let target = try DataDirectory.openDisk("\(directory.path)/\(Name.making)")
+        try StateSnapshot.copy(from: source, to: target, in: directory.path)
+    }
+
+    /// Applies the records of a segment, in one transaction.
+    private func replay(_ name: SegmentName, into store: LMDBStateStore) throws(StorageError) {
+        let resident = try ResidentRows.read(from: store, in: directory.path)
+        var state = LedgerState.forReplay(over: try FrontCache(store), resident: resident)
+        var end: GroupPlace?
+        var trouble: StorageError?
+        let path = directory.path
+        do throws(LogError) {
+            _ = try LogReader(disk: directory.disk, ledgerID: directory.ledger).read(
+                from: name.firstPosition,
+                segments: 1,
+                ended: { ended, place in end = ended == name ? place : nil },
+                frame: { (frame) throws(LogError) in
+                    guard trouble == nil else { return }
+                    do throws(StorageError) {
+                        let events = try events(of: frame, in: path)
+                        let time = LedgerTime(nanoseconds: frame.time)
+                        do throws(RowFault) {
+                            try state.apply(events, at: frame.position, time: time)
+                        } catch {
+                            throw StorageError(error, in: path)
+                        }
+                    } catch {
+                        trouble = error
+                    }
+                },
+                problem: { problem in
+                    guard problem.affectsRecords else { return }
+                    let remedy = StorageError.keepRemedy
+                    trouble = trouble ?? .damaged(Trouble("\(problem)", at: path, remedy))
+                }
+            )
+        } catch {
+            throw StorageError(error, in: path)
+        }
+        if let trouble { throw trouble }
+        guard let end, end.position == state.position + 1 else {
+            throw .damaged(
+                Trouble("is not whole", at: "\(path)/\(name.inArchive)", StorageError.keepRemedy)
+            )
+        }
+        try store.commit(state.freeze(), seal: end.seal)
+    }
+
+    // MARK: N4
+
+    private func check(_ end: LogCheckpoint) throws(StorageError) {
+        let path = "\(directory.path)/\(Name.making)"
+        let scan: StateScanResult
+        if let runner {
+            scan = try runner.run(path: path, ledger: directory.ledger)
+        } else {
+            var found = StateScanResult(ledger: directory.ledger)
+            StateScan.run(path: path, ledger: directory.ledger) { found.take($0) }
+            scan = found
+        }
+        if let finding = scan.findings.first {
+            throw .damaged(
+                Trouble("the snapshot is damaged: \(finding)", at: path, "look at the disk")
+            )
+        }
+        guard directory.disk.isSegment(continuing: end) else {
+            throw .damaged(
+                Trouble(
+                    "the segment behind position \(end.position) does not go on from there",
+                    at: "\(directory.path)/log",
+                    StorageError.keepRemedy
+                )
+            )
+        }
+    }
+}
+
+extension StateSnapshot {
+    /// Copies the snapshot of a directory to another one that is being made.
+    func copy(
+        from directory: DataDirectory,
+        to disk: HostDisk,
+        _ path: String
+    ) throws(StorageError) {
+        try diskCall(path) { () throws(DiskError) in
+            try disk.makeDirectory(name)
+            try disk.makeDirectory("\(name)/\(DataDirectory.Name.state)")
+        }
+        let source = try DataDirectory.openDisk(self.path(in: directory))
+        try Self.copy(from: source, to: DataDirectory.openDisk("\(path)/\(name)"), in: path)
+        try diskCall(path) { () throws(DiskError) in try disk.syncDirectory("") }
+    }
+
+    /// Copies `state/data.mdb` from one disk to another, durable.
+    static func copy(
+        from source: any Disk,
+        to target: any Disk,
+        in path: String
+    ) throws(StorageError) {
+        try diskCall(path) { () throws(DiskError) in
+            let from = try source.open(DataDirectory.Name.stateFile, .readOnly)
+            let to = try target.create(DataDirectory.Name.stateFile)
+            let size = try from.size()
+            var piece = [UInt8](repeating: 0, count: LogLimits.chunk)
+            var offset: UInt64 = 0
+            while offset < size {
+                var span = piece.mutableSpan
+                // SAFETY: every bit pattern is a valid byte.
+                var raw = unsafe span.mutableBytes
+                let count = try from.read(into: &raw, at: offset)
+                guard count > 0 else { break }
+                // SAFETY: bytes have no padding that could be read uninitialised.
+                try to.write(unsafe piece.span.bytes.extracting(0..<count), at: offset)
+                offset += UInt64(count)
+            }
+            try to.sync()
+            to.close()
+            try target.syncDirectory(DataDirectory.Name.state)
+            try target.syncDirectory("")
+        }
+    }
+}
