@@ -74,6 +74,33 @@ struct BackupTests {
     }
 
     @Test
+    func `a backup is restored whole, with the history of an anchor, or not called so`()
+        async throws
+    {
+        try await daemon.startWithSeats()
+        let held = try await daemon.lease("ACQUIRE seats seat=1 TTL 600000")
+        #expect(try await backUp(to: copy).status == 0)
+        let anchor = try await daemon.run(["anchor", "--data", copy]).words
+            .split(separator: "\n").last.map(String.init)
+        #expect(try await daemon.stop() == 0)
+        let other = TestDaemon()
+        let words = ["restore", copy, "--data"]
+        let wrong = "1:" + String(repeating: "ab", count: 32)
+        let refused = try await daemon.run(words + [other.data + ".wrong", "--anchor", wrong])
+        #expect(refused.status == 65)
+        let restored = try await daemon.run(
+            words + [other.data, "--anchor", try #require(anchor)]
+        )
+        #expect(restored.status == 0, "\(restored.words)")
+        #expect(try await daemon.run(words + [other.data]).status == 73)
+        try await other.start()
+        #expect(try await other.check(held) == "held")
+        let mine = try await other.lease("ACQUIRE seats seat=1 TTL 600000")
+        #expect(try epoch(mine) == epoch(held) + 1)
+        #expect(try await other.stop() == 0)
+    }
+
+    @Test
     func `an anchor tells a log that was cut, or is another, and nothing else does`() async throws {
         try await daemon.startWithSeats()
         #expect(try await backUp(to: copy).status == 0)

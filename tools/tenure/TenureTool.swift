@@ -61,7 +61,8 @@ package struct TenureTool: AsyncParsableCommand {
             CommandGroup(
                 name: "Inspection and measurement",
                 subcommands: [
-                    AuditNoun.self, Backup.self, Anchor.self, Snapshot.self, Prune.self,
+                    AuditNoun.self, Backup.self, Anchor.self, Restore.self, Snapshot.self,
+                    Prune.self, Compact.self,
                     Repair.self, Simulate.self, Bench.self, Replay.self,
                 ]
             ),

@@ -94,7 +94,7 @@ package struct LedgerRepair {
 
     /// What can be done; changes nothing.
     package func plan() throws(StorageError) -> RepairPlan {
-        let scan = try scanState()
+        let scan = try StateScanResult.of(directory.path, directory.ledger, runner)
         let stored = scan.findings.isEmpty ? scan.checkpoint : nil
         if let stored {
             let checkpoint = LogCheckpoint(position: stored.position, seal: stored.seal)
@@ -188,13 +188,6 @@ package struct LedgerRepair {
     private func startOfReplay(of log: LogMendingPlan) throws(StorageError) -> Position? {
         if log.firstPosition == 1 { return 1 }
         return try StateSnapshot.newest(in: directory).map { $0.position + 1 }
-    }
-
-    private func scanState() throws(StorageError) -> StateScanResult {
-        if let runner { return try runner.run(path: directory.path, ledger: directory.ledger) }
-        var scan = StateScanResult(ledger: directory.ledger)
-        StateScan.run(path: directory.path, ledger: directory.ledger) { scan.take($0) }
-        return scan
     }
 
     /// What is behind a cut, as far as it can be read.

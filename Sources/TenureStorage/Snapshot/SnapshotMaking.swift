@@ -41,7 +41,7 @@ package struct SnapshotMaking {
     package func make(through last: Position) throws(StorageError) -> StateSnapshot? {
         let lock = try Self.takeLock(of: directory, shared: false)
         defer { withExtendedLifetime(lock) {} }
-        try clear()
+        try StateSnapshot.remove(Name.making, in: directory)
         let before = try StateSnapshot.newest(in: directory)
         let segments = try segments(behind: before, through: last)
         guard !segments.isEmpty else { return before }
@@ -52,7 +52,7 @@ package struct SnapshotMaking {
             try directory.disk.rename(Name.making, to: made.name, replacing: false)
             try directory.disk.syncDirectory("")
         }
-        if let before { try remove(before.name) }
+        if let before { try StateSnapshot.remove(before.name, in: directory) }
         return made
     }
 
@@ -90,30 +90,6 @@ package struct SnapshotMaking {
                 "wait until that is done"
             )
         )
-    }
-
-    private func clear() throws(StorageError) {
-        if try DataDirectory.list(directory.disk, directory.path).contains(Name.making) {
-            try remove(Name.making)
-        }
-    }
-
-    /// Removes the directory of a snapshot.
-    private func remove(_ name: String) throws(StorageError) {
-        let path = "\(directory.path)/\(name)"
-        let disk = try DataDirectory.openDisk(path)
-        try diskCall(path) { () throws(DiskError) in
-            guard try disk.contains("state", in: "") else { return }
-            for file in try disk.list("state") { try disk.unlink("state/\(file)") }
-        }
-        for path in ["\(path)/state", path] {
-            guard unsafe rmdir(path) == 0 || errno == ENOENT else {
-                throw .system(Errno(rawValue: errno), "can not be removed", at: path)
-            }
-        }
-        try diskCall(directory.path) { () throws(DiskError) in
-            try directory.disk.syncDirectory("")
-        }
     }
 
     // MARK: N2 and N3
@@ -228,14 +204,7 @@ package struct SnapshotMaking {
 
     private func check(_ end: LogCheckpoint) throws(StorageError) {
         let path = "\(directory.path)/\(Name.making)"
-        let scan: StateScanResult
-        if let runner {
-            scan = try runner.run(path: path, ledger: directory.ledger)
-        } else {
-            var found = StateScanResult(ledger: directory.ledger)
-            StateScan.run(path: path, ledger: directory.ledger) { found.take($0) }
-            scan = found
-        }
+        let scan = try StateScanResult.of(path, directory.ledger, runner)
         if let finding = scan.findings.first {
             throw .damaged(
                 Trouble("the snapshot is damaged: \(finding)", at: path, "look at the disk")
@@ -267,6 +236,28 @@ extension StateSnapshot {
         let source = try DataDirectory.openDisk(self.path(in: directory))
         try Self.copy(from: source, to: DataDirectory.openDisk("\(path)/\(name)"), in: path)
         try diskCall(path) { () throws(DiskError) in try disk.syncDirectory("") }
+    }
+
+    /// Removes a directory of this form, which may not be there.
+    static func remove(
+        _ name: String,
+        in directory: DataDirectory
+    ) throws(StorageError) {
+        guard try DataDirectory.list(directory.disk, directory.path).contains(name) else { return }
+        let path = "\(directory.path)/\(name)"
+        let disk = try DataDirectory.openDisk(path)
+        try diskCall(path) { () throws(DiskError) in
+            guard try disk.contains("state", in: "") else { return }
+            for file in try disk.list("state") { try disk.unlink("state/\(file)") }
+        }
+        for path in ["\(path)/state", path] {
+            guard unsafe rmdir(path) == 0 || errno == ENOENT else {
+                throw .system(Errno(rawValue: errno), "can not be removed", at: path)
+            }
+        }
+        try diskCall(directory.path) { () throws(DiskError) in
+            try directory.disk.syncDirectory("")
+        }
     }
 
     /// Copies `state/data.mdb` from one disk to another, durable.

@@ -69,7 +69,7 @@ package enum Verify {
     ) throws(StorageError) -> ReplayBase? {
         if let snapshot = try StateSnapshot.newest(in: directory) {
             let path = snapshot.path(in: directory)
-            let scan = try scan(path, of: directory.ledger, runner)
+            let scan = try StateScanResult.of(path, directory.ledger, runner)
             report.findings += scan.findings.map {
                 Finding($0.severity, at: "\(snapshot.name)/\($0.place)", $0.sentence)
             }
@@ -92,23 +92,12 @@ package enum Verify {
         }
     }
 
-    private static func scan(
-        _ path: String,
-        of ledger: LedgerID,
-        _ runner: StateScanRunner?
-    ) throws(StorageError) -> StateScanResult {
-        if let runner { return try runner.run(path: path, ledger: ledger) }
-        var scan = StateScanResult(ledger: ledger)
-        StateScan.run(path: path, ledger: ledger) { scan.take($0) }
-        return scan
-    }
-
     private static func scanState(
         _ directory: DataDirectory,
         _ runner: StateScanRunner?,
         _ report: inout VerifyReport
     ) throws(StorageError) -> StateScanResult {
-        let scan = try scan(directory.path, of: directory.ledger, runner)
+        let scan = try StateScanResult.of(directory.path, directory.ledger, runner)
         report.findings += scan.findings
         report.checkpoint = scan.checkpoint
         report.rows = scan.rows

@@ -147,6 +147,41 @@ struct SnapshotTests {
         #expect(try names("archive").count >= retired.count)
     }
 
+    @Test
+    func `a compacted state has the same rows in fewer pages`() throws {
+        let before = try scene.audit()
+        do {
+            let directory = try DataDirectory.open(at: scene.path, allowUnsafeFileSystem: true)
+            let summary = try StateCompaction(of: directory, runner: nil).run()
+            #expect(summary.after < summary.before && summary.rows == before.rows.total)
+        }
+        let after = try scene.audit()
+        #expect(after.replayAgrees == true && after.rows == before.rows, "\(after.findings)")
+        #expect(after.pages?.notCovered ?? .max < before.pages?.notCovered ?? 0)
+        #expect(try names().allSatisfy { !$0.hasPrefix("compact") })
+        #expect(try scene.epochAfterOpening() == 1)
+    }
+
+    @Test
+    func `a state that is damaged is not compacted, and stays as it is`() throws {
+        let file = "state/data.mdb"
+        try scene.injure(file) { bytes in
+            // In every copy of the row that is left in the file.
+            for range in bytes.ranges(of: Array("request-".utf8)) {
+                bytes[range.lowerBound + 2] ^= 4
+            }
+        }
+        let injured = try scene.bytes(of: file)
+        #expect(injured != scene.files[file])
+        do {
+            let directory = try DataDirectory.open(at: scene.path, allowUnsafeFileSystem: true)
+            #expect(throws: StorageError.self) {
+                try StateCompaction(of: directory, runner: nil).run()
+            }
+        }
+        #expect(try scene.bytes(of: file) == injured)
+    }
+
     /// Two seconds lie between the rounds of which the ledger is made.
     @Test
     func `what is older than an age is told by ledger time`() throws {

@@ -18,9 +18,7 @@ struct Backup: ParsableCommand {
             Keep 'anchor' elsewhere: 'tenure audit verify --anchor' tells by it whether a log was \
             cut or changed.
 
-            To restore, serve a copy of the backup. It goes on in a new epoch, so that no token \
-            that the original gave out later is given out again. Never serve it beside the \
-            original.
+            To restore, see 'tenure restore'.
 
             EXAMPLES
               tenure backup /backup/tenure-2026-11-22
@@ -42,27 +40,13 @@ struct Backup: ParsableCommand {
 
     func run() throws {
         let source = try Places.current.dataDirectory(option: data)
-        let copied: Document
-        do throws(StorageError) {
-            let summary = try DataDirectory.copy(source, to: destination)
-            copied = .map([
-                .init("source", .string(source)), .init("copy", .string(destination)),
-                .init("anchor", .string("\(summary.anchor)")),
-                .init("segments", .count(summary.segments)), .init("bytes", .count(summary.bytes)),
-            ])
-        } catch {
-            throw Failure(code: error.exitCode, error.description)
-        }
-        let copy = StoppedLedger(destination)
-        let report = try copy.verify(replaying: false)
-        if report.isDamaged {
-            try Terminal.data(Rendering.lines(report.document))
-            throw Failure(code: report.exitCode, "the copy '\(destination)' is damaged")
-        }
-        if !noReplay, let fault = try copy.past(at: .end).fault() {
-            throw Failure(.damaged, "the log of '\(destination)' can not be replayed: \(fault)")
-        }
-        try Terminal.data(json ? [JSONText.of(copied)] : Rendering.lines(copied))
+        let copy = CheckedCopy(
+            of: source,
+            to: destination,
+            anchor: nil,
+            isReplayed: !noReplay
+        )
+        try copy.show(try copy.make(), json: json)
     }
 }
 
