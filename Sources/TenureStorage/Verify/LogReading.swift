@@ -77,7 +77,13 @@ struct LogReading {
             let file = try directory.disk.open(name.index, .readOnly)
             let bytes = index.bytes
             // A longer one is not read, and differs.
-            if try file.readAll(limit: bytes.count, path: name.index) == bytes { return }
+            let stored = try file.readAll(limit: bytes.count, path: name.index)
+            if stored == bytes { return }
+            if SegmentIndex.isEarlier(stored) {
+                let sentence =
+                    "an earlier version made the index, which is not used; remove the file"
+                return tell(Finding(.note, at: name.index, sentence))
+            }
         } catch {
             if error.isMissing { return }
         }
@@ -136,7 +142,7 @@ struct LogReading {
             fail("\(error)", place, tell)
             return
         }
-        for event in decoded.events { subjects.add(event) }
+        for event in decoded.events { subjects.add(event, at: frame.position, time: now) }
         guard decoded.isComplete else {
             fail("it has events with tags \(decoded.unknownTags) of a later version", place, tell)
             return

@@ -16,7 +16,8 @@ struct AuditNoun: ParsableCommand {
             """,
         subcommands: [
             AuditVerify.self, AuditLog.self, AuditTimeline.self, AuditAsOf.self, AuditDiff.self,
-            AuditWho.self, AuditUsage.self, AuditLeaks.self, AuditDecide.self, ScanState.self,
+            AuditWho.self, AuditUsage.self, AuditLeaks.self, AuditExplain.self, AuditDecide.self,
+            ScanState.self,
         ]
     )
 }

@@ -57,16 +57,26 @@ package struct ResourceNames {
     }
 
     /// Learns what the records of a segment declare.
-    fileprivate mutating func learn(_ index: SegmentIndex) {
+    mutating func learn(_ index: SegmentIndex) {
         for entry in index.declared {
             known[entry.resource] = ResourceName(name: entry.name, kind: entry.kind)
         }
     }
 
+    /// How a resource is called, as far as that is known.
+    func name(of resource: ResourceID) -> ResourceName? { known[resource] }
+
     /// The fields of an event, a name in place of each number that is known.
     package func fields(of event: Event) -> [Document.Field] {
         event.fields { known[$0] }
     }
+}
+
+/// A record of the log.
+struct LoggedRecord {
+    let position: Position
+    let time: LedgerTime
+    let events: [Event]
 }
 
 /// A range of the log, and what was found wrong while it was read.
@@ -121,23 +131,65 @@ struct History {
         admitting isAdmitted: (RawSpan) -> Bool,
         _ body: (HistoryEntry) throws -> Void
     ) throws {
+        var names = ResourceNames()
+        let range = range
+        try readRecords(
+            from: 1,
+            to: range.upperBound,
+            passing: { index in
+                guard isPassed(index) else { return false }
+                names.learn(index)
+                return true
+            },
+            admitting: isAdmitted,
+            { record in
+                for event in record.events {
+                    names.learn(event)
+                    guard range.contains(record.position) else { continue }
+                    try body(
+                        HistoryEntry(
+                            position: record.position,
+                            time: record.time,
+                            event: event,
+                            names: names
+                        )
+                    )
+                }
+            }
+        )
+    }
+
+    /// Calls `body` with records from one position to another, in order.
+    ///
+    /// Passed over are segments of which `isPassed` says so by their index, records that are not
+    /// admitted, and all segments behind the one in which `isDone` has become true.
+    ///
+    /// - Throws: what `body` throws, or a failure when the log can not be read at all; what is
+    ///   wrong in it, `finish` tells.
+    mutating func readRecords(
+        from first: Position,
+        to last: Position,
+        until isDone: () -> Bool = { false },
+        passing isPassed: (SegmentIndex) -> Bool,
+        admitting isAdmitted: (RawSpan) -> Bool,
+        _ body: (LoggedRecord) throws -> Void
+    ) throws {
         var failure: (any Error)?
         var unreadable: [String] = []
         var problems: [LogProblem] = []
-        var names = ResourceNames()
-        let range = range
         let reader = LogReader(disk: directory.disk, ledgerID: directory.ledger)
         let indexes = SegmentIndexing(of: directory.ledger, on: directory.disk)
         do throws(LogError) {
             _ = try reader.read(
-                to: range.upperBound,
+                from: first,
+                to: last,
+                isDone: { failure != nil || isDone() },
                 passing: { name in
                     guard let index = indexes.stored(of: name), isPassed(index) else { return nil }
-                    names.learn(index)
                     return index.end
                 },
                 frame: { (frame) throws(LogError) in
-                    guard failure == nil, frame.position <= range.upperBound else { return }
+                    guard failure == nil, frame.position <= last else { return }
                     guard isAdmitted(frame.payload) else { return }
                     let decoded: EventCodec.Decoded
                     do throws(DecodeError) {
@@ -149,20 +201,15 @@ struct History {
                     for tag in decoded.unknownTags {
                         unreadable.append("position \(frame.position): unknown event \(tag)")
                     }
-                    for event in decoded.events where failure == nil {
-                        names.learn(event)
-                        guard range.contains(frame.position) else { continue }
-                        let entry = HistoryEntry(
-                            position: frame.position,
-                            time: LedgerTime(nanoseconds: frame.time),
-                            event: event,
-                            names: names
-                        )
-                        do {
-                            try body(entry)
-                        } catch {
-                            failure = error
-                        }
+                    let record = LoggedRecord(
+                        position: frame.position,
+                        time: LedgerTime(nanoseconds: frame.time),
+                        events: decoded.events
+                    )
+                    do {
+                        try body(record)
+                    } catch {
+                        failure = error
                     }
                 },
                 problem: { problems.append($0) }
@@ -170,9 +217,23 @@ struct History {
         } catch {
             throw Failure(.damaged, "the log can not be read: \(error)")
         }
-        self.problems = problems
-        self.unreadable = unreadable
+        self.problems += problems.filter { !self.problems.contains($0) }
+        self.unreadable += unreadable.filter { !self.unreadable.contains($0) }
         if let failure { throw failure }
+    }
+
+    /// The first position of the first segment there is; nothing without any.
+    var firstPosition: Position? {
+        get throws {
+            do throws(DiskError) {
+                let names =
+                    try directory.disk.list(LogPath.log)
+                    + directory.disk.list(LogPath.archive)
+                return names.compactMap(SegmentName.init).min()?.firstPosition
+            } catch {
+                throw Failure(.inputOutput, "the log can not be listed: \(error)")
+            }
+        }
     }
 
     /// Tells what was wrong.
