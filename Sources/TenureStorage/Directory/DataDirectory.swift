@@ -38,6 +38,8 @@ package final class DataDirectory: Sendable {
         static let copied = "copied"
         /// There from the moment at which a state is put aside until the first opening after it.
         static let rebuilding = "rebuilding"
+        /// What came with a bundle beside the ledger.
+        static let bundle = "bundle"
         static let state = "state"
         static let stateFile = "state/data.mdb"
         static let stateLock = "state/lock.mdb"
@@ -253,7 +255,7 @@ package final class DataDirectory: Sendable {
 
     private static func warningsAbout(_ names: [String]) -> [String] {
         var warnings = names.filter { name in
-            !Name.all.contains(name) && !name.hasPrefix("\(Name.state).")
+            !Name.all.contains(name) && name != Name.bundle && !name.hasPrefix("\(Name.state).")
         }.map { "'\($0)' is no part of a ledger; it is left alone" }
         if names.contains(Name.copied) { warnings.append("the directory is a copy of a ledger") }
         if tenure_effective_user() == 0 {

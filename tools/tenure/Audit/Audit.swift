@@ -17,7 +17,7 @@ struct AuditNoun: ParsableCommand {
         subcommands: [
             AuditVerify.self, AuditLog.self, AuditTimeline.self, AuditAsOf.self, AuditDiff.self,
             AuditWho.self, AuditUsage.self, AuditLeaks.self, AuditExplain.self, AuditDecide.self,
-            ScanState.self,
+            AuditBundle.self, AuditUnbundle.self, ScanState.self,
         ]
     )
 }

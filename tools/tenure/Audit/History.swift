@@ -166,6 +166,7 @@ struct History {
     ///
     /// - Throws: what `body` throws, or a failure when the log can not be read at all; what is
     ///   wrong in it, `finish` tells.
+    @discardableResult
     mutating func readRecords(
         from first: Position,
         to last: Position,
@@ -173,14 +174,15 @@ struct History {
         passing isPassed: (SegmentIndex) -> Bool,
         admitting isAdmitted: (RawSpan) -> Bool,
         _ body: (LoggedRecord) throws -> Void
-    ) throws {
+    ) throws -> LogSummary {
         var failure: (any Error)?
         var unreadable: [String] = []
         var problems: [LogProblem] = []
+        let summary: LogSummary
         let reader = LogReader(disk: directory.disk, ledgerID: directory.ledger)
         let indexes = SegmentIndexing(of: directory.ledger, on: directory.disk)
         do throws(LogError) {
-            _ = try reader.read(
+            summary = try reader.read(
                 from: first,
                 to: last,
                 isDone: { failure != nil || isDone() },
@@ -220,6 +222,7 @@ struct History {
         self.problems += problems.filter { !self.problems.contains($0) }
         self.unreadable += unreadable.filter { !self.unreadable.contains($0) }
         if let failure { throw failure }
+        return summary
     }
 
     /// The first position of the first segment there is; nothing without any.
@@ -236,12 +239,14 @@ struct History {
         }
     }
 
+    /// What was wrong.
+    var sentences: [String] { problems.map(\.description) + unreadable }
+
     /// Tells what was wrong.
     ///
     /// - Throws: a failure with code 65 when a record may be lost or can not be read.
     func finish() throws {
-        for problem in problems { Terminal.word("tenure: \(problem)") }
-        for sentence in unreadable { Terminal.word("tenure: \(sentence)") }
+        for sentence in sentences { Terminal.word("tenure: \(sentence)") }
         if problems.contains(where: \.affectsRecords) || !unreadable.isEmpty {
             throw Failure(.damaged, "the history in '\(directory.path)' is not complete")
         }

@@ -25,7 +25,8 @@ struct StoppedLedger {
     }
 
     /// Locked against a daemon.
-    private func directory() throws -> DataDirectory {
+    func directory() throws -> DataDirectory {
+        try requireDirectory()
         do throws(StorageError) {
             let directory = try DataDirectory.open(at: path, access: .audit)
             for warning in directory.warnings { Terminal.word("tenure: \(warning)") }
@@ -33,6 +34,19 @@ struct StoppedLedger {
         } catch {
             throw Failure(code: error.exitCode, error.description)
         }
+    }
+
+    /// Says what to do with a file, which is no ledger.
+    private func requireDirectory() throws {
+        guard PathFacts.exists(path), !PathFacts.isDirectory(path) else { return }
+        let isBundle = PathFacts.isFile(path) && LedgerBundle.isOne(path)
+        throw Failure(
+            .usage,
+            isBundle
+                ? "'\(path)' is a bundle: make a directory of it with 'tenure audit unbundle', and "
+                    + "ask that"
+                : "'\(path)' is no directory: name that of the ledger"
+        )
     }
 
     /// The ledger as it was at a moment; `body` sees each record with the ledger before it.
@@ -45,6 +59,7 @@ struct StoppedLedger {
 
     /// Checks everything; with `replaying`, also that the log gives the stored state (I6).
     func verify(replaying: Bool, anchor: LogAnchor? = nil) throws -> VerifyReport {
+        try requireDirectory()
         do throws(StorageError) {
             return try Verify.run(
                 at: path,
