@@ -108,6 +108,9 @@ struct AuditExplainTests {
             }
             #expect(text(past, "granted", "wall")?.hasSuffix("Z") == true)
             if name != "held" { #expect(text(past, "ended", "event") == name, "\(name)") }
+            // Of those that were taken back together only this one.
+            let taken = (past["ended"] as? [String: Any])?["leases"] as? [[String: Any]]
+            #expect((taken ?? []).allSatisfy { text($0, "lease") == lease }, "\(name)")
         }
         let released = try await audit(try #require(leases["released"]))
         #expect(text(released, "granted", "purpose") == "test")

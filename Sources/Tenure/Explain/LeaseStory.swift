@@ -93,7 +93,7 @@ package struct LeaseStory: Sendable {
     /// Takes in a record that may be about the lease.
     package mutating func take(_ events: [Event], at position: Position, time: LedgerTime) {
         for event in events where event.leases.contains(lease) {
-            take(StoryEvent(position: position, time: time, event: event))
+            take(StoryEvent(position: position, time: time, event: event.only(about: lease)))
         }
     }
 
@@ -160,5 +160,21 @@ package struct LeaseStory: Sendable {
             .init("events", .list(events.map(telling))),
             .init("ended", end.map(telling) ?? .null),
         ]
+    }
+}
+
+extension Event {
+    /// The same without the other leases that it happened to.
+    fileprivate func only(about lease: LeaseID) -> Event {
+        switch self {
+        case .reclaimed(let taken, let cause, let evidence):
+            .reclaimed(taken.filter { $0.lease == lease }, cause: cause, evidence: evidence)
+        case .preempted(_, let until, let evidence):
+            .preempted([lease], until: until, evidence: evidence)
+        case .quarantineEnded: .quarantineEnded([lease])
+        case .leasesForgotten: .leasesForgotten([lease])
+        case .budgetSettled(let settled): .budgetSettled(settled.filter { $0.lease == lease })
+        default: self
+        }
     }
 }

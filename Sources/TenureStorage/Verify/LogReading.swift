@@ -31,7 +31,8 @@ struct LogReading {
     /// Reads everything there is.
     mutating func read(
         _ directory: DataDirectory,
-        _ report: inout VerifyReport
+        _ report: inout VerifyReport,
+        _ isAt: (Position) -> Void = { _ in }
     ) throws(StorageError) {
         var problems: [LogProblem] = []
         var findings: [Finding] = []
@@ -48,6 +49,7 @@ struct LogReading {
                     check(index, of: name, in: directory) { findings.append($0) }
                 },
                 frame: { (frame) throws(LogError) in
+                    isAt(frame.position)
                     take(frame) { findings.append($0) }
                 },
                 problem: { problems.append($0) }

@@ -13,7 +13,7 @@
 
 internal import TenureBase
 package import TenureLog
-internal import TenureModel
+package import TenureModel
 
 /// Audits a data directory.
 package enum Verify {
@@ -24,6 +24,7 @@ package enum Verify {
     ///   - runner: The child process for the state; without one the state is scanned here.
     ///   - replayed: A state before the first record; it gets every record up to the checkpoint.
     ///   - anchor: What was kept elsewhere of the history; it must be of this one.
+    ///   - reading: Is told the position of each record that is read, and whose directory it is.
     /// - Returns: What was looked at and found.
     /// - Throws: `locked`, `notPermitted`, `unsupported` or `device` when there was no audit;
     ///   damage is in the report.
@@ -31,7 +32,8 @@ package enum Verify {
         at path: String,
         runner: StateScanRunner?,
         replayed: (any ReplayedState)? = nil,
-        anchor: LogAnchor? = nil
+        anchor: LogAnchor? = nil,
+        reading: (DataDirectory) -> (Position) -> Void = { _ in { _ in } }
     ) throws(StorageError) -> VerifyReport {
         var report = VerifyReport()
         let directory: DataDirectory
@@ -45,10 +47,10 @@ package enum Verify {
         report.ledger = directory.ledger
         for warning in directory.warnings { report.add(.note, at: path, warning) }
         let scan = try scanState(directory, runner, &report)
-        var reading = LogReading(replayed, until: scan.checkpoint?.position, anchor: anchor)
-        try reading.read(directory, &report)
+        var log = LogReading(replayed, until: scan.checkpoint?.position, anchor: anchor)
+        try log.read(directory, &report, reading(directory))
         judgeOpening(directory, scan, &report)
-        if let replayed { compare(replayed, with: scan, reading, &report) }
+        if let replayed { compare(replayed, with: scan, log, &report) }
         return report
     }
 

@@ -96,7 +96,7 @@ struct AuditLog: ParsableCommand {
     }
 
     func run() throws {
-        var history = try StoppedLedger(directory).history(from: from, to: to)
+        var history = try StoppedLedger(directory).history(from: from, to: to, isBesideData: true)
         try history.read { entry in
             try Terminal.data(json ? JSONText.of(entry.document) : entry.line)
         }
@@ -136,7 +136,7 @@ struct AuditTimeline: ParsableCommand {
     }
 
     func run() throws {
-        var history = try StoppedLedger(directory).history(from: 1, to: .max)
+        var history = try StoppedLedger(directory).history(from: 1, to: .max, isBesideData: true)
         var found = false
         try history.read(about: Timeline(of: subject)) { entry in
             found = true

@@ -83,13 +83,21 @@ struct LoggedRecord {
 struct History {
     private let directory: DataDirectory
     private let range: ClosedRange<Position>
-    private var problems: [LogProblem] = []
-    private var unreadable: [String] = []
+    /// How much is told of what is wrong.
+    static let toldMax = 1_000
+
+    /// What was wrong: so many sentences, each once.
+    private(set) var sentences: [String] = []
+    /// How often something was wrong.
+    private(set) var problems: UInt64 = 0
+    private var isComplete = true
+    private let isBesideData: Bool
 
     /// Nothing has been read yet; the directory stays locked against a daemon.
-    init(_ directory: DataDirectory, range: ClosedRange<Position>) {
+    init(_ directory: DataDirectory, range: ClosedRange<Position>, isBesideData: Bool = false) {
         self.directory = directory
         self.range = range
+        self.isBesideData = isBesideData
     }
 
     /// Calls `body` with every event of the range, in order.
@@ -176,53 +184,82 @@ struct History {
         _ body: (LoggedRecord) throws -> Void
     ) throws -> LogSummary {
         var failure: (any Error)?
-        var unreadable: [String] = []
-        var problems: [LogProblem] = []
-        let summary: LogSummary
+        var faults = Faults()
         let reader = LogReader(disk: directory.disk, ledgerID: directory.ledger)
         let indexes = SegmentIndexing(of: directory.ledger, on: directory.disk)
+        let bar = AuditBar("read", of: directory, to: last, isBesideData: isBesideData)
+        defer { bar?.clear() }
+        let summary: LogSummary
         do throws(LogError) {
             summary = try reader.read(
                 from: first,
                 to: last,
                 isDone: { failure != nil || isDone() },
                 passing: { name in
+                    bar?.note(name.firstPosition)
                     guard let index = indexes.stored(of: name), isPassed(index) else { return nil }
                     return index.end
                 },
                 frame: { (frame) throws(LogError) in
-                    guard failure == nil, frame.position <= last else { return }
-                    guard isAdmitted(frame.payload) else { return }
-                    let decoded: EventCodec.Decoded
-                    do throws(DecodeError) {
-                        decoded = try EventCodec.decode(frame.payload)
-                    } catch {
-                        unreadable.append("position \(frame.position): \(error)")
-                        return
-                    }
-                    for tag in decoded.unknownTags {
-                        unreadable.append("position \(frame.position): unknown event \(tag)")
-                    }
-                    let record = LoggedRecord(
-                        position: frame.position,
-                        time: LedgerTime(nanoseconds: frame.time),
-                        events: decoded.events
-                    )
+                    bar?.note(frame.position)
+                    guard failure == nil, frame.position <= last, isAdmitted(frame.payload),
+                        let record = faults.record(frame)
+                    else { return }
                     do {
                         try body(record)
                     } catch {
                         failure = error
                     }
                 },
-                problem: { problems.append($0) }
+                problem: { faults.add("\($0)", isLoss: $0.affectsRecords) }
             )
         } catch {
             throw Failure(.damaged, "the log can not be read: \(error)")
         }
-        self.problems += problems.filter { !self.problems.contains($0) }
-        self.unreadable += unreadable.filter { !self.unreadable.contains($0) }
+        take(faults)
         if let failure { throw failure }
         return summary
+    }
+
+    /// What was wrong in one reading.
+    private struct Faults {
+        var sentences: [String] = []
+        var count: UInt64 = 0
+        var isComplete = true
+
+        mutating func add(_ sentence: String, isLoss: Bool = true) {
+            count += 1
+            if isLoss { isComplete = false }
+            if sentences.count < History.toldMax { sentences.append(sentence) }
+        }
+
+        /// The record of a frame; nothing when it can not be read.
+        mutating func record(_ frame: borrowing Frame) -> LoggedRecord? {
+            let position = frame.position
+            do throws(DecodeError) {
+                let decoded = try EventCodec.decode(frame.payload)
+                for tag in decoded.unknownTags {
+                    add("position \(position): unknown event \(tag)")
+                }
+                return LoggedRecord(
+                    position: position,
+                    time: LedgerTime(nanoseconds: frame.time),
+                    events: decoded.events
+                )
+            } catch {
+                add("position \(position): \(error)")
+                return nil
+            }
+        }
+    }
+
+    /// Takes in what was wrong; what an earlier reading has told is told once.
+    private mutating func take(_ faults: Faults) {
+        let known = Set(sentences)
+        let new = faults.sentences.filter { !known.contains($0) }
+        sentences += new.prefix(Self.toldMax - sentences.count)
+        problems = max(problems, faults.count)
+        isComplete = isComplete && faults.isComplete
     }
 
     /// The first position of the first segment there is; nothing without any.
@@ -239,15 +276,15 @@ struct History {
         }
     }
 
-    /// What was wrong.
-    var sentences: [String] { problems.map(\.description) + unreadable }
-
     /// Tells what was wrong.
     ///
     /// - Throws: a failure with code 65 when a record may be lost or can not be read.
     func finish() throws {
         for sentence in sentences { Terminal.word("tenure: \(sentence)") }
-        if problems.contains(where: \.affectsRecords) || !unreadable.isEmpty {
+        if problems > UInt64(sentences.count) {
+            Terminal.word("tenure: \(problems) things are wrong; 'audit verify' tells all")
+        }
+        if !isComplete {
             throw Failure(.damaged, "the history in '\(directory.path)' is not complete")
         }
     }

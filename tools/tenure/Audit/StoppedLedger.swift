@@ -20,8 +20,14 @@ struct StoppedLedger {
     }
 
     /// The events from one position to another.
-    func history(from first: Position, to last: Position) throws -> History {
-        History(try directory(), range: first...last)
+    ///
+    /// `isBesideData` when lines of data are written while it is read.
+    func history(
+        from first: Position,
+        to last: Position,
+        isBesideData: Bool = false
+    ) throws -> History {
+        History(try directory(), range: first...last, isBesideData: isBesideData)
     }
 
     /// Locked against a daemon.
@@ -52,20 +58,38 @@ struct StoppedLedger {
     /// The ledger as it was at a moment; `body` sees each record with the ledger before it.
     func past(
         at moment: Moment,
+        isBesideData: Bool = false,
         seeing body: (borrowing PastLedger, PastRecord) throws -> Void = { _, _ in }
     ) throws -> PastLedger {
-        try PastLedger(try directory(), at: moment, seeing: body)
+        let directory = try directory()
+        let bar = AuditBar(
+            "replay",
+            of: directory,
+            to: moment.lastPosition,
+            isBesideData: isBesideData
+        )
+        defer { bar?.clear() }
+        return try PastLedger(directory, at: moment) { past, record in
+            bar?.note(record.position)
+            try body(past, record)
+        }
     }
 
     /// Checks everything; with `replaying`, also that the log gives the stored state (I6).
     func verify(replaying: Bool, anchor: LogAnchor? = nil) throws -> VerifyReport {
         try requireDirectory()
+        var bar: AuditBar?
+        defer { bar?.clear() }
         do throws(StorageError) {
             return try Verify.run(
                 at: path,
                 runner: StoppedLedger.scanner,
                 replayed: replaying ? LedgerFromLog() : nil,
-                anchor: anchor
+                anchor: anchor,
+                reading: { directory in
+                    bar = AuditBar("verify", of: directory)
+                    return { [bar] in bar?.note($0) }
+                }
             )
         } catch {
             throw Failure(code: error.exitCode, error.description)

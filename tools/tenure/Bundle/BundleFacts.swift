@@ -39,7 +39,6 @@ extension BundleManifest {
                 }
             }
         )
-        let problems = history.sentences
         return [
             .init("format", .count(format)), .init("ledger", .string("\(directory.ledger)")),
             .init("version", .string(TenureTool.configuration.version)),
@@ -49,8 +48,8 @@ extension BundleManifest {
             .init("lastPosition", .id(log.lastPosition)),
             .init("anchor", .string("\(LogAnchor(position: log.lastPosition, seal: log.seal))")),
             .init("openings", .count(count)), .init("lastOpenings", .list(openings)),
-            .init("problems", .count(problems.count)),
-            .init("firstProblems", .list(problems.prefix(BundleLimits.told).map(Document.string))),
+            .init("problems", .count(history.problems)),
+            .init("firstProblems", .list(history.sentences.map(Document.string))),
         ]
     }
 

@@ -13,7 +13,7 @@ enum BundleLimits {
     static let include = 1 << 20
     /// Files that are given along.
     static let includes = 64
-    /// Openings and problems that the manifest tells of, the last ones.
+    /// Openings that the manifest tells of, the last ones.
     static let told = 1_000
     /// Bytes of a member: more can not be written in the eleven octal digits of its header.
     static let member: UInt64 = 1 << 33 - 1
