@@ -12,7 +12,7 @@ struct AuditNoun: ParsableCommand {
         abstract: "Verify, print and explain the history of a ledger that is not served.",
         discussion: """
             A ledger that is being served is asked with the other verbs; an audit works on a \
-            stopped one or on a copy of its directory, and writes nothing.
+            stopped one or on a copy of its directory, and writes nothing to it.
             """,
         subcommands: [
             AuditVerify.self, AuditLog.self, AuditTimeline.self, AuditAsOf.self, AuditDiff.self,
