@@ -103,7 +103,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         // HeapModule: the queue of what falls due, in the ledger and in a replay.
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
-        // SHA-256 of the seals that chain the log.
+        // SHA-256 of the seals that chain the log, and of what is in a bundle.
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         // Structured logs: the embedding program chooses where they go.
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
@@ -205,6 +205,7 @@ let package = Package(
                 "TenureBase", "TenureClient", "TenureServer", "Tenure", "TenureStorage",
                 "TenureLog", "TenureModel", "TenureWire",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HeapModule", package: "swift-collections"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "Logging", package: "swift-log"),

@@ -153,6 +153,28 @@ struct AuditPastTests {
         #expect(try items(try await audit("leaks", "--from", positions[2])).isEmpty)
     }
 
+    /// More leases that expire than a table has rows.
+    @Test
+    func `many leaks are told as they are found, in tables of a thousand`() async throws {
+        try await daemon.start()
+        let load = try await daemon.run([
+            "bench", "fill", "--socket", daemon.socket, "--leases", "2100", "--ttl", "1s",
+        ])
+        #expect(load.status == 0, "\(load.words)")
+        try await daemon.wait(for: "STATUS") { $0["leases"] == .integer(0) }
+        #expect(try await daemon.stop() == 0)
+        let answer = try await audit("leaks")
+        let leases = try items(answer).compactMap { $0["lease"] as? String }
+        #expect(leases.count == 2_100 && Set(leases).count == 2_100)
+        #expect(try items(answer, "totals").map { $0["leases"] as? Int } == [2_100])
+        #expect(answer["position"] as? String != nil)
+        let table = try await daemon.run(["audit", "leaks", daemon.data])
+        let headings = table.words.split(separator: "\n").filter { $0.contains("HOLDER") }
+        #expect(headings.count == 3)
+        // It is no terminal to which this is written.
+        #expect(!table.words.contains("\r"))
+    }
+
     @Test
     func `usage is what the records say, amount by amount and second by second`() async throws {
         _ = try await live()

@@ -208,6 +208,11 @@ struct OutputTests {
             bar.line(9, of: 3, after: .zero)
                 == "replay [##############################] 9/3, 0/s"
         )
+        let bytes = ProgressBar("bundle", unit: .bytes, isShown: false)
+        #expect(
+            bytes.line(3 << 20, of: 6 << 20, after: .seconds(1))
+                == "bundle [###############...............] 3/6 MiB, 3 MiB/s"
+        )
     }
 
     @Test

@@ -70,6 +70,14 @@ struct SegmentIndexTests {
             for subject in all {
                 #expect(index.contains(subject) == inside.contains(subject), "\(subject)")
             }
+            let landmarks = range.flatMap { number in
+                records[number].compactMap { event in
+                    let position = Position(number + 1)
+                    let time = LedgerTime(nanoseconds: position * 10)
+                    return SegmentIndex.Landmark(event, at: position, time: time)
+                }
+            }
+            #expect(index.landmarks == landmarks)
             #expect(try SegmentIndex(index.bytes) == index)
         }
         #expect(try indexing.index(of: try #require(segments.last)) == nil)
@@ -151,6 +159,26 @@ struct SegmentIndexTests {
         try scratch.write(name.index, try scratch.read(segments[2].index))
         #expect(indexing.stored(of: name) == nil)
         #expect(try Verify.run(at: scratch.ledger, runner: nil).isDamaged)
+    }
+
+    @Test
+    func `an index of an earlier version is not used, and is no damage`() throws {
+        let indexing = try indexing()
+        while indexes.count < segments.count - 1 { try indexing.run() }
+        let name = segments[1]
+        var bytes = try scratch.read(name.index)
+        bytes[8] = 1
+        var checksum = CRC32C()
+        checksum.update(unsafe bytes.span.bytes.extracting(8..<bytes.count))
+        for place in 0..<4 {
+            bytes[4 + place] = UInt8(truncatingIfNeeded: checksum.value >> (8 * UInt32(place)))
+        }
+        try scratch.write(name.index, bytes)
+        #expect(indexing.stored(of: name) == nil)
+        let report = try Verify.run(at: scratch.ledger, runner: nil)
+        #expect(!report.isDamaged)
+        let told = report.findings.filter { $0.place == name.index }
+        #expect(told.map(\.severity) == [.note])
     }
 
     @Test

@@ -5,7 +5,7 @@ internal import TenureModel
 
 extension Explanation {
     /// Why a ticket waits, or what became of it; nothing when there is no such ticket.
-    mutating func explain(_ ticket: TicketID) -> Answer? {
+    func explain(_ ticket: TicketID) -> Answer? {
         switch ledger.ask(.ticket(ticket)) {
         case .document(let document) where document["booking"] != nil: return .document(document)
         case .document(let document): return wait(of: ticket, document)

@@ -36,7 +36,7 @@ extension Ledger {
             )
         }
         explainer.thread.run { [self] in
-            var explanation = Explanation(ledger: self, history: history)
+            let explanation = Explanation(ledger: self, history: history)
             let answer = explanation.answer(to: subject)
             explainer.end()
             body(answer)
@@ -96,17 +96,8 @@ private final class AwaitedAnswer: AnswerSink {
 struct Explanation {
     let ledger: Ledger
     let history: LogHistory
-    private var grant: PastRecord?
-    private var events: [(record: PastRecord, event: Event)] = []
-    private var renewals: UInt64 = 0
-    private var end: (record: PastRecord, event: Event)?
 
-    init(ledger: Ledger, history: LogHistory) {
-        self.ledger = ledger
-        self.history = history
-    }
-
-    mutating func answer(to subject: ExplainSubject) -> Answer {
+    func answer(to subject: ExplainSubject) -> Answer {
         switch subject {
         case .lease(let id): return explain(TicketID(rawValue: id.rawValue)) ?? explain(id)
         case .request(let id, let tenant):
@@ -128,18 +119,18 @@ struct Explanation {
         }
     }
 
-    mutating func explain(_ id: LeaseID) -> Answer {
+    func explain(_ id: LeaseID) -> Answer {
         let now = ledger.ask(.lease(id))
         guard case .document(let status) = ledger.ask(.status), let last = status.position else {
             return .refused(LedgerCore.unknownRefusal)
         }
         let position = Token(rawValue: id.rawValue).position
         var searched = position
+        var story = LeaseStory(of: id)
         let outcome = history.read(from: position, through: last) { record in
             searched = record.position
-            take(record, id)
-            // Who was never granted has no history, and who has ended no more of it.
-            return grant != nil && end == nil
+            story.take(record.events, at: record.position, time: record.time)
+            return story.goesOn
         }
         if case .unreadable(let what) = outcome {
             return .refused(
@@ -150,7 +141,7 @@ struct Explanation {
                 )
             )
         }
-        guard let grant else {
+        guard story.grant != nil else {
             return .refused(
                 Refusal(
                     .notFound,
@@ -159,46 +150,26 @@ struct Explanation {
                 )
             )
         }
-        return .document(document(id, grant, now: now, searched: searched, outcome))
-    }
-
-    private mutating func take(_ record: PastRecord, _ id: LeaseID) {
-        for event in record.events where event.leases.contains(id) {
-            switch event {
-            case .granted: grant = record
-            case .subleased(let carved) where carved.lease.id == id: grant = record
-            case .renewed: renewals += 1
-            case .released, .quarantineEnded: end = (record, event)
-            case .reclaimed(let taken, _, _):
-                let isQuarantined = taken.contains {
-                    $0.lease == id && $0.quarantinedUntil != nil
-                }
-                if isQuarantined { keep(record, event) } else { end = (record, event) }
-            default: keep(record, event)
-            }
-        }
-    }
-
-    private mutating func keep(_ record: PastRecord, _ event: Event) {
-        if events.count < EngineLimits.explainEvents { events.append((record, event)) }
+        return .document(document(of: story, now: now, searched: searched, outcome))
     }
 
     private func document(
-        _ id: LeaseID,
-        _ grant: PastRecord,
+        of story: LeaseStory,
         now: Answer,
         searched: Position,
         _ outcome: LogHistory.Outcome
     ) -> Document {
-        let granted = grant.events.filter { $0.leases.contains(id) }
-        let names = ledger.names(in: granted + events.map(\.event))
-        let tell = { (record: PastRecord, event: Event) -> Document in
+        let id = story.lease
+        let names = ledger.names(in: story.named)
+        let place = { (told: StoryEvent) -> [Document.Field] in
+            [
+                .init("position", .id(told.position)), .init("time", .count(told.time.nanoseconds)),
+            ]
+        }
+        let tell = { (told: StoryEvent) -> Document in
             .map(
-                [
-                    .init("position", .id(record.position)),
-                    .init("time", .count(record.time.nanoseconds)),
-                    .init("event", .string(event.name)),
-                ] + event.fields { names.resources[$0] }.filter { $0.name != "token" }
+                place(told) + [.init("event", .string(told.event.name))]
+                    + told.event.fields { names.resources[$0] }.filter { $0.name != "token" }
             )
         }
         var fields: [Document.Field] = [.init("lease", .id(id.rawValue))]
@@ -207,10 +178,7 @@ struct Explanation {
         } else {
             fields.append(.init("state", .string("ended")))
         }
-        fields.append(.init("granted", granted.first.map { tell(grant, $0) } ?? .null))
-        fields.append(.init("renewals", .count(renewals)))
-        fields.append(.init("events", .list(events.map { tell($0.record, $0.event) })))
-        fields.append(.init("ended", end.map { tell($0.record, $0.event) } ?? .null))
+        fields += story.fields(telling: tell, place: place)
         switch outcome {
         case .cut, .missing: fields.append(.init("searchedTo", .id(searched)))
         case .found, .ended, .unreadable: break

@@ -146,7 +146,7 @@ package enum EventCodec {
     }
 
     /// Whether a payload has an event with this tag; false also where it can not be read.
-    static func has(_ tag: EventTag, in payload: RawSpan) -> Bool {
+    package static func has(_ tag: EventTag, in payload: RawSpan) -> Bool {
         var offset = 1
         while let next = try? payload.integer(at: offset, as: UInt8.self),
             let length = try? payload.integer(at: offset + 1, as: UInt32.self)

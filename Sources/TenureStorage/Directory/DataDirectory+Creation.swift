@@ -91,6 +91,9 @@ extension DataDirectory {
         }
     }
 
+    /// The name of the file that says that a directory is a copy that was never served.
+    package static var copyMark: String { Name.copied }
+
     /// Whether it is a copy that was never served.
     var isCopy: Bool {
         get throws(StorageError) { try Self.list(disk, path).contains(Name.copied) }

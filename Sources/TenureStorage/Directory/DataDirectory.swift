@@ -32,7 +32,7 @@ package final class DataDirectory: Sendable {
     }
 
     /// The names below the directory.
-    enum Name {
+    package enum Name {
         static let lock = "LOCK"
         static let creating = "creating"
         /// Says that the directory is a copy that was never served.
@@ -47,7 +47,10 @@ package final class DataDirectory: Sendable {
         static let repairsMax = 100
         /// Locked by whoever makes a snapshot.
         static let snapshotLock = "snapshot.lock"
-        static let state = "state"
+        /// What came with a bundle beside the ledger.
+        static let bundle = "bundle"
+        /// The stored state.
+        package static let state = "state"
         static let stateFile = "state/data.mdb"
         static let stateLock = "state/lock.mdb"
         static let directories = [state, "log", "archive"]
@@ -280,7 +283,7 @@ package final class DataDirectory: Sendable {
 
     private static func warningsAbout(_ names: [String]) -> [String] {
         var warnings = names.filter { name in
-            !Name.all.contains(name) && !name.hasPrefix("\(Name.state).")
+            !Name.all.contains(name) && name != Name.bundle && !name.hasPrefix("\(Name.state).")
                 && !name.hasPrefix(Name.repair) && !name.hasPrefix(StateSnapshot.prefix)
         }.map { "'\($0)' is no part of a ledger; it is left alone" }
         if names.contains(Name.copied) { warnings.append("the directory is a copy of a ledger") }

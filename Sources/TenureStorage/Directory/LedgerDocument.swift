@@ -15,7 +15,7 @@ package struct LedgerDocument: Equatable, Sendable {
     /// The format of the directory that is written and read here.
     package static let format: UInt64 = 1
     /// The longest file that is read.
-    static let bytesMax = 4096
+    package static let bytesMax = 4096
 
     /// Which ledger.
     package let ledger: LedgerID

@@ -3,7 +3,7 @@
 //   offset  bytes  field
 //        0      4  magic "TIDX"
 //        4      4  CRC-32C of bytes 8 to the end
-//        8      2  format version, 1
+//        8      2  format version, 2
 //       10      6  zero
 //       16     16  ledger id
 //       32      8  segment id
@@ -15,6 +15,7 @@
 //      104         ids, then numbers of resources (IdentifierList.swift)
 //                  tenants: count · each: text, in ascending order
 //                  declared resources: count · each: number u32 · name text · kind text
+//                  landmarks: count · each: position u64 · ledger time u64 · sort u8 · value u64
 //
 // An index is derived: without it the segment is read, and whoever makes it anew makes the same
 // bytes. It says where its segment ends, so that a reader which passes over that segment still
@@ -36,10 +37,59 @@ package struct SegmentIndex: Equatable, Sendable {
         package let kind: Kind
     }
 
+    /// Something of the segment that is about the ledger as a whole.
+    package struct Landmark: Equatable, Sendable {
+        /// What it is.
+        package enum Sort: UInt8, Sendable {
+            /// The ledger was opened; the value is what the wall clock showed, in nanoseconds since
+            /// 1970.
+            case opening = 1
+            /// Leases that were not due may be renewed until a time; the value is that time.
+            case grace = 2
+        }
+
+        /// The position of its record.
+        package let position: Position
+        /// The ledger time of its record.
+        package let time: LedgerTime
+        /// What it is.
+        package let sort: Sort
+        /// What the sort says.
+        package let value: UInt64
+
+        /// What an event says of the ledger as a whole; nothing where it does not.
+        package init?(_ event: Event, at position: Position, time: LedgerTime) {
+            (self.position, self.time) = (position, time)
+            switch event {
+            case .opened(let opening): (sort, value) = (.opening, opening.wallNanoseconds)
+            case .grace(let grace): (sort, value) = (.grace, grace.end.nanoseconds)
+            default: return nil
+            }
+        }
+
+        fileprivate init(reading reader: inout ByteReader) throws(DecodeError) {
+            position = try reader.read()
+            time = LedgerTime(nanoseconds: try reader.read())
+            let offset = reader.offset
+            guard let sort = Sort(rawValue: try reader.read()) else {
+                throw .invalid(offset: offset, field: "sort of landmark")
+            }
+            self.sort = sort
+            value = try reader.read()
+        }
+
+        fileprivate func write(to writer: inout FieldWriter) {
+            writer.u64(position)
+            writer.u64(time.nanoseconds)
+            writer.u8(sort.rawValue)
+            writer.u64(value)
+        }
+    }
+
     /// Bytes of the largest index that is read: more than the largest segment can have.
     static let byteMax = 512 << 20
     private static let magic: UInt32 = 0x5844_4954
-    private static let format: UInt16 = 1
+    private static let format: UInt16 = 2
     private static let headBytes = 104
 
     /// The position of the first frame of the segment.
@@ -50,6 +100,8 @@ package struct SegmentIndex: Equatable, Sendable {
     package let tenants: [String]
     /// The resources that records declare, in the order of the records.
     package let declared: [Declared]
+    /// The openings and graces among the records, in their order.
+    package let landmarks: [Landmark]
     private let ids: IdentifierList
     private let resources: IdentifierList
 
@@ -60,6 +112,7 @@ package struct SegmentIndex: Equatable, Sendable {
         resources = IdentifierList(subjects.resources)
         tenants = subjects.tenants.sorted()
         declared = subjects.declared
+        landmarks = subjects.landmarks
     }
 
     /// Whether a record of the segment is about `subject`; of a tenant, about exactly that one.
@@ -94,6 +147,8 @@ package struct SegmentIndex: Equatable, Sendable {
             writer.text(entry.name)
             writer.kind(entry.kind)
         }
+        writer.count(landmarks.count)
+        for landmark in landmarks { landmark.write(to: &writer) }
         writer.patch(Self.checksum(of: writer.bytes), at: 4)
         return writer.take()
     }
@@ -145,7 +200,23 @@ package struct SegmentIndex: Equatable, Sendable {
             declared.append(Declared(resource: resource, name: name, kind: try reader.kind()))
         }
         self.declared = declared
+        var landmarks: [Landmark] = []
+        for _ in 0..<(try reader.readCount()) {
+            landmarks.append(try Landmark(reading: &reader))
+        }
+        self.landmarks = landmarks
         try reader.finish()
+    }
+
+    /// Whether these are the bytes of an index that an earlier version of the program made.
+    static func isEarlier(_ bytes: [UInt8]) -> Bool {
+        // SAFETY: bytes have no padding that could be read uninitialised.
+        var reader = ByteReader(unsafe bytes.span.bytes)
+        guard let magic = try? reader.read(UInt32.self), magic == Self.magic,
+            let checksum = try? reader.read(UInt32.self), checksum == Self.checksum(of: bytes),
+            let format = try? reader.read(UInt16.self)
+        else { return false }
+        return format < Self.format
     }
 
     private static func checksum(of bytes: [UInt8]) -> UInt32 {
@@ -165,6 +236,7 @@ struct SegmentSubjects {
     private(set) var resources: [UInt64] = []
     private(set) var tenants: Set<String> = []
     private(set) var declared: [SegmentIndex.Declared] = []
+    private(set) var landmarks: [SegmentIndex.Landmark] = []
 
     /// Gives what was collected and begins anew, for the next segment.
     mutating func take() -> SegmentSubjects {
@@ -173,8 +245,11 @@ struct SegmentSubjects {
         return taken
     }
 
-    /// Takes in what an event is about.
-    mutating func add(_ event: Event) {
+    /// Takes in what an event of a record is about.
+    mutating func add(_ event: Event, at position: Position, time: LedgerTime) {
+        if let landmark = SegmentIndex.Landmark(event, at: position, time: time) {
+            landmarks.append(landmark)
+        }
         event.forEachSubject { subject in
             switch subject {
             case .id(let id): if ids.last != id { ids.append(id) }

@@ -52,7 +52,10 @@ package struct SegmentIndexing: Sendable {
                     isSound = false
                     return
                 }
-                for event in decoded.events { subjects.add(event) }
+                let time = LedgerTime(nanoseconds: frame.time)
+                for event in decoded.events {
+                    subjects.add(event, at: frame.position, time: time)
+                }
             },
             problem: { isSound = isSound && !$0.affectsRecords }
         )

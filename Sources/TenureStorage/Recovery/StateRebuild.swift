@@ -61,8 +61,9 @@ enum StateRebuild {
         switch base {
         case .empty: _ = try LMDBStateStore.create(in: path, on: disk, ledger: ledger)
         case .snapshot(let snapshot, _):
-            let from = try DataDirectory.openDisk(snapshot.path(in: source))
-            try StateSnapshot.copy(from: from, to: disk, in: path)
+            let state = DataDirectory.Name.state
+            try StateSnapshot.copy(snapshot.name, of: source.disk, to: state, of: disk, in: path)
+            try diskCall(path) { () throws(DiskError) in try disk.syncDirectory("") }
         }
     }
 }

@@ -22,10 +22,8 @@ package struct SnapshotMaking {
     private let directory: DataDirectory
     private let runner: StateScanRunner?
 
-    private enum Name {
-        static let making = "snapshot.new"
-        static let state = "snapshot.new/state"
-    }
+    /// Where it is until it is whole.
+    private static let making = "snapshot.new"
 
     /// Makes snapshots in the directory of a ledger, which may be served meanwhile.
     package init(in directory: DataDirectory, runner: StateScanRunner?) {
@@ -41,7 +39,7 @@ package struct SnapshotMaking {
     package func make(through last: Position) throws(StorageError) -> StateSnapshot? {
         let lock = try Self.takeLock(of: directory, shared: false)
         defer { withExtendedLifetime(lock) {} }
-        try StateSnapshot.remove(Name.making, in: directory)
+        try StateSnapshot.remove(Self.making, in: directory)
         let before = try StateSnapshot.newest(in: directory)
         let segments = try segments(behind: before, through: last)
         guard !segments.isEmpty else { return before }
@@ -49,7 +47,7 @@ package struct SnapshotMaking {
         try check(end)
         let made = StateSnapshot(at: end.position)
         try diskCall(directory.path) { () throws(DiskError) in
-            try directory.disk.rename(Name.making, to: made.name, replacing: false)
+            try directory.disk.rename(Self.making, to: made.name, replacing: false)
             try directory.disk.syncDirectory("")
         }
         if let before { try StateSnapshot.remove(before.name, in: directory) }
@@ -126,34 +124,25 @@ package struct SnapshotMaking {
         _ segments: [SegmentName],
         from before: StateSnapshot?
     ) throws(StorageError) -> LogCheckpoint {
-        let path = "\(directory.path)/\(Name.making)"
-        try diskCall(directory.path) { () throws(DiskError) in
-            try directory.disk.makeDirectory(Name.making)
-            try directory.disk.makeDirectory(Name.state)
+        let (disk, path, ledger) = (directory.disk, directory.path, directory.ledger)
+        let name = Self.making
+        try diskCall(path) { () throws(DiskError) in try disk.makeDirectory(name) }
+        if let before {
+            try StateSnapshot.copy(before.name, of: disk, to: name, of: disk, in: path)
         }
-        if let before { try copy(before) }
-        let disk = try DataDirectory.openDisk(path)
-        let ledger = directory.ledger
         let store =
             before == nil
-            ? try LMDBStateStore.create(in: path, on: disk, ledger: ledger)
-            : try LMDBStateStore.open(in: path, on: disk, ledger: ledger)
-        for name in segments { try replay(name, into: store) }
+            ? try LMDBStateStore.create(in: path, on: disk, ledger: ledger, name: name)
+            : try LMDBStateStore.open(in: path, on: disk, ledger: ledger, name: name)
+        for segment in segments { try replay(segment, into: store) }
         let end = store.logCheckpoint
         store.environment.close()
         try diskCall(path) { () throws(DiskError) in
-            try disk.unlinkIfPresent(DataDirectory.Name.stateLock)
-            try disk.syncDirectory("state")
+            try disk.unlinkIfPresent("\(name)/lock.mdb")
+            try disk.syncDirectory(name)
             try disk.syncDirectory("")
         }
         return end
-    }
-
-    /// Copies the file of a snapshot, durable.
-    private func copy(_ before: StateSnapshot) throws(StorageError) {
-        let source = try DataDirectory.openDisk(before.path(in: directory))
-        let target = try DataDirectory.openDisk("\(directory.path)/\(Name.making)")
-        try StateSnapshot.copy(from: source, to: target, in: directory.path)
     }
 
     /// Applies the records of a segment, in one transaction.
@@ -203,8 +192,13 @@ package struct SnapshotMaking {
     // MARK: N4
 
     private func check(_ end: LogCheckpoint) throws(StorageError) {
-        let path = "\(directory.path)/\(Name.making)"
-        let scan = try StateScanResult.of(path, directory.ledger, runner)
+        let path = "\(directory.path)/\(Self.making)"
+        let scan = try StateScanResult.of(
+            directory.path,
+            directory.ledger,
+            runner,
+            name: Self.making
+        )
         if let finding = scan.findings.first {
             throw .damaged(
                 Trouble("the snapshot is damaged: \(finding)", at: path, "look at the disk")
@@ -229,46 +223,39 @@ extension StateSnapshot {
         to disk: HostDisk,
         _ path: String
     ) throws(StorageError) {
-        try diskCall(path) { () throws(DiskError) in
-            try disk.makeDirectory(name)
-            try disk.makeDirectory("\(name)/\(DataDirectory.Name.state)")
-        }
-        let source = try DataDirectory.openDisk(self.path(in: directory))
-        try Self.copy(from: source, to: DataDirectory.openDisk("\(path)/\(name)"), in: path)
+        try diskCall(path) { () throws(DiskError) in try disk.makeDirectory(name) }
+        try Self.copy(name, of: directory.disk, to: name, of: disk, in: path)
         try diskCall(path) { () throws(DiskError) in try disk.syncDirectory("") }
     }
 
     /// Removes a directory of this form, which may not be there.
-    static func remove(
-        _ name: String,
-        in directory: DataDirectory
-    ) throws(StorageError) {
+    static func remove(_ name: String, in directory: DataDirectory) throws(StorageError) {
         guard try DataDirectory.list(directory.disk, directory.path).contains(name) else { return }
         let path = "\(directory.path)/\(name)"
-        let disk = try DataDirectory.openDisk(path)
-        try diskCall(path) { () throws(DiskError) in
-            guard try disk.contains("state", in: "") else { return }
-            for file in try disk.list("state") { try disk.unlink("state/\(file)") }
-        }
-        for path in ["\(path)/state", path] {
-            guard unsafe rmdir(path) == 0 || errno == ENOENT else {
-                throw .system(Errno(rawValue: errno), "can not be removed", at: path)
+        try diskCall(directory.path) { () throws(DiskError) in
+            for file in try directory.disk.list(name) {
+                try directory.disk.unlink("\(name)/\(file)")
             }
+        }
+        guard unsafe rmdir(path) == 0 else {
+            throw .system(Errno(rawValue: errno), "can not be removed", at: path)
         }
         try diskCall(directory.path) { () throws(DiskError) in
             try directory.disk.syncDirectory("")
         }
     }
 
-    /// Copies `state/data.mdb` from one disk to another, durable.
+    /// Copies `data.mdb` from the directory of one state to that of another, durable.
     static func copy(
-        from source: any Disk,
-        to target: any Disk,
+        _ source: String,
+        of disk: any Disk,
+        to target: String,
+        of other: any Disk,
         in path: String
     ) throws(StorageError) {
         try diskCall(path) { () throws(DiskError) in
-            let from = try source.open(DataDirectory.Name.stateFile, .readOnly)
-            let to = try target.create(DataDirectory.Name.stateFile)
+            let from = try disk.open("\(source)/data.mdb", .readOnly)
+            let to = try other.create("\(target)/data.mdb")
             let size = try from.size()
             var piece = [UInt8](repeating: 0, count: LogLimits.chunk)
             var offset: UInt64 = 0
@@ -284,8 +271,7 @@ extension StateSnapshot {
             }
             try to.sync()
             to.close()
-            try target.syncDirectory(DataDirectory.Name.state)
-            try target.syncDirectory("")
+            try other.syncDirectory(target)
         }
     }
 }

@@ -1,7 +1,7 @@
 // Giving back what a state has left of its largest size: LMDB keeps free pages for later use, and
 // never makes its file smaller.
 //
-//   K1  the state is copied without free pages to compact.new/state/
+//   K1  the state is copied without free pages to compact.new/
 //   K2  every page and row of the copy is checked
 //   K3  the copy takes the place of data.mdb by its name; the directory is synced
 //
@@ -31,10 +31,8 @@ package struct StateCompaction {
     private let directory: DataDirectory
     private let runner: StateScanRunner?
 
-    private enum Name {
-        static let making = "compact.new"
-        static let state = "compact.new/state"
-    }
+    /// Where the copy is until it is checked.
+    private static let making = "compact.new"
 
     /// Compacts the ledger in a directory that is open for writing.
     package init(of directory: DataDirectory, runner: StateScanRunner?) {
@@ -76,15 +74,14 @@ package struct StateCompaction {
     }
 
     private var target: String {
-        "\(directory.path)/\(Name.making)/\(DataDirectory.Name.stateFile)"
+        "\(directory.path)/\(Self.making)/data.mdb"
     }
 
     /// K1.
     private func copy(_ store: LMDBStateStore) throws(StorageError) {
-        try StateSnapshot.remove(Name.making, in: directory)
+        try StateSnapshot.remove(Self.making, in: directory)
         try diskCall(directory.path) { () throws(DiskError) in
-            try directory.disk.makeDirectory(Name.making)
-            try directory.disk.makeDirectory(Name.state)
+            try directory.disk.makeDirectory(Self.making)
         }
         // SAFETY: the path is a string of ours for the call.
         let file = unsafe Glibc.open(target, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
@@ -105,8 +102,13 @@ package struct StateCompaction {
 
     /// K2.
     private func check(_ checkpoint: StoredCheckpoint) throws(StorageError) {
-        let path = "\(directory.path)/\(Name.making)"
-        let scan = try StateScanResult.of(path, directory.ledger, runner)
+        let path = "\(directory.path)/\(Self.making)"
+        let scan = try StateScanResult.of(
+            directory.path,
+            directory.ledger,
+            runner,
+            name: Self.making
+        )
         guard scan.findings.isEmpty, scan.checkpoint == checkpoint else {
             let what = scan.findings.first.map { "\($0)" } ?? "it has another checkpoint"
             throw .damaged(
@@ -130,6 +132,6 @@ package struct StateCompaction {
             try directory.disk.unlinkIfPresent(DataDirectory.Name.stateLock)
             try directory.disk.syncDirectory(DataDirectory.Name.state)
         }
-        try StateSnapshot.remove(Name.making, in: directory)
+        try StateSnapshot.remove(Self.making, in: directory)
     }
 }

@@ -1,6 +1,6 @@
 // A state of the past that is kept: what the history before it is not needed for.
 //
-//   snapshot-<position as 20 digits>/state/data.mdb
+//   snapshot-<position as 20 digits>/data.mdb
 //
 // It has the form of the state of a ledger, whose checkpoint says position, seal and digest. With
 // it a state can be made anew, and a history audited, that does not go back to the first record
@@ -18,7 +18,7 @@ package struct StateSnapshot: Equatable, Sendable {
     package let position: Position
 
     /// The snapshot that a name in the directory of a ledger says; nothing when it is another's.
-    init?(_ name: String) {
+    package init?(_ name: String) {
         let digits = name.dropFirst(Self.prefix.count)
         guard name.hasPrefix(Self.prefix), digits.utf8.count == Self.digits,
             digits.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
@@ -61,10 +61,11 @@ package struct StateSnapshot: Equatable, Sendable {
     package func open(in directory: DataDirectory) throws(StorageError) -> LMDBStateStore {
         let path = path(in: directory)
         let store = try LMDBStateStore.open(
-            in: path,
+            in: directory.path,
             on: directory.disk,
             ledger: directory.ledger,
-            access: .audit
+            access: .audit,
+            name: name
         )
         guard store.checkpoint.position == position else {
             throw .damaged(
@@ -124,6 +125,14 @@ package enum ReplayBase {
         }
     }
 
+    /// What is known there of the ledger as a whole.
+    package var facts: LedgerFacts {
+        switch self {
+        case .empty: LedgerFacts()
+        case .snapshot(_, let store): store.checkpoint.facts
+        }
+    }
+
     /// A state to replay records into that nobody goes on with.
     ///
     /// - Throws: `damaged` when the snapshot can not be read.
@@ -133,6 +142,34 @@ package enum ReplayBase {
         case .snapshot(_, let store):
             let resident = try ResidentRows.read(from: store, in: path)
             return .forReplay(over: try FrontCache(store), resident: resident)
+        }
+    }
+
+    /// The resources that there are.
+    ///
+    /// - Throws: `damaged` when the snapshot can not be read.
+    package func resources(in path: String) throws(StorageError) -> [Resource] {
+        guard case .snapshot(_, let store) = self else { return [] }
+        return try ResidentRows.read(from: store, in: path).resources
+    }
+
+    /// The sessions that there are, those that have ended and are still known included.
+    ///
+    /// - Throws: `damaged` when the snapshot can not be read.
+    package func sessions(in path: String) throws(StorageError) -> Set<SessionID> {
+        guard case .snapshot(_, let store) = self else { return [] }
+        let rows = try FrontCache(store)
+        var sessions: Set<SessionID> = []
+        do throws(RowFault) {
+            var last: SessionID?
+            while true {
+                let page = try rows.sessions(after: last, limit: Limits.pageItems)
+                guard let end = page.last else { return sessions }
+                sessions.formUnion(page.map(\.id))
+                last = end.id
+            }
+        } catch {
+            throw StorageError(error, in: path)
         }
     }
 }

@@ -39,14 +39,15 @@ package final class LMDBStateStore: StateStore {
 
     package var checkpoint: StoredCheckpoint { last.withLock { $0 } }
 
-    /// Makes an empty state in `state/` of the directory `path`, durable.
+    /// Makes an empty state in `state/`, or another directory, of the directory `path`, durable.
     package static func create(
         in path: String,
         on disk: any Disk,
-        ledger: LedgerID
+        ledger: LedgerID,
+        name: String = DataDirectory.Name.state
     ) throws(StorageError) -> LMDBStateStore {
         do throws(StoreError) {
-            let environment = try Environment.open(path: "\(path)/state")
+            let environment = try Environment.open(path: "\(path)/\(name)")
             let tables = try TableSet(environment)
             let checkpoint = StoredCheckpoint(ledger: ledger)
             var codec = RowCodec(ledger: ledger)
@@ -62,19 +63,20 @@ package final class LMDBStateStore: StateStore {
         }
     }
 
-    /// Opens the state in `state/` of the directory `path`.
+    /// Opens the state in `state/`, or another directory, of the directory `path`.
     ///
     /// - Throws: `damaged` also when the file is missing or holds another ledger's state.
     package static func open(
         in path: String,
         on disk: any Disk,
         ledger: LedgerID,
-        access: EnvironmentOptions.Access = .readWrite
+        access: EnvironmentOptions.Access = .readWrite,
+        name: String = DataDirectory.Name.state
     ) throws(StorageError) -> LMDBStateStore {
         do throws(StoreError) {
-            try refuseAbsence(in: path)
+            try refuseAbsence(in: "\(path)/\(name)")
             let environment = try Environment.open(
-                path: "\(path)/state",
+                path: "\(path)/\(name)",
                 options: EnvironmentOptions(access: access)
             )
             let tables = try TableSet(environment)
@@ -141,7 +143,7 @@ package final class LMDBStateStore: StateStore {
 
     /// LMDB would start an empty state where there is none; that is never done by itself.
     private static func refuseAbsence(in path: String) throws(StoreError) {
-        switch PreOpenCheck.run(directory: "\(path)/state") {
+        switch PreOpenCheck.run(directory: path) {
         case .absent: throw .damaged("data.mdb is missing")
         case .empty: throw .damaged("data.mdb is empty")
         case .damaged(let sentence): throw .damaged(sentence)

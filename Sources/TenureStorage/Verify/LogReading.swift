@@ -39,7 +39,8 @@ struct LogReading {
     /// Reads everything there is.
     mutating func read(
         _ directory: DataDirectory,
-        _ report: inout VerifyReport
+        _ report: inout VerifyReport,
+        _ isAt: (Position) -> Void = { _ in }
     ) throws(StorageError) {
         var problems: [LogProblem] = []
         var findings: [Finding] = []
@@ -56,6 +57,7 @@ struct LogReading {
                     check(index, of: name, in: directory) { findings.append($0) }
                 },
                 frame: { (frame) throws(LogError) in
+                    isAt(frame.position)
                     take(frame) { findings.append($0) }
                 },
                 problem: { problems.append($0) }
@@ -86,7 +88,13 @@ struct LogReading {
             let file = try directory.disk.open(name.index, .readOnly)
             let bytes = index.bytes
             // A longer one is not read, and differs.
-            if try file.readAll(limit: bytes.count, path: name.index) == bytes { return }
+            let stored = try file.readAll(limit: bytes.count, path: name.index)
+            if stored == bytes { return }
+            if SegmentIndex.isEarlier(stored) {
+                let sentence =
+                    "an earlier version made the index, which is not used; remove the file"
+                return tell(Finding(.note, at: name.index, sentence))
+            }
         } catch {
             if error.isMissing { return }
         }
@@ -145,7 +153,7 @@ struct LogReading {
             fail("\(error)", place, tell)
             return
         }
-        for event in decoded.events { subjects.add(event) }
+        for event in decoded.events { subjects.add(event, at: frame.position, time: now) }
         guard decoded.isComplete else {
             fail("it has events with tags \(decoded.unknownTags) of a later version", place, tell)
             return

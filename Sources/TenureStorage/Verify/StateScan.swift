@@ -40,15 +40,19 @@ package struct StateScan {
         codec = RowCodec(ledger: ledger)
     }
 
-    /// What the child process runs: scans `state/` of the directory `path`, and writes its lines
+    /// What the child process runs: scans a state of the directory `path`, and writes its lines
     /// to standard output.
     ///
     /// - Returns: The status with which the child ends.
-    package static func runAsChild(path: String, ledger: LedgerID) -> Int32 {
+    package static func runAsChild(
+        path: String,
+        ledger: LedgerID,
+        name: String = DataDirectory.Name.state
+    ) -> Int32 {
         // A core of a process that maps the whole state would be as large as it.
         var limit = rlimit(rlim_cur: 0, rlim_max: 0)
         _ = unsafe setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &limit)
-        run(path: path, ledger: ledger) { line in
+        run(path: path, ledger: ledger, name: name) { line in
             let bytes = Array((line + "\n").utf8)
             var written = 0
             while written < bytes.count {
@@ -63,17 +67,18 @@ package struct StateScan {
         return 0
     }
 
-    /// Scans `state/` of the directory `path` and gives its lines to `emit`.
+    /// Scans `state/`, or another one, of the directory `path` and gives its lines to `emit`.
     package static func run(
         path: String,
         ledger: LedgerID,
+        name: String = DataDirectory.Name.state,
         emit: @escaping (String) -> Void
     ) {
         var scan = StateScan(ledger, emit)
         let later = RowTable.further.map(\.name)
         do throws(StoreError) {
             let walk = try PageWalk(
-                directory: "\(path)/state",
+                directory: "\(path)/\(name)",
                 tables: RowTable.allCases.map(\.name).filter { !later.contains($0) },
                 others: later,
                 fault: { place, sentence in emit("damage \(place)\t\(sentence)") }

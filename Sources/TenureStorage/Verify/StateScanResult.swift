@@ -80,17 +80,18 @@ package struct StateScanResult: Equatable, Sendable {
 }
 
 extension StateScanResult {
-    /// What a scan of `state/` in the directory `path` finds, in a child process if there is one.
+    /// What a scan of a state in the directory `path` finds, in a child process if there is one.
     ///
     /// - Throws: `device` when no child can be started.
     static func of(
         _ path: String,
         _ ledger: LedgerID,
-        _ runner: StateScanRunner?
+        _ runner: StateScanRunner?,
+        name: String = DataDirectory.Name.state
     ) throws(StorageError) -> StateScanResult {
-        if let runner { return try runner.run(path: path, ledger: ledger) }
+        if let runner { return try runner.run(path: path, ledger: ledger, name: name) }
         var result = StateScanResult(ledger: ledger)
-        StateScan.run(path: path, ledger: ledger) { result.take($0) }
+        StateScan.run(path: path, ledger: ledger, name: name) { result.take($0) }
         return result
     }
 }

@@ -10,19 +10,23 @@ package import TenureLog
 package struct StateScanRunner: Sendable {
     /// The program: as a rule the running one.
     package let executable: String
-    /// What makes it scan; the directory and the ledger's id follow.
+    /// What makes it scan; the directory, the ledger's id and the name of the state follow.
     package let arguments: [String]
 
-    /// A runner that starts `executable` with `arguments`, the directory and the ledger's id.
+    /// A runner that starts `executable` with `arguments`, and what it is to scan behind them.
     package init(executable: String, arguments: [String]) {
         self.executable = executable
         self.arguments = arguments
     }
 
-    /// Scans the state of the directory `path`.
+    /// Scans `state/`, or another one, of the directory `path`.
     ///
     /// - Throws: `device` when no child can be started; a child that dies is a finding.
-    package func run(path: String, ledger: LedgerID) throws(StorageError) -> StateScanResult {
+    package func run(
+        path: String,
+        ledger: LedgerID,
+        name: String = DataDirectory.Name.state
+    ) throws(StorageError) -> StateScanResult {
         var ends: [Int32] = [-1, -1]
         // SAFETY: the kernel writes two descriptors to the array.
         guard unsafe pipe(&ends) == 0 else {
@@ -32,7 +36,10 @@ package struct StateScanRunner: Sendable {
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         let child: pid_t
         do throws(StorageError) {
-            child = try spawn([executable] + arguments + [path, "\(ledger)"], output: ends[1])
+            child = try spawn(
+                [executable] + arguments + [path, "\(ledger)", name],
+                output: ends[1]
+            )
         } catch {
             for end in ends { close(end) }
             throw error

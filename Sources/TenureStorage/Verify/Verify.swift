@@ -13,7 +13,7 @@
 
 internal import TenureBase
 package import TenureLog
-internal import TenureModel
+package import TenureModel
 
 /// Audits a data directory.
 package enum Verify {
@@ -24,6 +24,7 @@ package enum Verify {
     ///   - runner: The child process for the state; without one the state is scanned here.
     ///   - replayed: A state before the first record; it gets every record up to the checkpoint.
     ///   - anchor: What was kept elsewhere of the history; it must be of this one.
+    ///   - reading: Is told the position of each record that is read, and whose directory it is.
     /// - Returns: What was looked at and found.
     /// - Throws: `locked`, `notPermitted`, `unsupported` or `device` when there was no audit;
     ///   damage is in the report.
@@ -31,7 +32,8 @@ package enum Verify {
         at path: String,
         runner: StateScanRunner?,
         replayed: (any ReplayedState)? = nil,
-        anchor: LogAnchor? = nil
+        anchor: LogAnchor? = nil,
+        reading: (DataDirectory) -> (Position) -> Void = { _ in { _ in } }
     ) throws(StorageError) -> VerifyReport {
         var report = VerifyReport()
         let directory: DataDirectory
@@ -49,15 +51,15 @@ package enum Verify {
         if let replayed, case .snapshot? = base, let base {
             replayed.begin(from: try base.makeState(in: path))
         }
-        var reading = LogReading(
+        var log = LogReading(
             replayed,
             behind: base?.position ?? 0,
             until: scan.checkpoint?.position,
             anchor: anchor
         )
-        try reading.read(directory, &report)
+        try log.read(directory, &report, reading(directory))
         judgeOpening(directory, scan, &report)
-        if let replayed { try compare(replayed, over: base, with: scan, reading, &report) }
+        if let replayed { try compare(replayed, over: base, with: scan, log, &report) }
         return report
     }
 
@@ -68,8 +70,12 @@ package enum Verify {
         _ report: inout VerifyReport
     ) throws(StorageError) -> ReplayBase? {
         if let snapshot = try StateSnapshot.newest(in: directory) {
-            let path = snapshot.path(in: directory)
-            let scan = try StateScanResult.of(path, directory.ledger, runner)
+            let scan = try StateScanResult.of(
+                directory.path,
+                directory.ledger,
+                runner,
+                name: snapshot.name
+            )
             report.findings += scan.findings.map {
                 Finding($0.severity, at: "\(snapshot.name)/\($0.place)", $0.sentence)
             }

@@ -87,7 +87,7 @@ struct SnapshotTests {
     @Test
     func `I10: a damaged snapshot is told`() throws {
         let snapshot = try prune()
-        let file = "\(snapshot.name)/state/data.mdb"
+        let file = "\(snapshot.name)/data.mdb"
         let bytes = try scene.bytes(of: file)
         let row = try #require(bytes.firstRange(of: Array("request-".utf8))).lowerBound
         try scene.injure(file) { $0[row + 2] ^= 4 }

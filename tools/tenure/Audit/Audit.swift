@@ -12,11 +12,12 @@ struct AuditNoun: ParsableCommand {
         abstract: "Verify, print and explain the history of a ledger that is not served.",
         discussion: """
             A ledger that is being served is asked with the other verbs; an audit works on a \
-            stopped one or on a copy of its directory, and writes nothing.
+            stopped one or on a copy of its directory, and writes nothing to it.
             """,
         subcommands: [
             AuditVerify.self, AuditLog.self, AuditTimeline.self, AuditAsOf.self, AuditDiff.self,
-            AuditWho.self, AuditUsage.self, AuditLeaks.self, AuditDecide.self, ScanState.self,
+            AuditWho.self, AuditUsage.self, AuditLeaks.self, AuditExplain.self, AuditDecide.self,
+            AuditBundle.self, AuditUnbundle.self, ScanState.self,
         ]
     )
 }
@@ -95,7 +96,7 @@ struct AuditLog: ParsableCommand {
     }
 
     func run() throws {
-        var history = try StoppedLedger(directory).history(from: from, to: to)
+        var history = try StoppedLedger(directory).history(from: from, to: to, isBesideData: true)
         try history.read { entry in
             try Terminal.data(json ? JSONText.of(entry.document) : entry.line)
         }
@@ -135,7 +136,7 @@ struct AuditTimeline: ParsableCommand {
     }
 
     func run() throws {
-        var history = try StoppedLedger(directory).history(from: 1, to: .max)
+        var history = try StoppedLedger(directory).history(from: 1, to: .max, isBesideData: true)
         var found = false
         try history.read(about: Timeline(of: subject)) { entry in
             found = true
@@ -162,11 +163,14 @@ struct ScanState: ParsableCommand {
     @Argument(help: "Id of the ledger.")
     var ledger: String
 
+    @Argument(help: "Name of the state in the directory.")
+    var name = DataDirectory.Name.state
+
     func run() throws {
         guard let id = LedgerID(ledger) else {
             throw ValidationError("'\(Table.cell(ledger))' is no id of a ledger")
         }
-        Glibc.exit(StateScan.runAsChild(path: directory, ledger: id))
+        Glibc.exit(StateScan.runAsChild(path: directory, ledger: id, name: name))
     }
 }
 

@@ -38,19 +38,47 @@ struct AuditLeaks: ParsableCommand {
 
     func run() throws {
         var report = LeakReport(tenant: tenant, from: from)
-        let past = try StoppedLedger(directory).past(at: to) { past, record in
-            try report.note(record, in: past)
+        var lines = LeakLines(isJSON: json)
+        let past = try StoppedLedger(directory).past(at: to, isBesideData: true) { past, record in
+            try report.note(record, in: past) { try lines.add($0) }
         }
-        let (items, totals) = (report.items, report.totals)
-        if json {
-            let fields: [Document.Field] = [
-                .init("items", .list(items)), .init("totals", .list(totals)),
-            ]
-            return try Terminal.data(JSONText.of(.map(past.label + fields)))
+        try lines.finish(past.label, totals: report.totals)
+    }
+}
+
+/// Writes what was found as it is found, so that memory does not grow with it.
+private struct LeakLines {
+    /// Rows of one table: its columns are as wide as these need.
+    private static let pageRows = 1_000
+
+    let isJSON: Bool
+    private var page: [Document] = []
+    private var count = 0
+
+    init(isJSON: Bool) { self.isJSON = isJSON }
+
+    mutating func add(_ item: Document) throws {
+        count += 1
+        if isJSON {
+            return try Terminal.part((count == 1 ? "{\"items\":[" : ",") + JSONText.of(item))
         }
-        guard !items.isEmpty else { return Terminal.word("nothing was reclaimed") }
-        let shown = items.map { $0.without(["position", "time", "evidence"]) }
-        try Terminal.data(Rendering.lines(.list(shown)) + [""])
+        page.append(item.without(["position", "time", "evidence"]))
+        if page.count == Self.pageRows { try flush() }
+    }
+
+    private mutating func flush() throws {
+        guard !page.isEmpty else { return }
+        try Terminal.data(Rendering.lines(.list(page)) + [""])
+        page = []
+    }
+
+    mutating func finish(_ label: [Document.Field], totals: [Document]) throws {
+        if isJSON {
+            let rest = JSONText.of(.map([.init("totals", .list(totals))] + label))
+            return try Terminal.data((count == 0 ? "{\"items\":[" : "") + "]," + rest.dropFirst())
+        }
+        guard count > 0 else { return Terminal.word("nothing was reclaimed") }
+        try flush()
         try Terminal.data(
             Rendering.lines(.list(totals.map { $0.without(["idleUnitSeconds"]) }))
         )

@@ -56,12 +56,27 @@ package struct ResourceNames {
         known[declaration.id] = ResourceName(name: request.name, kind: request.kind)
     }
 
+    /// Learns what a snapshot has.
+    fileprivate mutating func learn(_ resources: [Resource]) {
+        for resource in resources {
+            known[resource.id] = ResourceName(name: resource.name, kind: resource.kind)
+        }
+    }
+
+    /// Calls `body` with every resource and its name.
+    fileprivate func forEach(_ body: (ResourceID, String) -> Void) {
+        for (id, name) in known { body(id, name.name) }
+    }
+
     /// Learns what the records of a segment declare.
-    fileprivate mutating func learn(_ index: SegmentIndex) {
+    mutating func learn(_ index: SegmentIndex) {
         for entry in index.declared {
             known[entry.resource] = ResourceName(name: entry.name, kind: entry.kind)
         }
     }
+
+    /// How a resource is called, as far as that is known.
+    func name(of resource: ResourceID) -> ResourceName? { known[resource] }
 
     /// The fields of an event, a name in place of each number that is known.
     package func fields(of event: Event) -> [Document.Field] {
@@ -69,17 +84,59 @@ package struct ResourceNames {
     }
 }
 
+/// A record of the log.
+struct LoggedRecord {
+    let position: Position
+    let time: LedgerTime
+    let events: [Event]
+}
+
+/// What a snapshot says of the time before the history that is left.
+struct Before {
+    /// How resources were called then.
+    private(set) var names = ResourceNames()
+    /// What the wall clock showed at the last opening.
+    let clock: WallClock
+
+    fileprivate init(_ resources: [Resource], _ clock: WallClock) {
+        names.learn(resources)
+        self.clock = clock
+    }
+}
+
 /// A range of the log, and what was found wrong while it was read.
 struct History {
     private let directory: DataDirectory
     private let range: ClosedRange<Position>
-    private var problems: [LogProblem] = []
-    private var unreadable: [String] = []
+    /// What is known of the time before the history begins.
+    let before: Before
+    /// How much is told of what is wrong.
+    static let toldMax = 1_000
+
+    /// What was wrong: so many sentences, each once.
+    private(set) var sentences: [String] = []
+    /// How often something was wrong.
+    private(set) var problems: UInt64 = 0
+    private var isComplete = true
+    private let isBesideData: Bool
 
     /// Nothing has been read yet; the directory stays locked against a daemon.
-    init(_ directory: DataDirectory, range: ClosedRange<Position>) {
+    ///
+    /// `base` is where the history of the directory begins.
+    init(
+        _ directory: DataDirectory,
+        from base: ReplayBase,
+        range: ClosedRange<Position>,
+        isBesideData: Bool = false
+    ) throws {
         self.directory = directory
+        let path = directory.path
+        let resources = try usingDirectory { () throws(StorageError) in
+            try base.resources(in: path)
+        }
+        before = Before(resources, base.clock)
         self.range = range
+        self.isBesideData = isBesideData
     }
 
     /// Calls `body` with every event of the range, in order.
@@ -103,6 +160,7 @@ struct History {
         _ body: (HistoryEntry) throws -> Void
     ) throws {
         var timeline = timeline
+        before.names.forEach { timeline.learn($0, as: $1) }
         var filter = timeline.filter
         try read(
             passing: { !timeline.isPart(of: $0) },
@@ -121,67 +179,152 @@ struct History {
         admitting isAdmitted: (RawSpan) -> Bool,
         _ body: (HistoryEntry) throws -> Void
     ) throws {
-        var failure: (any Error)?
-        var unreadable: [String] = []
-        var problems: [LogProblem] = []
-        var names = ResourceNames()
+        var names = before.names
         let range = range
-        let reader = LogReader(disk: directory.disk, ledgerID: directory.ledger)
-        let indexes = SegmentIndexing(of: directory.ledger, on: directory.disk)
-        do throws(LogError) {
-            _ = try reader.read(
-                to: range.upperBound,
-                passing: { name in
-                    guard let index = indexes.stored(of: name), isPassed(index) else { return nil }
-                    names.learn(index)
-                    return index.end
-                },
-                frame: { (frame) throws(LogError) in
-                    guard failure == nil, frame.position <= range.upperBound else { return }
-                    guard isAdmitted(frame.payload) else { return }
-                    let decoded: EventCodec.Decoded
-                    do throws(DecodeError) {
-                        decoded = try EventCodec.decode(frame.payload)
-                    } catch {
-                        unreadable.append("position \(frame.position): \(error)")
-                        return
-                    }
-                    for tag in decoded.unknownTags {
-                        unreadable.append("position \(frame.position): unknown event \(tag)")
-                    }
-                    for event in decoded.events where failure == nil {
-                        names.learn(event)
-                        guard range.contains(frame.position) else { continue }
-                        let entry = HistoryEntry(
-                            position: frame.position,
-                            time: LedgerTime(nanoseconds: frame.time),
+        try readRecords(
+            from: 1,
+            to: range.upperBound,
+            passing: { index in
+                guard isPassed(index) else { return false }
+                names.learn(index)
+                return true
+            },
+            admitting: isAdmitted,
+            { record in
+                for event in record.events {
+                    names.learn(event)
+                    guard range.contains(record.position) else { continue }
+                    try body(
+                        HistoryEntry(
+                            position: record.position,
+                            time: record.time,
                             event: event,
                             names: names
                         )
-                        do {
-                            try body(entry)
-                        } catch {
-                            failure = error
-                        }
+                    )
+                }
+            }
+        )
+    }
+
+    /// Calls `body` with records from one position to another, in order.
+    ///
+    /// Passed over are segments of which `isPassed` says so by their index, records that are not
+    /// admitted, and all segments behind the one in which `isDone` has become true.
+    ///
+    /// - Throws: what `body` throws, or a failure when the log can not be read at all; what is
+    ///   wrong in it, `finish` tells.
+    @discardableResult
+    mutating func readRecords(
+        from first: Position,
+        to last: Position,
+        until isDone: () -> Bool = { false },
+        passing isPassed: (SegmentIndex) -> Bool,
+        admitting isAdmitted: (RawSpan) -> Bool,
+        _ body: (LoggedRecord) throws -> Void
+    ) throws -> LogSummary {
+        var failure: (any Error)?
+        var faults = Faults()
+        let reader = LogReader(disk: directory.disk, ledgerID: directory.ledger)
+        let indexes = SegmentIndexing(of: directory.ledger, on: directory.disk)
+        let bar = AuditBar("read", of: directory, to: last, isBesideData: isBesideData)
+        defer { bar?.clear() }
+        let summary: LogSummary
+        do throws(LogError) {
+            summary = try reader.read(
+                from: first,
+                to: last,
+                isDone: { failure != nil || isDone() },
+                passing: { name in
+                    bar?.note(name.firstPosition)
+                    guard let index = indexes.stored(of: name), isPassed(index) else { return nil }
+                    return index.end
+                },
+                frame: { (frame) throws(LogError) in
+                    bar?.note(frame.position)
+                    guard failure == nil, frame.position <= last, isAdmitted(frame.payload),
+                        let record = faults.record(frame)
+                    else { return }
+                    do {
+                        try body(record)
+                    } catch {
+                        failure = error
                     }
                 },
-                problem: { problems.append($0) }
+                problem: { faults.add("\($0)", isLoss: $0.affectsRecords) }
             )
         } catch {
             throw Failure(.damaged, "the log can not be read: \(error)")
         }
-        self.problems = problems
-        self.unreadable = unreadable
+        take(faults)
         if let failure { throw failure }
+        return summary
+    }
+
+    /// What was wrong in one reading.
+    private struct Faults {
+        var sentences: [String] = []
+        var count: UInt64 = 0
+        var isComplete = true
+
+        mutating func add(_ sentence: String, isLoss: Bool = true) {
+            count += 1
+            if isLoss { isComplete = false }
+            if sentences.count < History.toldMax { sentences.append(sentence) }
+        }
+
+        /// The record of a frame; nothing when it can not be read.
+        mutating func record(_ frame: borrowing Frame) -> LoggedRecord? {
+            let position = frame.position
+            do throws(DecodeError) {
+                let decoded = try EventCodec.decode(frame.payload)
+                for tag in decoded.unknownTags {
+                    add("position \(position): unknown event \(tag)")
+                }
+                return LoggedRecord(
+                    position: position,
+                    time: LedgerTime(nanoseconds: frame.time),
+                    events: decoded.events
+                )
+            } catch {
+                add("position \(position): \(error)")
+                return nil
+            }
+        }
+    }
+
+    /// Takes in what was wrong; what an earlier reading has told is told once.
+    private mutating func take(_ faults: Faults) {
+        let known = Set(sentences)
+        let new = faults.sentences.filter { !known.contains($0) }
+        sentences += new.prefix(Self.toldMax - sentences.count)
+        problems = max(problems, faults.count)
+        isComplete = isComplete && faults.isComplete
+    }
+
+    /// The first position of the first segment there is; nothing without any.
+    var firstPosition: Position? {
+        get throws {
+            do throws(DiskError) {
+                let names =
+                    try directory.disk.list(LogPath.log)
+                    + directory.disk.list(LogPath.archive)
+                return names.compactMap(SegmentName.init).min()?.firstPosition
+            } catch {
+                throw Failure(.inputOutput, "the log can not be listed: \(error)")
+            }
+        }
     }
 
     /// Tells what was wrong.
     ///
     /// - Throws: a failure with code 65 when a record may be lost or can not be read.
     func finish() throws {
-        for problem in problems { Terminal.word("tenure: \(problem)") }
-        for sentence in unreadable { Terminal.word("tenure: \(sentence)") }
-        if problems.contains(where: \.affectsRecords) || !unreadable.isEmpty {
+        for sentence in sentences { Terminal.word("tenure: \(sentence)") }
+        if problems > UInt64(sentences.count) {
+            Terminal.word("tenure: \(problems) things are wrong; 'audit verify' tells all")
+        }
+        if !isComplete {
             throw Failure(.damaged, "the history in '\(directory.path)' is not complete")
         }
     }

@@ -21,8 +21,6 @@ struct LeakReport {
     private var start: MomentPassing?
     private var lives: [LeaseID: Life] = [:]
     private var sessionSigns: [SessionID: LedgerTime] = [:]
-    /// What was taken back, in order.
-    private(set) var items: [Document] = []
     private var lost: [QuotaKey: Lost] = [:]
 
     private struct Lost {
@@ -35,8 +33,12 @@ struct LeakReport {
         start = from.map { MomentPassing(of: $0) }
     }
 
-    /// Takes in a record and the ledger before it.
-    mutating func note(_ record: PastRecord, in ledger: borrowing PastLedger) throws {
+    /// Takes in a record and the ledger before it; `tell` gets what was taken back, in order.
+    mutating func note(
+        _ record: PastRecord,
+        in ledger: borrowing PastLedger,
+        _ tell: (Document) throws -> Void
+    ) throws {
         let isMeant = start?.isPassed(by: record) ?? true
         for event in record.events {
             switch event {
@@ -59,7 +61,8 @@ struct LeakReport {
                     guard let life = lives.removeValue(forKey: lease.lease), isMeant else {
                         continue
                     }
-                    try end(lease.lease, life, cause, evidence, record, in: ledger)
+                    let item = try end(lease.lease, life, cause, evidence, record, in: ledger)
+                    if let item { try tell(item) }
                 }
             default: break
             }
@@ -77,9 +80,9 @@ struct LeakReport {
         _ evidence: String,
         _ record: PastRecord,
         in ledger: borrowing PastLedger
-    ) throws {
+    ) throws -> Document? {
         guard cause.isLeak, let lease = try ledger.lease(id), isMeant(lease.terms.tenant) else {
-            return
+            return nil
         }
         let session = life.session.flatMap { sessionSigns[$0] } ?? .zero
         let sign = max(life.sign, session)
@@ -90,20 +93,18 @@ struct LeakReport {
             lost[owner, default: Lost()].leases += 1
             lost[owner, default: Lost()].idle.add(total.amount, nanoseconds: idle)
         }
-        items.append(
-            .map([
-                .init("lease", .id(id.rawValue)), .init("pool", .string(lease.terms.pool)),
-                .init("tenant", .string(lease.terms.tenant)),
-                .init("holder", .string(lease.terms.holder)),
-                .init("amounts", .map(totals.map { .init($0.kind.name, .count($0.amount)) })),
-                .init("cause", .string(cause.name)),
-                .init("position", .id(record.position)),
-                .init("time", .id(record.time.nanoseconds)),
-                .init("wall", .optional(record.clock.text(at: record.time))),
-                .init("lived", .count(record.time.milliseconds(since: life.granted))),
-                .init("idle", .count(idle / 1_000_000)), .init("evidence", .string(evidence)),
-            ])
-        )
+        return .map([
+            .init("lease", .id(id.rawValue)), .init("pool", .string(lease.terms.pool)),
+            .init("tenant", .string(lease.terms.tenant)),
+            .init("holder", .string(lease.terms.holder)),
+            .init("amounts", .map(totals.map { .init($0.kind.name, .count($0.amount)) })),
+            .init("cause", .string(cause.name)),
+            .init("position", .id(record.position)),
+            .init("time", .id(record.time.nanoseconds)),
+            .init("wall", .optional(record.clock.text(at: record.time))),
+            .init("lived", .count(record.time.milliseconds(since: life.granted))),
+            .init("idle", .count(idle / 1_000_000)), .init("evidence", .string(evidence)),
+        ])
     }
 
     private func isMeant(_ owner: String) -> Bool {

@@ -29,6 +29,11 @@ extension PastLedger {
         case .connection, .openSession:
             throw Failure(.usage, "only what the ledger decides by itself can be decided again")
         }
+        return try decide(command, now: now)
+    }
+
+    /// What a command is answered here, likewise.
+    mutating func decide(_ command: Command, now: LedgerTime) throws -> Document {
         self.now = now
         let carrying = try besideBookings(command)
         return .map(

@@ -16,15 +16,15 @@ struct PastRecord {
 
 /// A ledger as it was behind one of its records.
 struct PastLedger {
-    var state = LedgerState.forReplay(over: NoRows())
+    var state: LedgerState
     /// The position of the last record that is in the state.
-    private(set) var position: Position = 0
+    private(set) var position: Position
     /// The ledger time of that record.
-    private(set) var time = LedgerTime.zero
+    private(set) var time: LedgerTime
     /// What the wall clock showed at the openings.
-    private(set) var clock = WallClock()
+    private(set) var clock: WallClock
     /// The sessions that are open, or have ended and are still known.
-    private(set) var sessions: Set<SessionID> = []
+    private(set) var sessions: Set<SessionID>
     /// The time that was asked for: not before that of the record.
     var now = LedgerTime.zero
 
@@ -37,14 +37,22 @@ struct PastLedger {
     ///   there, when one of them can not be read, or when it ends before a position.
     init(
         _ directory: DataDirectory,
+        from base: ReplayBase,
         at moment: Moment,
         seeing body: (borrowing PastLedger, PastRecord) throws -> Void = { _, _ in }
     ) throws {
+        let path = directory.path
+        (state, sessions) = try usingDirectory { () throws(StorageError) in
+            (try base.makeState(in: path), try base.sessions(in: path))
+        }
+        (position, time) = (base.position, base.facts.time)
+        clock = base.clock
+        try Self.require(moment, notBefore: base)
         var failure: (any Error)?
         var next: LedgerTime?
         let reader = LogReader(disk: directory.disk, ledgerID: directory.ledger)
         do throws(LogError) {
-            _ = try reader.read(to: moment.lastPosition) {
+            _ = try reader.read(from: position + 1, to: moment.lastPosition) {
                 failure != nil || next != nil
             } frame: { (frame) throws(LogError) in
                 guard failure == nil, next == nil else { return }
@@ -74,6 +82,25 @@ struct PastLedger {
         if let failure { throw failure }
         try requireEnd(of: moment)
         stand(at: moment, before: next)
+    }
+
+    /// Refuses a moment whose history was pruned.
+    private static func require(_ moment: Moment, notBefore base: ReplayBase) throws {
+        guard base.position > 0 else { return }
+        let (first, time) = (base.position, base.facts.time)
+        let isBefore =
+            switch moment {
+            case .position(let asked): asked < first
+            case .ledgerTime(let asked): asked < time
+            case .wallTime(let wall): base.clock.nanoseconds(at: time).map { wall < $0 } ?? false
+            case .end: false
+            }
+        guard isBefore else { return }
+        throw Failure(
+            .refused,
+            "history up to position \(first), \(Durations.text(time.nanoseconds / 1_000_000)), was "
+                + "pruned; a backup of before may have it"
+        )
     }
 
     /// Refuses a position that the log does not reach.
@@ -193,5 +220,14 @@ func readingRows<Value>(_ body: () throws(RowFault) -> Value) throws -> Value {
         return try body()
     } catch {
         throw Failure(.damaged, error.sentence)
+    }
+}
+
+extension ReplayBase {
+    /// What the wall clock showed at the last opening before.
+    var clock: WallClock {
+        var clock = WallClock()
+        if let opening = facts.opening { clock.note(opening.wallNanoseconds, at: facts.openedAt) }
+        return clock
     }
 }

@@ -5,8 +5,10 @@ internal import TenureModel
 internal import TenureStorage
 
 /// The directory of a ledger that is not served.
-struct StoppedLedger {
+final class StoppedLedger {
     private let path: String
+    /// Opened once: a snapshot can not be open twice in one process.
+    private var base: ReplayBase?
 
     /// The program that scans the state, as a child that a damaged state may end.
     static let scanner = StateScanRunner(
@@ -20,12 +22,27 @@ struct StoppedLedger {
     }
 
     /// The events from one position to another.
-    func history(from first: Position, to last: Position) throws -> History {
-        History(try directory(), range: first...last)
+    ///
+    /// `isBesideData` when lines of data are written while it is read.
+    func history(
+        from first: Position,
+        to last: Position,
+        isBesideData: Bool = false
+    ) throws -> History {
+        let directory = try directory()
+        // Without where it begins it is told all the same, with numbers for names.
+        let base = try? base(of: directory)
+        return try History(
+            directory,
+            from: base ?? .empty,
+            range: first...last,
+            isBesideData: isBesideData
+        )
     }
 
     /// Locked against a daemon.
-    private func directory() throws -> DataDirectory {
+    func directory() throws -> DataDirectory {
+        try requireDirectory()
         do throws(StorageError) {
             let directory = try DataDirectory.open(at: path, access: .audit)
             for warning in directory.warnings { Terminal.word("tenure: \(warning)") }
@@ -35,22 +52,64 @@ struct StoppedLedger {
         }
     }
 
+    /// From where on the history can be replayed.
+    func base(of directory: DataDirectory) throws -> ReplayBase {
+        if let base { return base }
+        let made = try usingDirectory { () throws(StorageError) in try ReplayBase(of: directory) }
+        base = made
+        return made
+    }
+
+    /// Says what to do with a file, which is no ledger.
+    private func requireDirectory() throws {
+        guard PathFacts.exists(path), !PathFacts.isDirectory(path) else { return }
+        let isBundle = PathFacts.isFile(path) && LedgerBundle.isOne(path)
+        throw Failure(
+            .usage,
+            isBundle
+                ? "'\(path)' is a bundle: make a directory of it with 'tenure audit unbundle', and "
+                    + "ask that"
+                : "'\(path)' is no directory: name that of the ledger"
+        )
+    }
+
     /// The ledger as it was at a moment; `body` sees each record with the ledger before it.
     func past(
         at moment: Moment,
+        isBesideData: Bool = false,
         seeing body: (borrowing PastLedger, PastRecord) throws -> Void = { _, _ in }
     ) throws -> PastLedger {
-        try PastLedger(try directory(), at: moment, seeing: body)
+        let directory = try directory()
+        let bar = AuditBar(
+            "replay",
+            of: directory,
+            to: moment.lastPosition,
+            isBesideData: isBesideData
+        )
+        defer { bar?.clear() }
+        return try PastLedger(directory, from: try base(of: directory), at: moment) {
+            past,
+            record in
+            bar?.note(record.position)
+            try body(past, record)
+        }
     }
 
     /// Checks everything; with `replaying`, also that the log gives the stored state (I6).
     func verify(replaying: Bool, anchor: LogAnchor? = nil) throws -> VerifyReport {
+        try requireDirectory()
+        var bar: AuditBar?
+        defer { bar?.clear() }
         do throws(StorageError) {
             return try Verify.run(
                 at: path,
                 runner: StoppedLedger.scanner,
                 replayed: replaying ? LedgerFromLog() : nil,
-                anchor: anchor
+                anchor: anchor,
+                reading: { directory in
+                    bar = AuditBar("verify", of: directory)
+                    return { [bar] in bar?.note($0) }
+                }
             )
         } catch {
             throw Failure(code: error.exitCode, error.description)

@@ -35,6 +35,11 @@ package struct Timeline {
         return path == tenant || path.hasPrefix(tenant + "/")
     }
 
+    /// A resource that was declared before the history begins.
+    mutating func learn(_ resource: ResourceID, as name: String) {
+        if followed.contains(.name(name)) { followed.insert(.resource(resource)) }
+    }
+
     /// What has begun is followed to its end, which names nothing but its id.
     private mutating func follow(_ event: Event) {
         switch event {

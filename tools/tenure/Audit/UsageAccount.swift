@@ -33,6 +33,8 @@ struct UsageAccount {
 
     /// The most spans that are counted.
     static let spansMax = 100_000
+    /// The most rows that are told: they are kept until the end.
+    static let rowsMax = 200_000
 
     /// The names of what a row tells.
     static let columns = [
@@ -144,11 +146,11 @@ struct UsageAccount {
             close(begin, at: end)
             self.begin = end
             spans += 1
-            guard spans <= Self.spansMax else {
+            guard spans <= Self.spansMax, rows.count <= Self.rowsMax else {
                 throw Failure(
                     .usage,
-                    "there are more than \(Self.spansMax) spans: say a longer one with --every, or "
-                        + "count less with --from and --to"
+                    "there are more than \(Self.spansMax) spans or \(Self.rowsMax) rows: say a "
+                        + "longer span with --every, or count less with --from, --to and --level"
                 )
             }
         }

@@ -343,7 +343,8 @@ struct Explain: LedgerVerb {
             The answer is from the log: the strategy, the places that were considered, what \
             came after, and what ended it, each with its position. For a request id whose \
             answer was a refusal, the refusal; for a request that is queued, who comes before it, \
-            what it lacks, and which leases hold most of that. On a stopped ledger, see tenure audit timeline.
+            what it lacks, and which leases hold most of that. Of a stopped ledger, \
+            'tenure audit explain' tells it.
 
             EXAMPLES
               tenure explain 281474976710661

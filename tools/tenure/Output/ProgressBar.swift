@@ -2,7 +2,16 @@
 
 /// A line that is drawn over itself, at most ten times a second.
 package struct ProgressBar {
+    /// What is counted.
+    package enum Unit: Sendable {
+        /// Things of which the title says what they are.
+        case things
+        /// Bytes, shown as MiB.
+        case bytes
+    }
+
     private let title: String
+    private let unit: Unit
     private let isShown: Bool
     private let clock = ContinuousClock()
     private let began: ContinuousClock.Instant
@@ -11,8 +20,13 @@ package struct ProgressBar {
     private static let width = 30
 
     /// A bar that is not drawn yet.
-    package init(_ title: String, isShown: Bool = Terminal.isInteractive) {
+    package init(
+        _ title: String,
+        unit: Unit = .things,
+        isShown: Bool = Terminal.isInteractive
+    ) {
         self.title = title
+        self.unit = unit
         self.isShown = isShown
         began = clock.now
     }
@@ -33,12 +47,16 @@ package struct ProgressBar {
 
     /// The bar as text.
     package func line(_ done: Int, of total: Int, after elapsed: Duration) -> String {
-        let filled = total > 0 ? min(done * ProgressBar.width / total, ProgressBar.width) : 0
+        let share = total > 0 ? Double(done) / Double(total) : 0
+        let filled = min(Int(share * Double(ProgressBar.width)), ProgressBar.width)
         let bar =
             String(repeating: "#", count: filled)
             + String(repeating: ".", count: ProgressBar.width - filled)
         let seconds = elapsed / .seconds(1)
         let rate = seconds > 0 ? Int(Double(done) / seconds) : 0
-        return "\(title) [\(bar)] \(done)/\(total), \(rate)/s"
+        return switch unit {
+        case .things: "\(title) [\(bar)] \(done)/\(total), \(rate)/s"
+        case .bytes: "\(title) [\(bar)] \(done >> 20)/\(total >> 20) MiB, \(rate >> 20) MiB/s"
+        }
     }
 }

@@ -16,13 +16,22 @@ package enum Terminal {
 
     /// Writes a line of data.
     package static func data(_ line: String) throws {
+        try write(line + "\n")
+    }
+
+    private static func write(_ text: String) throws {
         do {
-            try FileDescriptor.standardOutput.writeAll(Array((line + "\n").utf8))
+            try FileDescriptor.standardOutput.writeAll(Array(text.utf8))
         } catch Errno.brokenPipe {
             exit(0)
         } catch {
             throw Failure(.inputOutput, "can not write to the standard output: \(error)")
         }
+    }
+
+    /// Writes a part of a line of data.
+    package static func part(_ text: String) throws {
+        try write(text)
     }
 
     /// Writes lines of data with one call.
@@ -39,6 +48,9 @@ package enum Terminal {
     package static func overwrite(_ line: String) {
         _ = try? FileDescriptor.standardError.writeAll(Array(("\r\u{1b}[K" + line).utf8))
     }
+
+    /// Whether data goes to a terminal.
+    package static var showsData: Bool { isatty(STDOUT_FILENO) == 1 }
 
     /// Whether somebody looks at stderr.
     package static var isInteractive: Bool { isatty(STDERR_FILENO) == 1 }

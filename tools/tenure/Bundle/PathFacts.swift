@@ -1,0 +1,52 @@
+// Paths that people name: whether something is there, and renames that last.
+
+internal import Glibc
+internal import SystemPackage
+
+/// Calls on paths.
+enum PathFacts {
+    /// Whether there is anything, also a link that leads nowhere.
+    static func exists(_ path: String) -> Bool {
+        var facts = stat()
+        // SAFETY: the kernel reads the path and fills the structure during the call.
+        return unsafe lstat(path, &facts) == 0 || errno != ENOENT
+    }
+
+    /// Whether the path names a regular file.
+    static func isFile(_ path: String) -> Bool {
+        var facts = stat()
+        // SAFETY: the kernel reads the path and fills the structure during the call.
+        return unsafe stat(path, &facts) == 0 && facts.st_mode & S_IFMT == S_IFREG
+    }
+
+    /// Whether the path names a directory, or a link to one.
+    static func isDirectory(_ path: String) -> Bool {
+        var facts = stat()
+        // SAFETY: the kernel reads the path and fills the structure during the call.
+        return unsafe stat(path, &facts) == 0 && facts.st_mode & S_IFMT == S_IFDIR
+    }
+
+    /// Makes a directory for nobody else.
+    static func makeDirectory(_ path: String) throws {
+        // SAFETY: the kernel reads the path during the call.
+        guard unsafe mkdir(path, 0o700) == 0 else { throw Errno(rawValue: errno) }
+    }
+
+    /// Syncs a file.
+    static func sync(_ file: FileDescriptor) throws {
+        guard fsync(file.rawValue) == 0 else { throw Errno(rawValue: errno) }
+    }
+
+    /// Renames, and syncs the directory above.
+    static func rename(_ from: String, to path: String) throws {
+        // SAFETY: the kernel reads both paths during the call.
+        guard unsafe Glibc.rename(from, path) == 0 else { throw Errno(rawValue: errno) }
+        let parent = FilePath(path).removingLastComponent()
+        let directory = try FileDescriptor.open(
+            parent.isEmpty ? "." : parent,
+            .readOnly,
+            options: [.directory, .closeOnExec]
+        )
+        try directory.closeAfter { try sync(directory) }
+    }
+}
