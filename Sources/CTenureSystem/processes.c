@@ -15,6 +15,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#ifndef SO_PEERGROUPS
+#define SO_PEERGROUPS 59
+#endif
+
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434
 #endif
@@ -34,11 +38,12 @@ void tenure_bound_heap(void) {
 }
 
 static sem_t arrived;
-static volatile sig_atomic_t last_signal;
+// How often each signal has come and was not told of yet: none takes the place of another.
+static int pending[65];
 
 static void note_signal(int number) {
     int before = errno;
-    last_signal = number;
+    __atomic_add_fetch(&pending[number], 1, __ATOMIC_SEQ_CST);
     sem_post(&arrived);
     errno = before;
 }
@@ -55,7 +60,12 @@ int tenure_signals_catch(const int *numbers, int count) {
 
 int tenure_signal_wait(void) {
     while (sem_wait(&arrived) < 0) {}
-    return last_signal;
+    // One signal was counted before each post, and only this thread counts down.
+    for (int number = 1;; number = number % 64 + 1) {
+        if (__atomic_load_n(&pending[number], __ATOMIC_SEQ_CST) == 0) continue;
+        __atomic_sub_fetch(&pending[number], 1, __ATOMIC_SEQ_CST);
+        return number;
+    }
 }
 
 int tenure_event_open(void) {
@@ -72,6 +82,12 @@ int tenure_peer_credentials(int socket, struct tenure_peer *peer) {
     peer->uid = credentials.uid;
     peer->gid = credentials.gid;
     return 0;
+}
+
+int tenure_peer_groups(int socket, uint32_t *groups, int room) {
+    socklen_t length = (socklen_t)room * sizeof *groups;
+    if (getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, groups, &length) < 0) return -errno;
+    return (int)(length / sizeof *groups);
 }
 
 struct start {

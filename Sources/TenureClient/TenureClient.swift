@@ -33,10 +33,13 @@ public final class TenureClient: Sendable {
 
     /// Connects, authenticates where `password` is given, and agrees on RESP3.
     ///
+    /// `account` is whose password it is; without one, it is that of the daemon.
+    ///
     /// - Throws: `ClientError.unreachable` when nobody listens, `ClientError.rejected` when the
     ///   daemon does not want us, `Refusal` with `busy` when it has too many connections.
     public static func connect(
         to endpoint: Endpoint,
+        account: String = "default",
         password: String? = nil,
         on group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
     ) async throws -> TenureClient {
@@ -50,7 +53,7 @@ public final class TenureClient: Sendable {
         let client = TenureClient(channel: channel, handler: handler, pushes: pushes)
         do {
             _ = try await client.send(
-                ["HELLO", "3"] + (password.map { ["AUTH", "default", $0] } ?? [])
+                ["HELLO", "3"] + (password.map { ["AUTH", account, $0] } ?? [])
             )
         } catch {
             await client.close()

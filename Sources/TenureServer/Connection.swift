@@ -46,7 +46,15 @@ final class Connection: ChannelDuplexHandler {
     var leases: Set<LeaseID> = []
     /// Whether it is in the list of those to write to.
     var isTouched = false
-    var caller = Roles.stranger
+    /// Who is at the other end.
+    private(set) var identity = Identity.stranger
+    /// What that amounts to under the policy of `policyVersion`.
+    private(set) var standing = Standing.stranger
+    private var policyVersion: UInt64 = 0
+    /// Whether a secret is being looked at; nothing is decoded meanwhile.
+    var isVerifying = false
+    /// What is done when the secret was right.
+    var afterVerifying: ((Connection) -> Void)?
     var version = RESPVersion.two
     var client = ClientFacts()
     var passwordAttempts = 0
@@ -85,6 +93,9 @@ final class Connection: ChannelDuplexHandler {
 
     var isOpen: Bool { if case .open = phase { true } else { false } }
 
+    /// As which the ledger is asked.
+    var caller: Caller { standing.caller }
+
     func channelActive(context: ChannelHandlerContext) {
         self.context = context
         if isLocal {
@@ -94,7 +105,7 @@ final class Connection: ChannelDuplexHandler {
                 return
             }
             user = peer.uid
-            caller = Roles.local(uid: peer.uid)
+            become(.user(peer.uid, groups: groups(of: context.channel, peer)))
             self.peer = Ledger.identifyProcess(pid: peer.pid)
         } else {
             isStranger = true
@@ -136,9 +147,39 @@ final class Connection: ChannelDuplexHandler {
         return result == 0 ? peer : nil
     }
 
-    /// The connection has authenticated.
-    func introduce() {
-        caller = Roles.authenticated
+    /// The groups of the peer; none where no policy asks for them.
+    private func groups(of channel: any Channel, _ peer: tenure_peer) -> [UInt32] {
+        guard hub.policies.policy != nil else { return [] }
+        let operations = channel.pipeline.syncOperations
+        var groups = [UInt32](repeating: 0, count: ServerLimits.peerGroups)
+        let count = try? operations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) {
+            // SAFETY: the descriptor is open for the call, and the array has the room it is told.
+            unsafe tenure_peer_groups($0, &groups, Int32(clamping: groups.count))
+        }
+        // A kernel that does not tell leaves the one group that it tells otherwise.
+        return [peer.gid] + groups.prefix(max(Int(count ?? 0), 0))
+    }
+
+    /// From now on it is `identity` that asks.
+    private func become(_ identity: Identity) {
+        self.identity = identity
+        policyVersion = 0
+        refreshStanding()
+    }
+
+    /// Looks whether the identity still amounts to the same.
+    func refreshStanding() {
+        let version = hub.policies.version
+        if version != policyVersion {
+            policyVersion = version
+            standing = hub.policies.standing(of: identity)
+        }
+        if let expires = standing.expires, WallClock.seconds >= expires { standing = .stranger }
+    }
+
+    /// The connection has authenticated as `identity`.
+    func introduce(_ identity: Identity) {
+        become(identity)
         decoder.limits = .known
         guard isStranger else { return }
         isStranger = false
@@ -264,7 +305,7 @@ extension Connection {
         guard hub.state.value.mayWarn() else { return }
         var metadata = facts
         metadata["connection"] = "\(number)"
-        metadata["user"] = "\(user.map { "\($0)" } ?? "-")"
+        metadata["user"] = "\(identity.text)"
         hub.logger.warning(message, metadata: metadata)
     }
 

@@ -17,6 +17,7 @@ struct Front: Sendable {
     private let subscriptions: [UInt64]
     private let logger: Logger
     private let ledger: any ServedLedger
+    private let verifier: SecretVerifier
 
     /// Listens.
     ///
@@ -24,7 +25,8 @@ struct Front: Sendable {
     static func start(
         _ ledger: any ServedLedger,
         _ configuration: ServerConfiguration,
-        _ logger: Logger
+        _ logger: Logger,
+        policies: PolicyBoard = PolicyBoard(nil, path: nil)
     ) async throws -> Front {
         try Descriptors.requireRoom(forLoops: configuration.threads)
         let file = try SocketFile.listen(
@@ -32,27 +34,16 @@ struct Front: Sendable {
             group: configuration.socketGroup
         )
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.threads)
-        let hubs = await makeHubs(group, ledger, configuration, logger)
+        let verifier = SecretVerifier(hasAccounts: policies.policy != nil)
+        let hubs = await makeHubs(group, ledger, configuration, logger, policies, verifier)
         var listeners: [any Channel] = []
         do {
-            listeners.append(
-                try await bootstrap(group, hubs, isLocal: true)
-                    .withBoundSocket(file.descriptor).get()
-            )
-            // SwiftNIO has listened again with a backlog of its own.
-            guard Glibc.listen(file.descriptor, ServerLimits.backlog) == 0 else {
-                throw ServerError("can not listen", exitCode: ServerError.cannotCreate)
-            }
-            if let tcp = configuration.tcp {
-                listeners.append(
-                    try await bootstrap(group, hubs, isLocal: false)
-                        .bind(host: tcp.host, port: tcp.port).get()
-                )
-            }
+            try await listen(group, hubs, file, configuration.tcp, &listeners)
         } catch {
             for listener in listeners { try? await listener.close().get() }
             file.remove()
             try? await group.shutdownGracefully()
+            await verifier.end()
             throw ServerError("can not listen: \(error)", exitCode: ServerError.cannotCreate)
         }
         let relays = hubs.map { LossRelay(hub: $0) }
@@ -77,7 +68,30 @@ struct Front: Sendable {
             socketFile: file,
             subscriptions: subscriptions,
             logger: logger,
-            ledger: ledger
+            ledger: ledger,
+            verifier: verifier
+        )
+    }
+
+    /// Begins to accept; what listens already is in `listeners` when it throws.
+    private static func listen(
+        _ group: MultiThreadedEventLoopGroup,
+        _ hubs: [LoopHub],
+        _ file: SocketFile,
+        _ tcp: ServerConfiguration.TCP?,
+        _ listeners: inout [any Channel]
+    ) async throws {
+        listeners.append(
+            try await bootstrap(group, hubs, isLocal: true).withBoundSocket(file.descriptor).get()
+        )
+        // SwiftNIO has listened again with a backlog of its own.
+        guard Glibc.listen(file.descriptor, ServerLimits.backlog) == 0 else {
+            throw ServerError("can not listen", exitCode: ServerError.cannotCreate)
+        }
+        guard let tcp else { return }
+        listeners.append(
+            try await bootstrap(group, hubs, isLocal: false)
+                .bind(host: tcp.host, port: tcp.port).get()
         )
     }
 
@@ -85,7 +99,9 @@ struct Front: Sendable {
         _ group: MultiThreadedEventLoopGroup,
         _ ledger: any ServedLedger,
         _ configuration: ServerConfiguration,
-        _ logger: Logger
+        _ logger: Logger,
+        _ policies: PolicyBoard,
+        _ verifier: SecretVerifier
     ) async -> [LoopHub] {
         let admission = Admission(descriptors: Descriptors.limit)
         let numbers = ConnectionNumbers()
@@ -98,7 +114,9 @@ struct Front: Sendable {
                     logger: logger,
                     admission: admission,
                     numbers: numbers,
-                    password: configuration.tcp?.password
+                    password: configuration.tcp?.password,
+                    policies: policies,
+                    verifier: verifier
                 )
                 hub.startSweeping()
                 return hub
@@ -211,6 +229,7 @@ struct Front: Sendable {
         for subscription in subscriptions { ledger.unsubscribe(subscription) }
         // What is left after the drain closes with its loop.
         try? await group.shutdownGracefully()
+        await verifier.end()
     }
 }
 

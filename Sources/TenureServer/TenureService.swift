@@ -17,6 +17,7 @@ public struct TenureService: Service {
     private let configuration: ServerConfiguration
     private let logger: Logger
     private let started: @Sendable (ServerAddresses) -> Void
+    private let policies: PolicyBoard
 
     /// A service that has not begun; `started` is told where it listens when it does.
     public init(
@@ -44,6 +45,12 @@ public struct TenureService: Service {
         self.configuration = configuration
         self.logger = logger
         self.started = started
+        policies = PolicyBoard(nil, path: configuration.policyPath)
+    }
+
+    /// Reads the policy again, for all commands from then on; one that is wrong changes nothing.
+    public func reloadPolicy() {
+        Blocking.start { [policies, logger] in policies.reload(logger) }
     }
 
     /// What can end the service.
@@ -57,6 +64,7 @@ public struct TenureService: Service {
     /// - Throws: `ServerError` with an exit code when it can not listen or the ledger has failed.
     public func run() async throws {
         try configuration.check()
+        if let policy = try configuration.readPolicy() { policies.replace(policy) }
         Descriptors.raiseLimit()
         let (endings, continuation) = AsyncStream.makeStream(of: Ending.self)
         let lastFailure = FailureCell()
@@ -64,7 +72,7 @@ public struct TenureService: Service {
             lastFailure.set(ServerError(failure.sentence, exitCode: failure.exitCode))
             continuation.yield(.failed(sentence: failure.sentence, exitCode: failure.exitCode))
         }
-        let front = try await Front.start(ledger, configuration, logger)
+        let front = try await Front.start(ledger, configuration, logger, policies: policies)
         started(front.addresses)
         let ending = await withTaskCancellationOrGracefulShutdownHandler {
             for await ending in endings { return ending }

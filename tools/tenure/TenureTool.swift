@@ -55,7 +55,7 @@ package struct TenureTool: AsyncParsableCommand {
             CommandGroup(
                 name: "Daemon",
                 subcommands: [
-                    Serve.self, Status.self, Usage.self, Watch.self, Ping.self,
+                    Serve.self, PolicyNoun.self, Status.self, Usage.self, Watch.self, Ping.self,
                 ]
             ),
             CommandGroup(

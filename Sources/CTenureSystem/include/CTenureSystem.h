@@ -133,6 +133,9 @@ struct tenure_peer {
 // SO_PEERCRED: who was at the other end when the connection was made.
 int tenure_peer_credentials(int socket, struct tenure_peer *peer);
 
+// SO_PEERGROUPS: the other groups that it had then. Returns how many, or -errno.
+int tenure_peer_groups(int socket, uint32_t *groups, int room);
+
 // ---- Bytes ------------------------------------------------------------------------------------
 
 // CRC-32C (Castagnoli) of `bytes`, going on from `crc`; start with 0.

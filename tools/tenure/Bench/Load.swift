@@ -126,6 +126,7 @@ extension BenchClients {
         for _ in 0..<clients {
             let connection = try await LoadConnection.connect(
                 to: endpoint,
+                account: Places.current.account,
                 password: Places.current.password,
                 on: MultiThreadedEventLoopGroup.singleton
             )

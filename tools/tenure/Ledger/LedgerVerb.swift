@@ -23,6 +23,14 @@ package struct GlobalOptions: ParsableArguments {
     )
     var tcp: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Account whose secret TENURE_PASSWORD is; else TENURE_ACCOUNT.",
+            valueName: "name"
+        )
+    )
+    var account: String?
+
     @Flag(help: "Answer as JSON; tokens, lease ids and positions are strings.")
     var json = false
 
@@ -48,7 +56,12 @@ package struct GlobalOptions: ParsableArguments {
     }
 
     private func connect() async throws -> TenureClient {
-        try await TenureClient.connect(to: endpoint, password: Places.current.password)
+        let places = Places.current
+        return try await TenureClient.connect(
+            to: endpoint,
+            account: account ?? places.account,
+            password: places.password
+        )
     }
 
     /// Where the daemon listens.

@@ -34,7 +34,10 @@ struct Daemon: Sendable {
                 logger: logger
             )
         )
-        try StopSignals.catchAll(logger) { await group.triggerGracefulShutdown() }
+        let reload: @Sendable () -> Void = { service.reloadPolicy() }
+        try StopSignals.catchAll(logger, reload: server.policyPath.map { _ in reload }) {
+            await group.triggerGracefulShutdown()
+        }
         do {
             try await group.run()
         } catch let error as ServerError {

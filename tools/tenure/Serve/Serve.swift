@@ -11,13 +11,16 @@ struct Serve: AsyncParsableCommand {
         discussion: """
             Creates a ledger only where there is nothing, or an empty directory, and with \
             --existing nowhere. What the host has is declared as the pool 'local', with resources \
-            that are watched over restarts; --no-detect leaves that out. TCP needs a password. \
-            SIGTERM and SIGINT drain and stop.
+            that are watched over restarts; --no-detect leaves that out. Without a policy everybody \
+            who can connect may hold for any tenant; with one, who is not in it may do nothing. \
+            TCP needs a password, or a policy with accounts. SIGTERM and SIGINT drain and stop; \
+            SIGHUP reads the policy again, and without one stops too.
 
             EXAMPLES
               tenure serve
               tenure serve --data /srv/tenure --socket-group tenure
               tenure serve --tcp 127.0.0.1:7420 --password-file /etc/tenure.password
+              tenure serve --policy /etc/tenure/policy.json
 
             EXIT STATUS
               0 stopped when told   65 data damaged   73 can not create   74 disk failed
@@ -39,6 +42,9 @@ struct Serve: AsyncParsableCommand {
 
     @Option(help: ArgumentHelp("File with the password for TCP.", valueName: "file"))
     var passwordFile: String?
+
+    @Option(help: ArgumentHelp("File that says who may do what.", valueName: "file"))
+    var policy: String?
 
     @Option(help: ArgumentHelp("Byte budget of the front cache.", valueName: "n"))
     var cacheBytes: Int?
@@ -100,6 +106,7 @@ struct Serve: AsyncParsableCommand {
         do {
             // Before the ledger is opened: a daemon that can not listen has no use for it.
             try server.check()
+            _ = try server.readPolicy()
         } catch {
             throw Failure(code: error.exitCode, error.sentence)
         }
@@ -121,12 +128,15 @@ struct Serve: AsyncParsableCommand {
         let path = try places.socket(option: socket, data: data)
         var configuration = ServerConfiguration(socketPath: Serve.absolute(path))
         configuration.socketGroup = socketGroup
+        configuration.policyPath = policy.map(Serve.absolute)
         guard let tcp else { return configuration }
         let address = try HostPort(tcp)
-        guard let password = try passwordFile.map(PasswordFile.read) ?? places.password else {
+        let password = try passwordFile.map(PasswordFile.read) ?? places.password
+        if password == nil, policy == nil {
             throw Failure(
                 .configuration,
-                "--tcp needs a password: give --password-file or set TENURE_PASSWORD"
+                "--tcp needs a password: give --password-file or set TENURE_PASSWORD, or give "
+                    + "--policy with accounts"
             )
         }
         configuration.tcp = ServerConfiguration.TCP(
