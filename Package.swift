@@ -99,10 +99,14 @@ let package = Package(
         .executable(name: "tenure", targets: ["TenureCommand"]),
     ],
     dependencies: [
+        // The encoding of certificates, as swift-certificates reads it.
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.0"),
         // The command line: parsing, help, completions from one definition.
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         // HeapModule: the queue of what falls due, in the ledger and in a replay.
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        // What the certificates of clients say of them.
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
         // SHA-256 of the seals that chain the log; scrypt for the secrets of accounts.
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         // Structured logs: the embedding program chooses where they go.
@@ -189,6 +193,9 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "NIOTLS", package: "swift-nio"),
+                .product(name: "SwiftASN1", package: "swift-asn1"),
+                .product(name: "X509", package: "swift-certificates"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: house
@@ -200,6 +207,7 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "NIOTLS", package: "swift-nio"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: house

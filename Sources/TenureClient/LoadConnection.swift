@@ -58,9 +58,10 @@ package final class LoadConnection: Sendable {
         to endpoint: Endpoint,
         account: String = "default",
         password: String? = nil,
+        tls: ClientTLS? = nil,
         on group: any EventLoopGroup
     ) async throws -> LoadConnection {
-        let (channel, handler) = try await endpoint.connect(on: group) { LoadHandler() }
+        let (channel, handler) = try await endpoint.connect(on: group, tls: tls) { LoadHandler() }
         let connection = LoadConnection(channel: channel, handler: handler)
         let hello = ["HELLO", "3"] + (password.map { ["AUTH", account, $0] } ?? [])
         try await connection.run(depth: 1) { Greeting(hello) }

@@ -5,6 +5,7 @@
 
 internal import Logging
 internal import NIOCore
+internal import NIOSSL
 internal import TenureModel
 internal import TenureWire
 
@@ -62,6 +63,25 @@ extension Connection {
         case .tooMany: rejectForNow()
         }
         proceed()
+    }
+
+    /// Takes whom the client's certificate names, which has been verified when this is called.
+    ///
+    /// One that opens no account leaves a stranger, who can still say a secret.
+    func takeCertificate() {
+        guard isOpen, let policy = hub.policies.policy,
+            let handler = try? context?.pipeline.syncOperations
+                .handler(type: NIOSSLServerHandler.self),
+            let shown = handler.peerCertificate, let certificate = ClientCertificate(shown),
+            let account = policy.account(forCertificateNames: certificate.names)
+        else { return }
+        introduce(
+            .certificate(
+                account: account.name,
+                names: certificate.names,
+                expires: certificate.expires
+            )
+        )
     }
 
     private func reject() {

@@ -205,7 +205,7 @@ extension Connection {
         let user: String
         switch identity {
         case .user(let uid, _): user = "uid:\(uid)"
-        case .account(let name, _), .certificate(let name, _): user = name
+        case .account(let name, _), .certificate(let name, _, _): user = name
         case .stranger, .password: user = "default"
         }
         return "id=\(number) name=\(client.name) age=\(age) db=0 user=\(user) "

@@ -13,6 +13,8 @@
 internal import CTenureSystem
 internal import Logging
 internal import NIOCore
+internal import NIOSSL
+internal import NIOTLS
 internal import Tenure
 internal import TenureModel
 internal import TenureWire
@@ -207,6 +209,9 @@ final class Connection: ChannelDuplexHandler {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if let event = event as? TLSUserEvent, case .handshakeCompleted = event {
+            takeCertificate()
+        }
         if let event = event as? ChannelEvent, event == .inputClosed {
             switch phase {
             case .open:
@@ -229,7 +234,11 @@ final class Connection: ChannelDuplexHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // A broken pipe or a reset: the client is gone; what it asked for goes on.
+        // A broken pipe or a reset: the client is gone; what it asked for goes on. Or bytes that
+        // are no TLS, or a certificate that is not believed.
+        if isStranger, let error = error as? NIOSSLError {
+            warn("no TLS", ["reason": "\(TLSReason.word(in: "\(error)"))"])
+        }
         context.close(promise: nil)
     }
 

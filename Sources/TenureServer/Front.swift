@@ -4,6 +4,7 @@ internal import Glibc
 internal import Logging
 internal import NIOCore
 internal import NIOPosix
+internal import NIOSSL
 internal import Tenure
 internal import TenureModel
 
@@ -26,7 +27,8 @@ struct Front: Sendable {
         _ ledger: any ServedLedger,
         _ configuration: ServerConfiguration,
         _ logger: Logger,
-        policies: PolicyBoard = PolicyBoard(nil, path: nil)
+        policies: PolicyBoard = PolicyBoard(nil, path: nil),
+        tls: TLSBoard? = nil
     ) async throws -> Front {
         try Descriptors.requireRoom(forLoops: configuration.threads)
         let file = try SocketFile.listen(
@@ -38,12 +40,12 @@ struct Front: Sendable {
         let hubs = await makeHubs(group, ledger, configuration, logger, policies, verifier)
         var listeners: [any Channel] = []
         do {
-            try await listen(group, hubs, file, configuration.tcp, &listeners)
+            try await listen(group, hubs, file, configuration.tcp, tls, &listeners)
         } catch {
             for listener in listeners { try? await listener.close().get() }
             file.remove()
-            try? await group.shutdownGracefully()
             await verifier.end()
+            try? await group.shutdownGracefully()
             throw ServerError("can not listen: \(error)", exitCode: ServerError.cannotCreate)
         }
         let relays = hubs.map { LossRelay(hub: $0) }
@@ -58,6 +60,7 @@ struct Front: Sendable {
             metadata: [
                 "socket": "\(addresses.socketPath)",
                 "tcp": "\(addresses.tcpPort.map { "\($0)" } ?? "off")",
+                "tls": "\(tls == nil ? "off" : "on")",
             ]
         )
         return Front(
@@ -79,6 +82,7 @@ struct Front: Sendable {
         _ hubs: [LoopHub],
         _ file: SocketFile,
         _ tcp: ServerConfiguration.TCP?,
+        _ tls: TLSBoard?,
         _ listeners: inout [any Channel]
     ) async throws {
         listeners.append(
@@ -90,7 +94,7 @@ struct Front: Sendable {
         }
         guard let tcp else { return }
         listeners.append(
-            try await bootstrap(group, hubs, isLocal: false)
+            try await bootstrap(group, hubs, isLocal: false, tls)
                 .bind(host: tcp.host, port: tcp.port).get()
         )
     }
@@ -130,7 +134,8 @@ struct Front: Sendable {
     private static func bootstrap(
         _ group: MultiThreadedEventLoopGroup,
         _ hubs: [LoopHub],
-        isLocal: Bool
+        isLocal: Bool,
+        _ tls: TLSBoard? = nil
     ) -> ServerBootstrap {
         let watermark = ChannelOptions.Types.WriteBufferWaterMark(
             low: ServerLimits.pendingOutputLowBytes,
@@ -151,6 +156,11 @@ struct Front: Sendable {
                 channel.eventLoop.makeCompletedFuture {
                     guard let hub = hubs.first(where: { $0.eventLoop === channel.eventLoop }) else {
                         throw ChannelError.operationUnsupported
+                    }
+                    if let tls {
+                        try channel.pipeline.syncOperations.addHandler(
+                            NIOSSLServerHandler(context: tls.context)
+                        )
                     }
                     try channel.pipeline.syncOperations.addHandler(
                         Connection(hub: hub, isLocal: isLocal)
@@ -227,9 +237,10 @@ struct Front: Sendable {
 
     private func finish() async {
         for subscription in subscriptions { ledger.unsubscribe(subscription) }
+        // It tells the loops what it has found.
+        await verifier.end()
         // What is left after the drain closes with its loop.
         try? await group.shutdownGracefully()
-        await verifier.end()
     }
 }
 

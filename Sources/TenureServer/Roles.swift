@@ -65,7 +65,7 @@ extension Identity {
         switch self {
         case .stranger, .password: "this caller"
         case .user(let uid, _): "user \(uid)"
-        case .account(let name, _), .certificate(let name, _): "account \(name)"
+        case .account(let name, _), .certificate(let name, _, _): "account \(name)"
         }
     }
 }

@@ -28,6 +28,8 @@ package enum ServerLimits {
     static let failuresPerWindow = 60
     /// How long that window is, in seconds.
     static let failureWindowSeconds: Int64 = 60
+    /// The longest file of certificates or of a key, in bytes: a bundle of authorities has 256 KiB.
+    static let certificateBytes = 1 << 20
     /// The longest policy, in bytes: about 10,000 entries.
     package static let policyBytes = 1 << 20
     /// The most users, groups or accounts of a policy.

@@ -18,6 +18,7 @@ public struct TenureService: Service {
     private let logger: Logger
     private let started: @Sendable (ServerAddresses) -> Void
     private let policies: PolicyBoard
+    private let tls = Shared<TLSBoard?>(nil)
 
     /// A service that has not begun; `started` is told where it listens when it does.
     public init(
@@ -48,9 +49,14 @@ public struct TenureService: Service {
         policies = PolicyBoard(nil, path: configuration.policyPath)
     }
 
-    /// Reads the policy again, for all commands from then on; one that is wrong changes nothing.
-    public func reloadPolicy() {
-        Blocking.start { [policies, logger] in policies.reload(logger) }
+    /// Reads policy and certificates again, for all commands and connections from then on.
+    ///
+    /// One that is wrong changes nothing.
+    public func reload() {
+        Blocking.start { [policies, tls, logger] in
+            policies.reload(logger)
+            tls.withLock { $0 }?.reload(logger)
+        }
     }
 
     /// What can end the service.
@@ -65,6 +71,8 @@ public struct TenureService: Service {
     public func run() async throws {
         try configuration.check()
         if let policy = try configuration.readPolicy() { policies.replace(policy) }
+        let board = try configuration.tcp?.tls.map(TLSBoard.init)
+        tls.withLock { $0 = board }
         Descriptors.raiseLimit()
         let (endings, continuation) = AsyncStream.makeStream(of: Ending.self)
         let lastFailure = FailureCell()
@@ -72,7 +80,13 @@ public struct TenureService: Service {
             lastFailure.set(ServerError(failure.sentence, exitCode: failure.exitCode))
             continuation.yield(.failed(sentence: failure.sentence, exitCode: failure.exitCode))
         }
-        let front = try await Front.start(ledger, configuration, logger, policies: policies)
+        let front = try await Front.start(
+            ledger,
+            configuration,
+            logger,
+            policies: policies,
+            tls: board
+        )
         started(front.addresses)
         let ending = await withTaskCancellationOrGracefulShutdownHandler {
             for await ending in endings { return ending }
@@ -96,6 +110,19 @@ public struct TenureService: Service {
             }
         }
         if let error = await stopping.value { throw error }
+    }
+}
+
+/// Something behind a lock that copies of a value share.
+private final class Shared<Value: Sendable>: Sendable {
+    private let value: Mutex<Value>
+
+    init(_ value: Value) {
+        self.value = Mutex(value)
+    }
+
+    func withLock<Result>(_ body: (inout Value) -> Result) -> Result {
+        value.withLock { body(&$0) }
     }
 }
 

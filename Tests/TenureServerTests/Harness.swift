@@ -49,11 +49,12 @@ struct Harness {
     static func run(
         tcp: Bool = false,
         policy: AccessPolicy? = nil,
+        tls: ListenerTLS? = nil,
         _ body: (Harness) async throws -> Void
     ) async throws {
         let directory = try TemporaryDirectory()
         defer { directory.remove() }
-        let harness = try await Harness(directory: directory, tcp: tcp, policy: policy)
+        let harness = try await Harness(directory: directory, tcp: tcp, policy: policy, tls: tls)
         do {
             try await body(harness)
         } catch {
@@ -67,7 +68,8 @@ struct Harness {
     private init(
         directory: TemporaryDirectory,
         tcp: Bool,
-        policy: AccessPolicy?
+        policy: AccessPolicy?,
+        tls: ListenerTLS?
     ) async throws {
         self.directory = directory
         var configuration = ServerConfiguration(socketPath: "\(directory.path)/s")
@@ -76,7 +78,13 @@ struct Harness {
         var logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         logger.logLevel = .critical
         policies = PolicyBoard(policy, path: nil)
-        front = try await Front.start(ledger, configuration, logger, policies: policies)
+        front = try await Front.start(
+            ledger,
+            configuration,
+            logger,
+            policies: policies,
+            tls: try tls.map(TLSBoard.init)
+        )
     }
 
     /// The Unix socket.

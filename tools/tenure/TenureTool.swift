@@ -140,7 +140,7 @@ extension Failure {
         switch error {
         case .unreachable(let endpoint, let reason):
             self.init(
-                reason == .forbidden ? .permission : .unavailable,
+                reason.isOfTrust ? .permission : .unavailable,
                 "no daemon answers at \(endpoint): \(Table.cell(reason.description));"
                     + " \(Failure.remedy(reason))"
             )
@@ -150,6 +150,8 @@ extension Failure {
                 "the daemon closed the connection; whether the command happened is not known,"
                     + " 'tenure request get' tells when it had a --request"
             )
+        case .unusable(let file, let what):
+            self.init(.configuration, "'\(Table.cell(file))' \(what)")
         case .notTenure(let what):
             self.init(.unavailable, "what answers there is no tenure daemon: \(Table.cell(what))")
         case .rejected(let code, let message):
@@ -167,8 +169,21 @@ extension Failure {
             "ask as its user, as root, or as a member of the group given to 'tenure serve"
                 + " --socket-group'"
         case .unknownHost: "correct --tcp"
+        case .notTrusted:
+            "give --ca with the authority of its certificate, ask it by a name that is in that, and"
+                + " look whether it speaks TLS"
         case .full: "try again"
         case .other: "look at the daemon's log, and whether --socket or --tcp is right"
+        }
+    }
+}
+
+extension ConnectFault {
+    /// Whether somebody is there, and one of the two does not want the other.
+    fileprivate var isOfTrust: Bool {
+        switch self {
+        case .forbidden, .notTrusted: true
+        case .absent, .nobodyListens, .unknownHost, .full, .other: false
         }
     }
 }

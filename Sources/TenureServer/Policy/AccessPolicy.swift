@@ -98,8 +98,8 @@ enum Identity: Equatable, Sendable {
     case user(UInt32, groups: [UInt32])
     /// An account, and the hash of the secret that it was opened with.
     case account(String, secret: SecretHash)
-    /// An account that one of these names in a client certificate opens.
-    case certificate(account: String, names: [String])
+    /// An account that one of these names in a client certificate opens, until that ends.
+    case certificate(account: String, names: [String], expires: Double)
 
     /// How a log names it.
     var text: String {
@@ -107,7 +107,7 @@ enum Identity: Equatable, Sendable {
         case .stranger: "-"
         case .password: "default"
         case .user(let uid, _): "\(uid)"
-        case .account(let name, _), .certificate(let name, _): "account \(name)"
+        case .account(let name, _), .certificate(let name, _, _): "account \(name)"
         }
     }
 }
@@ -155,11 +155,11 @@ extension AccessPolicy {
                 let secret = account.secrets.first(where: { $0.hash == hash })
             else { return .stranger }
             return Standing(uid: account.uid, account.permission, expires: secret.expires)
-        case .certificate(let name, let names):
+        case .certificate(let name, let names, let expires):
             guard let account = account(forCertificateNames: names), account.name == name else {
                 return .stranger
             }
-            return Standing(uid: account.uid, account.permission)
+            return Standing(uid: account.uid, account.permission, expires: expires)
         }
     }
 

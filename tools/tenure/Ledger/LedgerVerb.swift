@@ -23,6 +23,9 @@ package struct GlobalOptions: ParsableArguments {
     )
     var tcp: String?
 
+    @OptionGroup(title: "TLS")
+    var security: TLSOptions
+
     @Option(
         help: ArgumentHelp(
             "Account whose secret TENURE_PASSWORD is; else TENURE_ACCOUNT.",
@@ -60,8 +63,14 @@ package struct GlobalOptions: ParsableArguments {
         return try await TenureClient.connect(
             to: endpoint,
             account: account ?? places.account,
-            password: places.password
+            password: places.password,
+            tls: try tls
         )
+    }
+
+    /// How TLS is spoken; nothing where it is not.
+    var tls: ClientTLS? {
+        get throws { try security.tls(over: endpoint) }
     }
 
     /// Where the daemon listens.

@@ -34,8 +34,9 @@ struct Daemon: Sendable {
                 logger: logger
             )
         )
-        let reload: @Sendable () -> Void = { service.reloadPolicy() }
-        try StopSignals.catchAll(logger, reload: server.policyPath.map { _ in reload }) {
+        let reloads = server.policyPath != nil || server.tcp?.tls != nil
+        let reload: @Sendable () -> Void = { service.reload() }
+        try StopSignals.catchAll(logger, reload: reloads ? reload : nil) {
             await group.triggerGracefulShutdown()
         }
         do {

@@ -11,16 +11,19 @@ struct Serve: AsyncParsableCommand {
         discussion: """
             Creates a ledger only where there is nothing, or an empty directory, and with \
             --existing nowhere. What the host has is declared as the pool 'local', with resources \
-            that are watched over restarts; --no-detect leaves that out. Without a policy everybody \
-            who can connect may hold for any tenant; with one, who is not in it may do nothing. \
-            TCP needs a password, or a policy with accounts. SIGTERM and SIGINT drain and stop; \
-            SIGHUP reads the policy again, and without one stops too.
+            that are watched over restarts; --no-detect leaves that out. Without a policy \
+            everybody who can connect may hold for any tenant; with one, who is not in it may do \
+            nothing. TCP needs a password, or a policy with accounts; beyond loopback it needs \
+            TLS too. SIGTERM and SIGINT drain and stop; SIGHUP reads policy and \
+            certificates again, and without them stops too.
 
             EXAMPLES
               tenure serve
               tenure serve --data /srv/tenure --socket-group tenure
               tenure serve --tcp 127.0.0.1:7420 --password-file /etc/tenure.password
               tenure serve --policy /etc/tenure/policy.json
+              tenure serve --tcp 0.0.0.0:7420 --policy /etc/tenure/policy.json \
+                --tls-certificate /etc/tenure/chain.pem --tls-key /etc/tenure/key.pem
 
             EXIT STATUS
               0 stopped when told   65 data damaged   73 can not create   74 disk failed
@@ -45,6 +48,20 @@ struct Serve: AsyncParsableCommand {
 
     @Option(help: ArgumentHelp("File that says who may do what.", valueName: "file"))
     var policy: String?
+
+    @Option(help: ArgumentHelp("Certificate for TLS, with those above it.", valueName: "file"))
+    var tlsCertificate: String?
+
+    @Option(help: ArgumentHelp("Key of that certificate.", valueName: "file"))
+    var tlsKey: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Authorities whose client certificates open accounts.",
+            valueName: "file"
+        )
+    )
+    var tlsClientCa: String?
 
     @Option(help: ArgumentHelp("Byte budget of the front cache.", valueName: "n"))
     var cacheBytes: Int?
@@ -96,6 +113,15 @@ struct Serve: AsyncParsableCommand {
     func validate() throws {
         if let cacheBytes, cacheBytes < 0 { throw ValidationError("--cache-bytes is at least 0") }
         if let tcp { _ = try HostPort(tcp) }
+        guard (tlsCertificate == nil) == (tlsKey == nil) else {
+            throw ValidationError("--tls-certificate and --tls-key belong together")
+        }
+        if tlsCertificate == nil, tlsClientCa != nil {
+            throw ValidationError("--tls-client-ca needs --tls-certificate and --tls-key")
+        }
+        if tlsCertificate != nil, tcp == nil {
+            throw ValidationError("TLS is for TCP; give --tcp too")
+        }
     }
 
     func run() async throws {
@@ -107,6 +133,7 @@ struct Serve: AsyncParsableCommand {
             // Before the ledger is opened: a daemon that can not listen has no use for it.
             try server.check()
             _ = try server.readPolicy()
+            try server.checkTLS()
         } catch {
             throw Failure(code: error.exitCode, error.sentence)
         }
@@ -144,6 +171,13 @@ struct Serve: AsyncParsableCommand {
             port: address.port,
             password: password
         )
+        if let tlsCertificate, let tlsKey {
+            configuration.tcp?.tls = ListenerTLS(
+                certificatePath: Serve.absolute(tlsCertificate),
+                keyPath: Serve.absolute(tlsKey),
+                clientAuthorityPath: tlsClientCa.map(Serve.absolute)
+            )
+        }
         return configuration
     }
 
