@@ -28,13 +28,13 @@ struct Front: Sendable {
         _ configuration: ServerConfiguration,
         _ logger: Logger,
         policies: PolicyBoard = PolicyBoard(nil, path: nil),
-        tls: TLSBoard? = nil
+        tls: TLSBoard? = nil,
+        passed: PassedSocket? = nil
     ) async throws -> Front {
         try Descriptors.requireRoom(forLoops: configuration.threads)
-        let file = try SocketFile.listen(
-            at: configuration.socketPath,
-            group: configuration.socketGroup
-        )
+        let file =
+            try passed.map(SocketFile.init)
+            ?? SocketFile.listen(at: configuration.socketPath, group: configuration.socketGroup)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.threads)
         let verifier = SecretVerifier(hasAccounts: policies.policy != nil)
         let hubs = await makeHubs(group, ledger, configuration, logger, policies, verifier)
@@ -52,7 +52,7 @@ struct Front: Sendable {
         let subscriptions =
             await Blocking.run { relays.map { ledger.subscribe($0, to: .lost) } } ?? []
         let addresses = ServerAddresses(
-            socketPath: configuration.socketPath,
+            socketPath: file.path,
             tcpPort: listeners.count > 1 ? listeners[1].localAddress?.port : nil
         )
         logger.info(

@@ -17,6 +17,7 @@ public struct TenureService: Service {
     private let configuration: ServerConfiguration
     private let logger: Logger
     private let started: @Sendable (ServerAddresses) -> Void
+    private let manager: ServiceManager
     private let policies: PolicyBoard
     private let tls = Shared<TLSBoard?>(nil)
 
@@ -31,20 +32,23 @@ public struct TenureService: Service {
             serving: ledger,
             configuration: configuration,
             logger: logger,
+            manager: .none,
             started: started
         )
     }
 
-    /// A service for anything that answers like a ledger.
+    /// A service for anything that answers like a ledger, under a service manager.
     package init(
         serving ledger: any ServedLedger,
         configuration: ServerConfiguration,
         logger: Logger,
+        manager: ServiceManager = .none,
         started: @escaping @Sendable (ServerAddresses) -> Void = { _ in }
     ) {
         self.ledger = ledger
         self.configuration = configuration
         self.logger = logger
+        self.manager = manager
         self.started = started
         policies = PolicyBoard(nil, path: configuration.policyPath)
     }
@@ -85,8 +89,10 @@ public struct TenureService: Service {
             configuration,
             logger,
             policies: policies,
-            tls: board
+            tls: board,
+            passed: manager.socket
         )
+        let watchdog = tellReady(front)
         started(front.addresses)
         let ending = await withTaskCancellationOrGracefulShutdownHandler {
             for await ending in endings { return ending }
@@ -97,7 +103,10 @@ public struct TenureService: Service {
         // A task that was cancelled can not wait; what follows must.
         let ledger = ledger
         let drainTime = configuration.drainTime
+        let notifier = manager.notifier
         let stopping = Task { () -> ServerError? in
+            notifier?.stopping()
+            watchdog?.end()
             switch ending {
             case .asked:
                 await front.stop(within: drainTime)
@@ -110,6 +119,21 @@ public struct TenureService: Service {
             }
         }
         if let error = await stopping.value { throw error }
+    }
+}
+
+extension TenureService {
+    /// Tells the manager that the daemon serves, and from now on that it lives, where that is
+    /// asked for.
+    private func tellReady(_ front: Front) -> Watchdog? {
+        guard let notifier = manager.notifier else { return nil }
+        let tcp = front.addresses.tcpPort.map { " and TCP port \($0)" } ?? ""
+        notifier.ready("serving at \(front.addresses.socketPath)\(tcp)")
+        guard let microseconds = manager.watchdogMicroseconds else { return nil }
+        let loops = front.hubs.map(\.eventLoop)
+        let watchdog = Watchdog(ledger, loops, notifier, microseconds: microseconds)
+        watchdog.start()
+        return watchdog
     }
 }
 

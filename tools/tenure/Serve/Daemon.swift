@@ -17,17 +17,24 @@ struct Daemon: Sendable {
     let allowsUnsafeFileSystem: Bool
     let rebuildsState: Bool
     let logLevel: Logger.Level
+    let manager: ServiceManager
 
     /// Serves until a signal says stop.
     func run() async throws {
         DaemonProcess.boundHeap()
         DaemonProcess.ignoreSizeLimits()
         let logger = makeLogger()
+        manager.notifier?.status("opening the ledger")
         let ledger = try open()
         logger.info("ledger open", metadata: ["data": "\(data)"])
         for sentence in ledger.openingSentences { logger.notice("opening: \(sentence)") }
         if detects { await declareHost(in: ledger, logger) }
-        let service = TenureService(ledger: ledger, configuration: server, logger: logger)
+        let service = TenureService(
+            serving: ledger,
+            configuration: server,
+            logger: logger,
+            manager: manager
+        )
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: [service],

@@ -125,6 +125,12 @@ struct Serve: AsyncParsableCommand {
     }
 
     func run() async throws {
+        let manager: ServiceManager
+        do throws(ServerError) {
+            manager = try ServiceManager.takeFromEnvironment()
+        } catch {
+            throw Failure(code: error.exitCode, error.sentence)
+        }
         let places = Places.current
         let data = Serve.absolute(try places.dataDirectory(option: data))
         Serve.makeParent(of: data)
@@ -146,7 +152,8 @@ struct Serve: AsyncParsableCommand {
             createsIfMissing: !existing,
             allowsUnsafeFileSystem: allowUnsafeFileSystem,
             rebuildsState: rebuildState,
-            logLevel: logLevel
+            logLevel: logLevel,
+            manager: manager
         )
         try await daemon.run()
     }
