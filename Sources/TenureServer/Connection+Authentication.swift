@@ -29,8 +29,8 @@ extension Connection {
                 hub.verifier.noteFailure(at: now)
                 return reject()
             }
-            introduce(.password)
-            return then(self)
+            if introduce(.password) { then(self) }
+            return
         }
         guard let policy else {
             hub.verifier.noteFailure(at: now)
@@ -54,11 +54,12 @@ extension Connection {
         let then = afterVerifying
         isVerifying = false
         afterVerifying = nil
+        // How long we take is not its fault; how often it may try is bounded.
+        strangerSince = .now()
         guard isOpen else { return }
         switch outcome {
         case .right(let identity):
-            introduce(identity)
-            then?(self)
+            if introduce(identity) { then?(self) }
         case .wrong: reject()
         case .tooMany: rejectForNow()
         }
@@ -75,13 +76,12 @@ extension Connection {
             let shown = handler.peerCertificate, let certificate = ClientCertificate(shown),
             let account = policy.account(forCertificateNames: certificate.names)
         else { return }
-        introduce(
-            .certificate(
-                account: account.name,
-                names: certificate.names,
-                expires: certificate.expires
-            )
+        let identity = Identity.certificate(
+            account: account.name,
+            names: certificate.names,
+            expires: certificate.expires
         )
+        if !introduce(identity) { proceed() }
     }
 
     private func reject() {

@@ -60,6 +60,8 @@ final class Connection: ChannelDuplexHandler {
     var version = RESPVersion.two
     var client = ClientFacts()
     var passwordAttempts = 0
+    /// Since when it has had nothing to wait for but its own next word.
+    var strangerSince = NIODeadline.now()
     /// The pool whose events it watches; all pools when the inner value is nothing.
     var watched: String??
     /// The process that connected.
@@ -179,13 +181,22 @@ final class Connection: ChannelDuplexHandler {
         if let expires = standing.expires, WallClock.seconds >= expires { standing = .stranger }
     }
 
-    /// The connection has authenticated as `identity`.
-    func introduce(_ identity: Identity) {
+    /// The connection has authenticated as `identity`; false when that has too many connections,
+    /// which it is told.
+    func introduce(_ identity: Identity) -> Bool {
+        let standing = hub.policies.standing(of: identity)
+        if isStranger {
+            if let why = hub.admission.introduce(user: standing.caller.uid) {
+                reply { $0.writeError(code: RefusalCode.busy.rawValue, why) }
+                finish()
+                return false
+            }
+            isStranger = false
+            user = standing.caller.uid
+        }
         become(identity)
         decoder.limits = .known
-        guard isStranger else { return }
-        isStranger = false
-        hub.admission.introduce()
+        return true
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -348,7 +359,8 @@ extension Connection {
         switch phase {
         case .lingering(let until) where now > until:
             abort()
-        case .open where isStranger && now > since + ServerLimits.strangerTime:
+        case .open where isStranger && isVerifying: break
+        case .open where isStranger && now > strangerSince + ServerLimits.strangerTime:
             let limit = ServerLimits.seconds(ServerLimits.strangerTime)
             reply {
                 $0.writeError(

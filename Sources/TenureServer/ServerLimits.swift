@@ -16,7 +16,7 @@ package enum ServerLimits {
     package static let keptForOthers = 16
     /// The most connections over TCP that have not authenticated.
     package static let strangers = 16
-    /// How long a connection over TCP may take to authenticate.
+    /// How long a connection over TCP may take to authenticate, and to try again.
     static let strangerTime = TimeAmount.seconds(10)
     /// How many wrong passwords end a connection.
     static let passwordAttempts = 3

@@ -102,6 +102,26 @@ struct AccountTests {
     }
 
     @Test
+    func `one account can not take the connections of others`() {
+        let admission = Admission(descriptors: 128)
+        let limit = admission.limitPerUser
+        #expect(limit < admission.limit)
+        for count in 1...limit {
+            #expect(admission.enter(user: nil) == nil, "\(count)")
+            #expect(admission.introduce(user: 60_001) == nil, "\(count)")
+        }
+        #expect(admission.enter(user: nil) == nil)
+        let why = admission.introduce(user: 60_001)
+        #expect(why == "user 60001 has \(limit) connections, the limit of one user; close some")
+        // It is a stranger still, and as such it goes.
+        admission.leave(user: nil, isStranger: true)
+        #expect(admission.enter(user: nil) == nil)
+        #expect(admission.introduce(user: 60_002) == nil)
+        admission.leave(user: 60_001, isStranger: false)
+        #expect(admission.enter(user: 60_001) == nil)
+    }
+
+    @Test
     func `past the limit of wrong secrets none is looked at for a while`() throws {
         let verifier = SecretVerifier(hasAccounts: false)
         for count in 0..<ServerLimits.failuresPerWindow {
