@@ -89,9 +89,13 @@ final class Connection: ChannelDuplexHandler {
     private var isTurnedAway = false
     var requestBegan: NIODeadline?
 
-    init(hub: LoopHub, isLocal: Bool) {
+    /// Whether TLS is not agreed on yet: nothing that is said to the client can leave before.
+    private var isAgreeing: Bool
+
+    init(hub: LoopHub, isLocal: Bool, isAgreeing: Bool = false) {
         self.hub = hub
         self.isLocal = isLocal
+        self.isAgreeing = isAgreeing
         number = hub.numbers.next()
     }
 
@@ -221,6 +225,7 @@ final class Connection: ChannelDuplexHandler {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if let event = event as? TLSUserEvent, case .handshakeCompleted = event {
+            isAgreeing = false
             takeCertificate()
         }
         if let event = event as? ChannelEvent, event == .inputClosed {
@@ -336,6 +341,7 @@ extension Connection {
 
     /// Takes no more requests because the daemon stops.
     func drain() {
+        if isAgreeing { return abort() }
         finish()
         proceed()
         if hasSaidFarewell { hurry() }
@@ -360,6 +366,8 @@ extension Connection {
         case .lingering(let until) where now > until:
             abort()
         case .open where isStranger && isVerifying: break
+        case .open where isAgreeing && now > strangerSince + ServerLimits.strangerTime:
+            abort()
         case .open where isStranger && now > strangerSince + ServerLimits.strangerTime:
             let limit = ServerLimits.seconds(ServerLimits.strangerTime)
             reply {

@@ -163,7 +163,7 @@ struct Front: Sendable {
                         )
                     }
                     try channel.pipeline.syncOperations.addHandler(
-                        Connection(hub: hub, isLocal: isLocal)
+                        Connection(hub: hub, isLocal: isLocal, isAgreeing: tls != nil)
                     )
                 }
             }

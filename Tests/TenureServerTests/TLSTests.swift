@@ -226,10 +226,28 @@ struct TLSTests {
             try await harness.wait { harness.front.hubs[0].admission.figures.now == 1 }
             let late = NIODeadline.now() + ServerLimits.strangerTime + .seconds(1)
             try await harness.onLoop { $0.sweep(at: late) }
-            try await harness.onLoop { $0.sweep(at: late + ServerLimits.farewellTime) }
             _ = try await raw.readToEnd()
             await raw.close()
             try await harness.wait { harness.front.hubs[0].admission.figures.now == 0 }
+        }
+    }
+
+    /// Nothing can be said to such a client, so there is nothing to wait for.
+    @Test
+    func `a handshake that does not come does not hold up a stop`() async throws {
+        let files = try CertificateFiles()
+        try await Harness.run(
+            tcp: true,
+            policy: try Self.policy(),
+            tls: try files.listener()
+        ) { harness in
+            let raw = try await harness.raw(harness.tcp)
+            try await harness.wait { harness.front.hubs[0].admission.figures.now == 1 }
+            try await harness.onLoop { state in
+                state.drain(harness.front.hubs[0].eventLoop.makePromise())
+            }
+            _ = try await raw.readToEnd()
+            await raw.close()
         }
     }
 
