@@ -99,16 +99,23 @@ let package = Package(
         .executable(name: "tenure", targets: ["TenureCommand"]),
     ],
     dependencies: [
+        // The encoding of certificates, as swift-certificates reads it.
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.0"),
         // The command line: parsing, help, completions from one definition.
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         // HeapModule: the queue of what falls due, in the ledger and in a replay.
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
-        // SHA-256 of the seals that chain the log, and of what is in a bundle.
+        // What the certificates of clients say of them.
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
+        // SHA-256 of the seals that chain the log and of what is in a bundle; scrypt for the
+        // secrets of accounts.
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         // Structured logs: the embedding program chooses where they go.
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         // Sockets and event loops of the daemon and the client.
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        // TLS of the daemon's TCP listener and of the client.
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         // Typed errno and descriptors in the layers that touch the disk.
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         // Signals, start and drain of the daemon in the order that the field agreed on.
@@ -181,9 +188,15 @@ let package = Package(
             name: "TenureServer",
             dependencies: [
                 "TenureBase", "Tenure", "TenureWire", "TenureModel", "CTenureSystem",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "NIOTLS", package: "swift-nio"),
+                .product(name: "SwiftASN1", package: "swift-asn1"),
+                .product(name: "X509", package: "swift-certificates"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: house
@@ -194,6 +207,8 @@ let package = Package(
                 "TenureBase", "TenureWire", "TenureModel",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "NIOTLS", package: "swift-nio"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: house

@@ -9,11 +9,17 @@
 #include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
+
+#ifndef SO_PEERGROUPS
+#define SO_PEERGROUPS 59
+#endif
 
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434
@@ -34,11 +40,12 @@ void tenure_bound_heap(void) {
 }
 
 static sem_t arrived;
-static volatile sig_atomic_t last_signal;
+// How often each signal has come and was not told of yet: none takes the place of another.
+static int pending[65];
 
 static void note_signal(int number) {
     int before = errno;
-    last_signal = number;
+    __atomic_add_fetch(&pending[number], 1, __ATOMIC_SEQ_CST);
     sem_post(&arrived);
     errno = before;
 }
@@ -55,7 +62,12 @@ int tenure_signals_catch(const int *numbers, int count) {
 
 int tenure_signal_wait(void) {
     while (sem_wait(&arrived) < 0) {}
-    return last_signal;
+    // One signal was counted before each post, and only this thread counts down.
+    for (int number = 1;; number = number % 64 + 1) {
+        if (__atomic_load_n(&pending[number], __ATOMIC_SEQ_CST) == 0) continue;
+        __atomic_sub_fetch(&pending[number], 1, __ATOMIC_SEQ_CST);
+        return number;
+    }
 }
 
 int tenure_event_open(void) {
@@ -72,6 +84,12 @@ int tenure_peer_credentials(int socket, struct tenure_peer *peer) {
     peer->uid = credentials.uid;
     peer->gid = credentials.gid;
     return 0;
+}
+
+int tenure_peer_groups(int socket, uint32_t *groups, int room) {
+    socklen_t length = (socklen_t)room * sizeof *groups;
+    if (getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, groups, &length) < 0) return -errno;
+    return (int)(length / sizeof *groups);
 }
 
 struct start {
@@ -111,3 +129,31 @@ void tenure_thread_describe(const char *name, int niceness) {
 }
 
 int tenure_thread_join(uint64_t thread) { return -pthread_join((pthread_t)thread, NULL); }
+
+// One event loop's worth of descriptors; how many were opened goes to `count`.
+static int try_event_loop(int *opened, int *count) {
+  int poll = epoll_create1(EPOLL_CLOEXEC);
+  if (poll < 0) return -errno;
+  opened[(*count)++] = poll;
+  for (int index = 0; index < 4; index++) {
+    int source = index % 2 == 0 ? eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)
+                                : timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (source < 0) return -errno;
+    opened[(*count)++] = source;
+    struct epoll_event event = {.events = EPOLLIN};
+    if (epoll_ctl(poll, EPOLL_CTL_ADD, source, &event) != 0) return -errno;
+  }
+  return 0;
+}
+
+int tenure_event_loops_try(int loops) {
+  enum { PER_LOOP = 5, LOOPS_MAX = 64 };
+  int opened[PER_LOOP * LOOPS_MAX];
+  int count = 0;
+  int result = 0;
+  for (int loop = 0; loop < loops && loop < LOOPS_MAX && result == 0; loop++) {
+    result = try_event_loop(opened, &count);
+  }
+  while (count > 0) close(opened[--count]);
+  return result;
+}

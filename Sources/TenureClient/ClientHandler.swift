@@ -1,6 +1,7 @@
 // The connection's end in the event loop: requests out, replies matched in order, pushes aside.
 
 internal import NIOCore
+internal import NIOSSL
 internal import TenureWire
 
 /// Matches replies to the requests they answer; lives in its event loop.
@@ -80,7 +81,13 @@ final class ClientHandler: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        end(ClientError.closed)
+        // After our handshake the daemon may still say that it does not believe our certificate.
+        let isOfTLS = error is NIOSSLError && !(error as? NIOSSLError == .uncleanShutdown)
+        end(
+            isOfTLS
+                ? ClientError.rejected(code: "TLS", message: TLSReason.word(in: "\(error)"))
+                : ClientError.closed
+        )
         context.close(promise: nil)
     }
 

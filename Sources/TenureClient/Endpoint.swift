@@ -2,7 +2,9 @@
 
 internal import NIOCore
 internal import NIOPosix
+internal import NIOSSL
 internal import SystemPackage
+internal import TenureWire
 
 /// Where a daemon listens.
 public enum Endpoint: Hashable, Sendable {
@@ -28,6 +30,8 @@ public enum ClientError: Error, Equatable, Sendable {
     case closed
     /// The daemon sent what is no reply.
     case notTenure(String)
+    /// A file that was given is not what it should be.
+    case unusable(file: String, String)
     /// The connection was refused: an error that no command of the ledger has.
     case rejected(code: String, message: String)
 }
@@ -44,6 +48,8 @@ public enum ConnectFault: Equatable, Sendable, CustomStringConvertible {
     case unknownHost
     /// More connections wait to be accepted than there is room for.
     case full
+    /// TLS: the daemon's certificate is not believed, or it speaks none, or does not believe ours.
+    case notTrusted(String)
     /// Something else, in the system's words.
     case other(String)
 
@@ -55,6 +61,7 @@ public enum ConnectFault: Equatable, Sendable, CustomStringConvertible {
         case .forbidden: "this user may not use it"
         case .unknownHost: "the host is not known"
         case .full: "too many connections wait to be accepted"
+        case .notTrusted(let words): "no trust over TLS: \(words)"
         case .other(let words): words
         }
     }
@@ -69,6 +76,12 @@ public enum ConnectFault: Equatable, Sendable, CustomStringConvertible {
             } else {
                 self = .unknownHost
             }
+        case let error as NIOSSLError: self = .notTrusted(TLSReason.word(in: "\(error)"))
+        case let error as NIOSSLExtraError where error == .failedToValidateHostname:
+            self = .notTrusted("its certificate is of another host")
+        case let error as NIOSSLExtraError:
+            self = .notTrusted(TLSReason.word(in: error.description))
+        case ChannelError.eof: self = .notTrusted("the connection ended before it was agreed on")
         case ChannelError.connectTimeout: self = .other("it does not answer in time")
         default: self = .other(String(describing: error))
         }
@@ -90,17 +103,29 @@ extension Endpoint {
     /// Connects and puts `makeHandler`'s handler into the pipeline.
     func connect<Handler: ChannelInboundHandler & SendableMetatype>(
         on group: any EventLoopGroup,
+        tls: ClientTLS? = nil,
         makeHandler: @escaping @Sendable () -> Handler
     ) async throws -> (channel: any Channel, handler: NIOLoopBound<Handler>) {
+        let context = try tls?.makeContext()
+        let hostName = hostName
+        let handshakes = Handshakes()
         let bootstrap = ClientBootstrap(group: group)
             .channelOption(.socketOption(.so_keepalive), value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(makeHandler())
+                    let pipeline = channel.pipeline.syncOperations
+                    if let context {
+                        try pipeline.addHandler(
+                            try NIOSSLClientHandler(context: context, serverHostname: hostName)
+                        )
+                        try pipeline.addHandler(handshakes.waiter(of: channel))
+                    }
+                    try pipeline.addHandler(makeHandler())
                 }
             }
         do {
             let channel = try await connect(with: bootstrap)
+            try await handshakes.wait(for: channel)
             let handler = try await channel.eventLoop.submit {
                 NIOLoopBound(
                     try channel.pipeline.syncOperations.handler(type: Handler.self),
@@ -108,9 +133,19 @@ extension Endpoint {
                 )
             }.get()
             return (channel, handler)
+        } catch is ChannelPipelineError where tls != nil {
+            // Ours was sent last, so it has agreed before it has looked at it.
+            let words = "the daemon ended the connection; it may not believe our certificate"
+            throw ClientError.unreachable(endpoint: name, reason: .notTrusted(words))
         } catch {
             throw ClientError.unreachable(endpoint: name, reason: ConnectFault(error))
         }
+    }
+
+    /// The name that a certificate must have; of an address, it must have the address.
+    private var hostName: String? {
+        guard case .tcp(let host, _) = self else { return nil }
+        return (try? SocketAddress(ipAddress: host, port: 0)) == nil ? host : nil
     }
 
     /// Connects; a daemon whose queue of connections is full is asked again a few times.

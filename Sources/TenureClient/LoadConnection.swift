@@ -56,12 +56,14 @@ package final class LoadConnection: Sendable {
     /// - Throws: `ClientError`.
     package static func connect(
         to endpoint: Endpoint,
+        account: String = "default",
         password: String? = nil,
+        tls: ClientTLS? = nil,
         on group: any EventLoopGroup
     ) async throws -> LoadConnection {
-        let (channel, handler) = try await endpoint.connect(on: group) { LoadHandler() }
+        let (channel, handler) = try await endpoint.connect(on: group, tls: tls) { LoadHandler() }
         let connection = LoadConnection(channel: channel, handler: handler)
-        let hello = ["HELLO", "3"] + (password.map { ["AUTH", "default", $0] } ?? [])
+        let hello = ["HELLO", "3"] + (password.map { ["AUTH", account, $0] } ?? [])
         try await connection.run(depth: 1) { Greeting(hello) }
         return connection
     }

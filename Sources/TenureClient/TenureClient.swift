@@ -33,24 +33,29 @@ public final class TenureClient: Sendable {
 
     /// Connects, authenticates where `password` is given, and agrees on RESP3.
     ///
+    /// `account` is whose password it is; without one, it is that of the daemon. With `tls` the
+    /// connection is encrypted, and the daemon's certificate checked; a Unix socket has none.
+    ///
     /// - Throws: `ClientError.unreachable` when nobody listens, `ClientError.rejected` when the
     ///   daemon does not want us, `Refusal` with `busy` when it has too many connections.
     public static func connect(
         to endpoint: Endpoint,
+        account: String = "default",
         password: String? = nil,
+        tls: ClientTLS? = nil,
         on group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
     ) async throws -> TenureClient {
         let (pushes, continuation) = AsyncStream.makeStream(
             of: Push.self,
             bufferingPolicy: .bufferingNewest(pushesKept)
         )
-        let (channel, handler) = try await endpoint.connect(on: group) {
+        let (channel, handler) = try await endpoint.connect(on: group, tls: tls) {
             ClientHandler(pushes: continuation)
         }
         let client = TenureClient(channel: channel, handler: handler, pushes: pushes)
         do {
             _ = try await client.send(
-                ["HELLO", "3"] + (password.map { ["AUTH", "default", $0] } ?? [])
+                ["HELLO", "3"] + (password.map { ["AUTH", account, $0] } ?? [])
             )
         } catch {
             await client.close()

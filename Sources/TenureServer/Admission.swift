@@ -72,14 +72,26 @@ final class Admission: Sendable {
                 : "there are \(ServerLimits.strangers) connections that have not authenticated, "
                     + "the limit; try again later"
         }
-        return counts.byUser[user, default: 0] < limitPerUser
+        return obstacle(counts, ofUser: user)
+    }
+
+    private func obstacle(_ counts: Counts, ofUser user: UInt32) -> String? {
+        counts.byUser[user, default: 0] < limitPerUser
             ? nil
             : "user \(user) has \(limitPerUser) connections, the limit of one user; close some"
     }
 
-    /// A stranger has authenticated.
-    func introduce() {
-        counts.withLock { $0.strangers -= 1 }
+    /// A stranger has authenticated as `user`, or with the daemon's own password; otherwise why it
+    /// stays a stranger.
+    func introduce(user: UInt32?) -> String? {
+        counts.withLock { counts in
+            if let user {
+                if let why = obstacle(counts, ofUser: user) { return why }
+                counts.byUser[user, default: 0] += 1
+            }
+            counts.strangers -= 1
+            return nil
+        }
     }
 
     /// A connection that was let in has ended.

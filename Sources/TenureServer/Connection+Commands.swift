@@ -16,19 +16,28 @@ struct ClientFacts {
 extension Connection {
     /// Answers a request, or sends it to the ledger.
     func answer(_ request: ParsedRequest) {
+        refreshStanding()
         if isStranger, !request.isOpenToStrangers {
             return reply { $0.writeError(code: "NOAUTH", "Authentication required.") }
         }
         switch request {
         case .ledger(let command): send(command)
         case .openSession(let session, let process): open(session, process)
-        case .connection(let command): perform(command)
+        case .connection(let command):
+            if let refusal = Roles.refusal(of: command, for: standing, identity) {
+                return refuse(refusal)
+            }
+            perform(command)
         case .refused(let refusal): reply(refusal)
         }
     }
 
     private func open(_ request: SessionRequest, _ process: ProcessArgument) {
         var request = request
+        let session = Command.openSession(request)
+        if let refusal = Roles.refusal(of: session, for: standing, identity) {
+            return refuse(refusal)
+        }
         do throws(Refusal) {
             switch process {
             case .peer:
@@ -52,7 +61,7 @@ extension Connection {
         switch command {
         case .hello(let request): hello(request)
         case .auth(let credentials):
-            if authenticate(credentials) { reply { $0.writeSimple("OK") } }
+            authenticate(credentials) { $0.reply { $0.writeSimple("OK") } }
         case .ping(nil): reply { $0.writeSimple("PONG") }
         case .ping(let message?), .echo(let message): reply { $0.writeBulk(message) }
         case .select: reply { $0.writeSimple("OK") }
@@ -113,7 +122,11 @@ extension Connection {
             }
             wanted = version
         }
-        if let credentials = request.credentials, !authenticate(credentials) { return }
+        guard let credentials = request.credentials else { return greet(request, wanted) }
+        authenticate(credentials) { $0.greet(request, wanted) }
+    }
+
+    private func greet(_ request: HelloRequest, _ wanted: RESPVersion) {
         guard !isStranger else {
             return reply {
                 $0.writeError(
@@ -133,31 +146,6 @@ extension Connection {
             .init("modules", .list([])),
         ])
         reply { [version] in ReplyEncoder.write(answer, to: &$0, version) }
-    }
-
-    /// Checks a password; answers itself when it is wrong.
-    private func authenticate(_ credentials: Credentials) -> Bool {
-        guard let password = hub.password, !isLocal else {
-            // The kernel has said who it is, so there is nothing to check a password against.
-            reply(
-                Refusal(
-                    .malformed,
-                    "AUTH called without any password configured: the socket knows its user"
-                )
-            )
-            return false
-        }
-        if credentials.user == "default", Roles.isSame(credentials.password, password) {
-            introduce()
-            return true
-        }
-        passwordAttempts += 1
-        warn("a wrong password")
-        reply {
-            $0.writeError(code: "WRONGPASS", "invalid username-password pair or user is disabled.")
-        }
-        if passwordAttempts >= ServerLimits.passwordAttempts { finish() }
-        return false
     }
 
     private func watch(_ pool: String?) {
@@ -199,6 +187,9 @@ extension Connection {
     /// Whether the connection watches what `notice` tells.
     func watches(_ notice: Notice) -> Bool {
         guard let watched else { return false }
+        // The policy may have changed since WATCH.
+        refreshStanding()
+        guard Roles.refusal(needing: .observe, for: standing, identity) == nil else { return false }
         return watched == nil || watched == notice.pool
     }
 
@@ -211,7 +202,12 @@ extension Connection {
     /// The connection as one line, like `CLIENT INFO` of Redis.
     private var description: String {
         let age = (NIODeadline.now() - since).nanoseconds / 1_000_000_000
-        let user = caller.uid.map { "uid:\($0)" } ?? "default"
+        let user: String
+        switch identity {
+        case .user(let uid, _): user = "uid:\(uid)"
+        case .account(let name, _), .certificate(let name, _, _): user = name
+        case .stranger, .password: user = "default"
+        }
         return "id=\(number) name=\(client.name) age=\(age) db=0 user=\(user) "
             + "resp=\(version.rawValue) lib-name=\(client.library) "
             + "lib-ver=\(client.libraryVersion)\n"

@@ -22,7 +22,7 @@ extension Connection {
     }
 
     private var isFull: Bool {
-        wait != nil || slots.waiting + weight >= ServerLimits.outstanding
+        wait != nil || isVerifying || slots.waiting + weight >= ServerLimits.outstanding
             || slots.heldBytes + output.readableBytes >= ServerLimits.pendingOutputBytes
             || !(context?.channel.isWritable ?? true)
     }
@@ -101,9 +101,8 @@ extension Connection {
 
     /// Sends `command` to the ledger with the next batch.
     func send(_ command: Command) {
-        if let refusal = Roles.refusal(of: command, for: caller) {
-            warn("a command was not permitted", ["reason": "\(refusal.message)"])
-            return reply(refusal)
+        if let refusal = Roles.refusal(of: command, for: standing, identity) {
+            return refuse(refusal)
         }
         let sequence = slots.open(version)
         if command.waits { wait = ticket(sequence) }
@@ -119,6 +118,12 @@ extension Connection {
                 sink: hub
             )
         )
+    }
+
+    /// Refuses what the role does not allow.
+    func refuse(_ refusal: Refusal) {
+        warn("a command was not permitted", ["reason": "\(refusal.message)"])
+        reply(refusal)
     }
 
     /// Keeps a place for an answer that comes later; its ticket.

@@ -13,6 +13,8 @@
 internal import CTenureSystem
 internal import Logging
 internal import NIOCore
+internal import NIOSSL
+internal import NIOTLS
 internal import Tenure
 internal import TenureModel
 internal import TenureWire
@@ -46,10 +48,20 @@ final class Connection: ChannelDuplexHandler {
     var leases: Set<LeaseID> = []
     /// Whether it is in the list of those to write to.
     var isTouched = false
-    var caller = Roles.stranger
+    /// Who is at the other end.
+    private(set) var identity = Identity.stranger
+    /// What that amounts to under the policy of `policyVersion`.
+    private(set) var standing = Standing.stranger
+    private var policyVersion: UInt64 = 0
+    /// Whether a secret is being looked at; nothing is decoded meanwhile.
+    var isVerifying = false
+    /// What is done when the secret was right.
+    var afterVerifying: ((Connection) -> Void)?
     var version = RESPVersion.two
     var client = ClientFacts()
     var passwordAttempts = 0
+    /// Since when it has had nothing to wait for but its own next word.
+    var strangerSince = NIODeadline.now()
     /// The pool whose events it watches; all pools when the inner value is nothing.
     var watched: String??
     /// The process that connected.
@@ -77,13 +89,20 @@ final class Connection: ChannelDuplexHandler {
     private var isTurnedAway = false
     var requestBegan: NIODeadline?
 
-    init(hub: LoopHub, isLocal: Bool) {
+    /// Whether TLS is not agreed on yet: nothing that is said to the client can leave before.
+    private var isAgreeing: Bool
+
+    init(hub: LoopHub, isLocal: Bool, isAgreeing: Bool = false) {
         self.hub = hub
         self.isLocal = isLocal
+        self.isAgreeing = isAgreeing
         number = hub.numbers.next()
     }
 
     var isOpen: Bool { if case .open = phase { true } else { false } }
+
+    /// As which the ledger is asked.
+    var caller: Caller { standing.caller }
 
     func channelActive(context: ChannelHandlerContext) {
         self.context = context
@@ -94,7 +113,7 @@ final class Connection: ChannelDuplexHandler {
                 return
             }
             user = peer.uid
-            caller = Roles.local(uid: peer.uid)
+            become(.user(peer.uid, groups: groups(of: context.channel, peer)))
             self.peer = Ledger.identifyProcess(pid: peer.pid)
         } else {
             isStranger = true
@@ -136,13 +155,52 @@ final class Connection: ChannelDuplexHandler {
         return result == 0 ? peer : nil
     }
 
-    /// The connection has authenticated.
-    func introduce() {
-        caller = Roles.authenticated
+    /// The groups of the peer; none where no policy asks for them.
+    private func groups(of channel: any Channel, _ peer: tenure_peer) -> [UInt32] {
+        guard hub.policies.policy != nil else { return [] }
+        let operations = channel.pipeline.syncOperations
+        var groups = [UInt32](repeating: 0, count: ServerLimits.peerGroups)
+        let count = try? operations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) {
+            // SAFETY: the descriptor is open for the call, and the array has the room it is told.
+            unsafe tenure_peer_groups($0, &groups, Int32(clamping: groups.count))
+        }
+        // A kernel that does not tell leaves the one group that it tells otherwise.
+        return [peer.gid] + groups.prefix(max(Int(count ?? 0), 0))
+    }
+
+    /// From now on it is `identity` that asks.
+    private func become(_ identity: Identity) {
+        self.identity = identity
+        policyVersion = 0
+        refreshStanding()
+    }
+
+    /// Looks whether the identity still amounts to the same.
+    func refreshStanding() {
+        let version = hub.policies.version
+        if version != policyVersion {
+            policyVersion = version
+            standing = hub.policies.standing(of: identity)
+        }
+        if let expires = standing.expires, WallClock.seconds >= expires { standing = .stranger }
+    }
+
+    /// The connection has authenticated as `identity`; false when that has too many connections,
+    /// which it is told.
+    func introduce(_ identity: Identity) -> Bool {
+        let standing = hub.policies.standing(of: identity)
+        if isStranger {
+            if let why = hub.admission.introduce(user: standing.caller.uid) {
+                reply { $0.writeError(code: RefusalCode.busy.rawValue, why) }
+                finish()
+                return false
+            }
+            isStranger = false
+            user = standing.caller.uid
+        }
+        become(identity)
         decoder.limits = .known
-        guard isStranger else { return }
-        isStranger = false
-        hub.admission.introduce()
+        return true
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -166,6 +224,10 @@ final class Connection: ChannelDuplexHandler {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if let event = event as? TLSUserEvent, case .handshakeCompleted = event {
+            isAgreeing = false
+            takeCertificate()
+        }
         if let event = event as? ChannelEvent, event == .inputClosed {
             switch phase {
             case .open:
@@ -188,7 +250,11 @@ final class Connection: ChannelDuplexHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // A broken pipe or a reset: the client is gone; what it asked for goes on.
+        // A broken pipe or a reset: the client is gone; what it asked for goes on. Or bytes that
+        // are no TLS, or a certificate that is not believed.
+        if isStranger, let error = error as? NIOSSLError {
+            warn("no TLS", ["reason": "\(TLSReason.word(in: "\(error)"))"])
+        }
         context.close(promise: nil)
     }
 
@@ -264,7 +330,7 @@ extension Connection {
         guard hub.state.value.mayWarn() else { return }
         var metadata = facts
         metadata["connection"] = "\(number)"
-        metadata["user"] = "\(user.map { "\($0)" } ?? "-")"
+        metadata["user"] = "\(identity.text)"
         hub.logger.warning(message, metadata: metadata)
     }
 
@@ -275,6 +341,7 @@ extension Connection {
 
     /// Takes no more requests because the daemon stops.
     func drain() {
+        if isAgreeing { return abort() }
         finish()
         proceed()
         if hasSaidFarewell { hurry() }
@@ -298,7 +365,10 @@ extension Connection {
         switch phase {
         case .lingering(let until) where now > until:
             abort()
-        case .open where isStranger && now > since + ServerLimits.strangerTime:
+        case .open where isStranger && isVerifying: break
+        case .open where isAgreeing && now > strangerSince + ServerLimits.strangerTime:
+            abort()
+        case .open where isStranger && now > strangerSince + ServerLimits.strangerTime:
             let limit = ServerLimits.seconds(ServerLimits.strangerTime)
             reply {
                 $0.writeError(

@@ -17,6 +17,14 @@ package enum DaemonProcess {
         _ = signal(SIGXFSZ, SIG_IGN)
     }
 
+    /// Checks that the system has what a daemon can not begin without; early, because libraries
+    /// stop the process where they do not get it.
+    ///
+    /// - Throws: `ServerError` when something is lacking.
+    package static func requireRoom(forLoops count: Int) throws(ServerError) {
+        try Descriptors.requireRoom(forLoops: count)
+    }
+
     /// Opens the standard streams that are closed, to nothing.
     ///
     /// Or the first files that are opened would get their numbers, and what is meant for the log of

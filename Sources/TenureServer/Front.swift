@@ -1,9 +1,11 @@
 // The listeners and event loops of a running daemon.
 
+internal import CTenureSystem
 internal import Glibc
 internal import Logging
 internal import NIOCore
 internal import NIOPosix
+internal import NIOSSL
 internal import Tenure
 internal import TenureModel
 
@@ -17,6 +19,7 @@ struct Front: Sendable {
     private let subscriptions: [UInt64]
     private let logger: Logger
     private let ledger: any ServedLedger
+    private let verifier: SecretVerifier
 
     /// Listens.
     ///
@@ -24,34 +27,25 @@ struct Front: Sendable {
     static func start(
         _ ledger: any ServedLedger,
         _ configuration: ServerConfiguration,
-        _ logger: Logger
+        _ logger: Logger,
+        policies: PolicyBoard = PolicyBoard(nil, path: nil),
+        tls: TLSBoard? = nil,
+        passed: PassedSocket? = nil
     ) async throws -> Front {
         try Descriptors.requireRoom(forLoops: configuration.threads)
-        let file = try SocketFile.listen(
-            at: configuration.socketPath,
-            group: configuration.socketGroup
-        )
+        let file =
+            try passed.map(SocketFile.init)
+            ?? SocketFile.listen(at: configuration.socketPath, group: configuration.socketGroup)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.threads)
-        let hubs = await makeHubs(group, ledger, configuration, logger)
+        let verifier = SecretVerifier(hasAccounts: policies.policy != nil)
+        let hubs = await makeHubs(group, ledger, configuration, logger, policies, verifier)
         var listeners: [any Channel] = []
         do {
-            listeners.append(
-                try await bootstrap(group, hubs, isLocal: true)
-                    .withBoundSocket(file.descriptor).get()
-            )
-            // SwiftNIO has listened again with a backlog of its own.
-            guard Glibc.listen(file.descriptor, ServerLimits.backlog) == 0 else {
-                throw ServerError("can not listen", exitCode: ServerError.cannotCreate)
-            }
-            if let tcp = configuration.tcp {
-                listeners.append(
-                    try await bootstrap(group, hubs, isLocal: false)
-                        .bind(host: tcp.host, port: tcp.port).get()
-                )
-            }
+            try await listen(group, hubs, file, configuration.tcp, tls, &listeners)
         } catch {
             for listener in listeners { try? await listener.close().get() }
             file.remove()
+            await verifier.end()
             try? await group.shutdownGracefully()
             throw ServerError("can not listen: \(error)", exitCode: ServerError.cannotCreate)
         }
@@ -59,7 +53,7 @@ struct Front: Sendable {
         let subscriptions =
             await Blocking.run { relays.map { ledger.subscribe($0, to: .lost) } } ?? []
         let addresses = ServerAddresses(
-            socketPath: configuration.socketPath,
+            socketPath: file.path,
             tcpPort: listeners.count > 1 ? listeners[1].localAddress?.port : nil
         )
         logger.info(
@@ -67,6 +61,7 @@ struct Front: Sendable {
             metadata: [
                 "socket": "\(addresses.socketPath)",
                 "tcp": "\(addresses.tcpPort.map { "\($0)" } ?? "off")",
+                "tls": "\(tls == nil ? "off" : "on")",
             ]
         )
         return Front(
@@ -77,7 +72,31 @@ struct Front: Sendable {
             socketFile: file,
             subscriptions: subscriptions,
             logger: logger,
-            ledger: ledger
+            ledger: ledger,
+            verifier: verifier
+        )
+    }
+
+    /// Begins to accept; what listens already is in `listeners` when it throws.
+    private static func listen(
+        _ group: MultiThreadedEventLoopGroup,
+        _ hubs: [LoopHub],
+        _ file: SocketFile,
+        _ tcp: ServerConfiguration.TCP?,
+        _ tls: TLSBoard?,
+        _ listeners: inout [any Channel]
+    ) async throws {
+        listeners.append(
+            try await bootstrap(group, hubs, isLocal: true).withBoundSocket(file.descriptor).get()
+        )
+        // SwiftNIO has listened again with a backlog of its own.
+        guard Glibc.listen(file.descriptor, ServerLimits.backlog) == 0 else {
+            throw ServerError("can not listen", exitCode: ServerError.cannotCreate)
+        }
+        guard let tcp else { return }
+        listeners.append(
+            try await bootstrap(group, hubs, isLocal: false, tls)
+                .bind(host: tcp.host, port: tcp.port).get()
         )
     }
 
@@ -85,7 +104,9 @@ struct Front: Sendable {
         _ group: MultiThreadedEventLoopGroup,
         _ ledger: any ServedLedger,
         _ configuration: ServerConfiguration,
-        _ logger: Logger
+        _ logger: Logger,
+        _ policies: PolicyBoard,
+        _ verifier: SecretVerifier
     ) async -> [LoopHub] {
         let admission = Admission(descriptors: Descriptors.limit)
         let numbers = ConnectionNumbers()
@@ -98,7 +119,9 @@ struct Front: Sendable {
                     logger: logger,
                     admission: admission,
                     numbers: numbers,
-                    password: configuration.tcp?.password
+                    password: configuration.tcp?.password,
+                    policies: policies,
+                    verifier: verifier
                 )
                 hub.startSweeping()
                 return hub
@@ -112,7 +135,8 @@ struct Front: Sendable {
     private static func bootstrap(
         _ group: MultiThreadedEventLoopGroup,
         _ hubs: [LoopHub],
-        isLocal: Bool
+        isLocal: Bool,
+        _ tls: TLSBoard? = nil
     ) -> ServerBootstrap {
         let watermark = ChannelOptions.Types.WriteBufferWaterMark(
             low: ServerLimits.pendingOutputLowBytes,
@@ -134,8 +158,13 @@ struct Front: Sendable {
                     guard let hub = hubs.first(where: { $0.eventLoop === channel.eventLoop }) else {
                         throw ChannelError.operationUnsupported
                     }
+                    if let tls {
+                        try channel.pipeline.syncOperations.addHandler(
+                            NIOSSLServerHandler(context: tls.context)
+                        )
+                    }
                     try channel.pipeline.syncOperations.addHandler(
-                        Connection(hub: hub, isLocal: isLocal)
+                        Connection(hub: hub, isLocal: isLocal, isAgreeing: tls != nil)
                     )
                 }
             }
@@ -209,6 +238,8 @@ struct Front: Sendable {
 
     private func finish() async {
         for subscription in subscriptions { ledger.unsubscribe(subscription) }
+        // It tells the loops what it has found.
+        await verifier.end()
         // What is left after the drain closes with its loop.
         try? await group.shutdownGracefully()
     }
@@ -231,10 +262,19 @@ enum Descriptors {
         _ = unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     }
 
-    /// Checks that event loops can get the descriptors without which SwiftNIO can not go on.
+    /// Checks that event loops can get what SwiftNIO can not go on without.
     ///
-    /// - Throws: `ServerError` when there are too few.
-    static func requireRoom(forLoops count: Int) throws {
+    /// - Throws: `ServerError` when something is lacking.
+    static func requireRoom(forLoops count: Int) throws(ServerError) {
+        let result = tenure_event_loops_try(CInt(clamping: count))
+        guard result == 0 else {
+            throw ServerError(
+                "\(count) event loops can not be had: errno \(-result); allow more open files "
+                    + "(ulimit -n, LimitNOFILE, fs.file-max, fs.epoll.max_user_watches), or more "
+                    + "memory",
+                exitCode: ServerError.noRoom
+            )
+        }
         var opened: [Int32] = []
         defer { for descriptor in opened { close(descriptor) } }
         while opened.count < ServerLimits.descriptorsPerThread * count {

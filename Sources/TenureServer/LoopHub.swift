@@ -23,6 +23,8 @@ final class LoopHub: AnswerSink {
     let admission: Admission
     let numbers: ConnectionNumbers
     let password: String?
+    let policies: PolicyBoard
+    let verifier: SecretVerifier
     let state: NIOLoopBound<LoopState>
     private let inbox = Mutex(Inbox())
 
@@ -33,7 +35,9 @@ final class LoopHub: AnswerSink {
         logger: Logger,
         admission: Admission,
         numbers: ConnectionNumbers,
-        password: String?
+        password: String?,
+        policies: PolicyBoard,
+        verifier: SecretVerifier
     ) {
         self.eventLoop = eventLoop
         self.ledger = ledger
@@ -41,6 +45,8 @@ final class LoopHub: AnswerSink {
         self.admission = admission
         self.numbers = numbers
         self.password = password
+        self.policies = policies
+        self.verifier = verifier
         state = NIOLoopBound(LoopState(), eventLoop: eventLoop)
     }
 
@@ -123,6 +129,11 @@ final class LoopState {
         if isStopped { return false }
         connections[connection.number] = connection
         return true
+    }
+
+    /// Tells a connection what became of the secret that it said.
+    func settle(_ outcome: SecretVerifier.Outcome, of number: UInt64) {
+        connections[number]?.settle(outcome)
     }
 
     /// Forgets a connection that has ended.

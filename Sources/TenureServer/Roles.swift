@@ -1,44 +1,50 @@
-// Who may send what: everybody may hold; only admins declare, and take from others.
+// Whether a command may be sent: by role, for each command anew.
 
-internal import Glibc
 internal import TenureModel
+internal import TenureWire
 
 /// What a caller may send.
 enum Roles {
-    /// Why `caller` may not send `command`; nothing when it may.
-    static func refusal(of command: Command, for caller: Caller) -> Refusal? {
-        guard !caller.isAdmin else { return nil }
-        switch command {
-        case .setPool, .deletePool, .setResource, .setResourceState, .setNodeState, .deleteResource,
-            .planWindow, .cancelWindow, .setQuota, .deleteQuota, .setTenant, .deleteTenant,
-            .setBudget,
-            .deleteBudget, .resetBreaker, .prune, .revoke, .revokeAll, .query(.optimize),
-            .housekeeping:
-            let who = caller.uid.map { "user \($0)" } ?? "this caller"
+    /// Why who has `standing` may not send `command`; nothing when it may.
+    ///
+    /// Whose tenant, ticket or lease it is, the ledger knows.
+    static func refusal(
+        of command: Command,
+        for standing: Standing,
+        _ identity: Identity
+    ) -> Refusal? {
+        refusal(needing: Role.needed(for: command), for: standing, identity)
+    }
+
+    /// Why who has `standing` may not send `command`; nothing when it may.
+    static func refusal(
+        of command: ConnectionCommand,
+        for standing: Standing,
+        _ identity: Identity
+    ) -> Refusal? {
+        Role.needed(for: command).flatMap { refusal(needing: $0, for: standing, identity) }
+    }
+
+    /// Why who has `standing` may not do what needs a role; nothing when it may.
+    static func refusal(
+        needing needed: Role,
+        for standing: Standing,
+        _ identity: Identity
+    ) -> Refusal? {
+        guard let role = standing.role else {
             return Refusal(
                 .notPermitted,
-                "\(who) may not do this; ask root or the user that the daemon runs as"
+                "\(identity.subject) has no role in the policy of this daemon, or has none any "
+                    + "more; ask root or the user that the daemon runs as"
             )
-        // Whose ticket it is, the ledger knows.
-        case .acquire, .cancelTicket, .book, .cancelBooking, .commit, .cancel, .renew, .release,
-            .grow, .handOver,
-            .sublease, .check, .report, .openSession,
-            .keepSession,
-            .closeSession, .query:
-            return nil
         }
+        guard role < needed else { return nil }
+        return Refusal(
+            .notPermitted,
+            "\(identity.subject) may not do this, which needs the role \(needed.rawValue); ask "
+                + "root or the user that the daemon runs as"
+        )
     }
-
-    /// The caller behind a Unix socket whose peer the kernel reported as `uid`.
-    static func local(uid: UInt32) -> Caller {
-        Caller(uid: uid, isAdmin: uid == 0 || uid == geteuid())
-    }
-
-    /// The caller that has said the password over TCP.
-    static let authenticated = Caller(uid: nil, isAdmin: true)
-
-    /// The caller that has said nothing yet.
-    static let stranger = Caller(uid: nil, isAdmin: false)
 
     /// Whether two passwords are the same, in a time that does not depend on where they differ.
     static func isSame(_ given: String, _ expected: String) -> Bool {
@@ -50,5 +56,16 @@ enum Roles {
             difference |= UInt(byte ^ expected[index])
         }
         return difference == 0
+    }
+}
+
+extension Identity {
+    /// How a sentence names it.
+    var subject: String {
+        switch self {
+        case .stranger, .password: "this caller"
+        case .user(let uid, _): "user \(uid)"
+        case .account(let name, _), .certificate(let name, _, _): "account \(name)"
+        }
     }
 }

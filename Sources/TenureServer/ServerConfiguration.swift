@@ -2,17 +2,22 @@
 
 /// Where the daemon listens and for whom.
 public struct ServerConfiguration: Sendable {
-    /// A listener for TCP on loopback.
+    /// A listener for TCP.
+    ///
+    /// It needs a password, or a policy with accounts; with TLS and a policy with accounts it may
+    /// be on any address, else on loopback.
     public struct TCP: Sendable {
-        /// `127.0.0.1`, `::1` or `localhost`; anything else is refused.
+        /// `127.0.0.1`, `::1` or `localhost`, or with TLS any address of the host.
         public var host: String
         /// The port; 0 lets the system choose.
         public var port: Int
-        /// What AUTH must say: at least 16 bytes.
-        public var password: String
+        /// What AUTH must say, at least 16 bytes; nothing where only accounts may come in.
+        public var password: String?
+        /// TLS; plain where it is absent.
+        public var tls: ListenerTLS?
 
-        /// A listener that needs `password`.
-        public init(host: String = "127.0.0.1", port: Int, password: String) {
+        /// A listener; `password` makes an admin of everybody who knows it.
+        public init(host: String = "127.0.0.1", port: Int, password: String? = nil) {
             self.host = host
             self.port = port
             self.password = password
@@ -23,6 +28,8 @@ public struct ServerConfiguration: Sendable {
     public var socketPath: String
     /// The group that may connect besides the daemon's own user; nobody else when absent.
     public var socketGroup: String?
+    /// The file of the policy; where it is absent, everybody who can connect may hold.
+    public var policyPath: String?
     /// The listener for TCP; none when absent.
     public var tcp: TCP?
     /// Threads that serve connections: the ledger's writer is the bottleneck, so one is enough.
@@ -88,21 +95,54 @@ extension ServerConfiguration {
             )
         }
         try tcp?.check()
+        if let tcp, !tcp.isLoopback, tcp.tls == nil || policyPath == nil {
+            throw ServerError(
+                "TCP on '\(tcp.host)' is refused: without TLS and a policy with accounts the "
+                    + "daemon listens on loopback only; use 127.0.0.1, or give both",
+                exitCode: ServerError.configuration
+            )
+        }
+        if let tcp, tcp.password == nil, policyPath == nil {
+            throw ServerError(
+                "TCP needs a password, or a policy with accounts; set one or do not listen on TCP",
+                exitCode: ServerError.configuration
+            )
+        }
+    }
+
+    /// Checks that the files of TLS can be used.
+    ///
+    /// - Throws: with exit code 77 or 78, naming the file.
+    package func checkTLS() throws(ServerError) {
+        _ = try tcp?.tls?.makeContext()
+    }
+
+    /// Reads the policy, if there is to be one.
+    ///
+    /// - Throws: with exit code 77 or 78 when it can not be used, or leaves TCP to nobody.
+    package func readPolicy() throws(ServerError) -> AccessPolicy? {
+        guard let policyPath else { return nil }
+        let policy = try PolicyFile.read(policyPath)
+        guard let tcp, policy.accounts.isEmpty, tcp.password == nil || !tcp.isLoopback else {
+            return policy
+        }
+        throw ServerError(
+            "policy '\(policyPath)' has no accounts, which TCP without a password, or on other "
+                + "addresses than loopback, needs; add an account or do not listen on TCP",
+            exitCode: ServerError.configuration
+        )
     }
 }
 
 extension ServerConfiguration.TCP {
+    /// Whether nobody but this host can connect.
+    var isLoopback: Bool { ["127.0.0.1", "::1", "localhost"].contains(host) }
+
     fileprivate func check() throws(ServerError) {
-        guard ["127.0.0.1", "::1", "localhost"].contains(host) else {
-            throw ServerError(
-                "TCP on '\(host)' is refused: the daemon listens on loopback only; use 127.0.0.1 "
-                    + "and a tunnel with TLS",
-                exitCode: ServerError.configuration
-            )
-        }
         guard (0...65_535).contains(port) else {
             throw ServerError("\(port) is not a TCP port", exitCode: ServerError.configuration)
         }
+        guard let password else { return }
         guard
             (ServerLimits.passwordBytesMin...ServerLimits.passwordBytesMax)
                 .contains(password.utf8.count)

@@ -16,10 +16,30 @@ package enum ServerLimits {
     package static let keptForOthers = 16
     /// The most connections over TCP that have not authenticated.
     package static let strangers = 16
-    /// How long a connection over TCP may take to authenticate.
+    /// How long a connection over TCP may take to authenticate, and to try again.
     static let strangerTime = TimeAmount.seconds(10)
     /// How many wrong passwords end a connection.
     static let passwordAttempts = 3
+    /// How many wrong secrets of all connections together are looked at in a window.
+    ///
+    /// Past it AUTH is `BUSY`. A guess a second finds no secret that is not guessed at once, and
+    /// costs a quarter of one core at the most; who has authenticated, or uses the socket, does not
+    /// notice.
+    static let failuresPerWindow = 60
+    /// How long that window is, in seconds.
+    static let failureWindowSeconds: Int64 = 60
+    /// The longest file of certificates or of a key, in bytes: a bundle of authorities has 256 KiB.
+    static let certificateBytes = 1 << 20
+    /// The longest policy, in bytes: about 10,000 entries.
+    package static let policyBytes = 1 << 20
+    /// The most users, groups or accounts of a policy.
+    static let policyEntries = 10_000
+    /// The most tenants, or certificates, of one entry: each is looked at for each command.
+    static let policyNames = 256
+    /// The most secrets of one account: the old one and the new one.
+    static let secretsPerAccount = 2
+    /// How many groups of a user count: more than any usual directory gives one.
+    static let peerGroups = 1_024
     /// Descriptors that the daemon needs besides connections: log, state, listeners, pidfds.
     static let descriptorsKept = 512
     /// How many it needs at the least, where it may have few in all.

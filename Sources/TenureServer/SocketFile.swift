@@ -13,9 +13,12 @@ internal import Glibc
 package struct SocketFile: Sendable {
     /// The descriptor; its owner closes it.
     package let descriptor: CInt
-    private let path: String
+    /// Where it listens.
+    let path: String
     private let device: UInt
     private let inode: UInt
+    /// Whether the file is ours, to be removed.
+    private var isOwn = true
 
     /// Listens at `path`, for `group` too when it is given.
     ///
@@ -44,9 +47,25 @@ package struct SocketFile: Sendable {
         }
     }
 
+    /// Listens on a socket that was passed, whose file is its maker's.
+    init(_ passed: PassedSocket) {
+        descriptor = passed.descriptor
+        path = passed.path
+        device = 0
+        inode = 0
+        isOwn = false
+    }
+
+    private init(descriptor: CInt, path: String, device: UInt, inode: UInt) {
+        self.descriptor = descriptor
+        self.path = path
+        self.device = device
+        self.inode = inode
+    }
+
     /// Removes the file if it is still the one that was made here.
     package func remove() {
-        guard let facts = try? Self.facts(path), UInt(facts.st_dev) == device,
+        guard isOwn, let facts = try? Self.facts(path), UInt(facts.st_dev) == device,
             UInt(facts.st_ino) == inode
         else { return }
         // SAFETY: the path is a string of ours for the call.

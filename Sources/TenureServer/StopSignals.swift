@@ -1,4 +1,4 @@
-// The signals with which a daemon is told to stop.
+// The signals with which a daemon is told to stop, or to read its policy again.
 //
 // By a handler and a thread of our own: event sources need descriptors, and a daemon that got none
 // when it started could only be killed.
@@ -14,18 +14,29 @@ package enum StopSignals {
     /// What the thread is given.
     private final class Watch: Sendable {
         let logger: Logger
+        let reload: (@Sendable () -> Void)?
         let stop: @Sendable () async -> Void
 
-        init(_ logger: Logger, _ stop: @escaping @Sendable () async -> Void) {
-            (self.logger, self.stop) = (logger, stop)
+        init(
+            _ logger: Logger,
+            _ reload: (@Sendable () -> Void)?,
+            _ stop: @escaping @Sendable () async -> Void
+        ) {
+            (self.logger, self.reload, self.stop) = (logger, reload, stop)
         }
 
         /// The first signal stops in order, the second at once: a start recovers from that too.
         func run() {
             let stop = stop
-            for count in 1... {
+            var isStopping = false
+            while true {
                 let number = tenure_signal_wait()
-                guard count > 1 else {
+                if number == SIGHUP, let reload {
+                    reload()
+                    continue
+                }
+                guard isStopping else {
+                    isStopping = true
                     Task { await stop() }
                     continue
                 }
@@ -42,16 +53,19 @@ package enum StopSignals {
 
     /// Catches them for the rest of the process's life; `stop` is called at the first one.
     ///
+    /// With `reload`, `SIGHUP` calls that instead, however often it comes.
+    ///
     /// - Throws: `ServerError` when there is no room for a thread.
     package static func catchAll(
         _ logger: Logger,
+        reload: (@Sendable () -> Void)? = nil,
         stop: @escaping @Sendable () async -> Void
     ) throws(ServerError) {
         // SAFETY: the numbers are read during the call.
         var status = unsafe tenure_signals_catch(numbers, CInt(numbers.count))
         if status == 0 {
             // SAFETY: the retained reference is taken over by the thread's body, exactly once.
-            let watch = unsafe Unmanaged.passRetained(Watch(logger, stop))
+            let watch = unsafe Unmanaged.passRetained(Watch(logger, reload, stop))
             var thread: UInt64 = 0
             status = unsafe tenure_thread_start(&thread, watch.toOpaque()) { context in
                 guard let context = unsafe context else { return }

@@ -42,6 +42,16 @@ struct PlacesTests {
         #expect(try told.socket(option: nil, data: "/srv/t") == "/run/y")
     }
 
+    /// An empty variable is one that is not set, so that nobody is an account without a name.
+    @Test(arguments: [(nil, "default"), ("", "default"), ("ci", "ci")])
+    func `the account is that of the environment, or the daemon's own password`(
+        value: String?,
+        account: String
+    ) {
+        let environment = value.map { ["TENURE_ACCOUNT": $0] } ?? [:]
+        #expect(Places(environment: environment, isRoot: false).account == account)
+    }
+
     @Test
     func `no home and a socket path that is too long are configuration errors`() {
         let places = Places(environment: [:], isRoot: false)

@@ -84,10 +84,15 @@ struct PruneTests {
         let verified = try await answer("audit", "verify", daemon.data, "--json")
         #expect(verified.words.contains("\"replayAgrees\":true"), "\(verified.words)")
         let lease = try await answer(
-            "audit", "as-of", daemon.data, "end", "LEASE", "GET", "\(early.lease.rawValue)"
+            "audit",
+            "as-of",
+            daemon.data,
+            "end",
+            "LEASE",
+            "GET",
+            "\(early.lease.rawValue)"
         )
         #expect(lease.words.contains("early"), "\(lease.words)")
-        // Its name is known from the snapshot.
         let log = try await answer("audit", "log", daemon.data)
         #expect(log.words.contains(" pruned through="), "no record of it")
         let past = try await answer("audit", "as-of", daemon.data, "3")

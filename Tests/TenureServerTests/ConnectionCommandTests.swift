@@ -1,5 +1,6 @@
 // What a connection answers by itself, passwords, roles, pushes.
 
+import Glibc
 import NIOCore
 import TenureClient
 import TenureTesting
@@ -108,8 +109,7 @@ struct ConnectionCommandTests {
             let client = try await harness.client()
             _ = try await client.send(["STATUS"])
             let caller = try #require(harness.ledger.callers.first)
-            #expect(caller == Roles.local(uid: try #require(caller.uid)))
-            #expect(caller.isAdmin)
+            #expect(caller == Caller(uid: geteuid(), isAdmin: true))
             await client.close()
         }
     }
@@ -154,7 +154,7 @@ struct ConnectionCommandTests {
         try await Harness.run(tcp: true) { harness in
             let client = try await TenureClient.connect(to: harness.tcp, password: Harness.password)
             _ = try await client.send(["STATUS"])
-            #expect(harness.ledger.callers == [Roles.authenticated])
+            #expect(harness.ledger.callers == [Caller(uid: nil, isAdmin: true)])
             let sentence =
                 "PROCESS peer needs the Unix socket, and a process that the daemon can see"
             await #expect(throws: Refusal(.malformed, sentence)) {
@@ -288,39 +288,9 @@ struct ConnectionCommandTests {
         }
     }
 
-    /// Which commands need an admin.
-    @Test
-    func `the roles of every command`() throws {
-        let user = Caller(uid: 4_242, isAdmin: false)
-        for row in CommandTable.all where row.scope == .ledger {
-            let words = Self.words(row.example)
-            guard case .ledger(let command) = CommandParser.parse(RequestArguments(words)) else {
-                #expect(row.word == .sessionOpen)
-                continue
-            }
-            #expect(Roles.refusal(of: command, for: .embedder) == nil)
-            let refusal = Roles.refusal(of: command, for: user)
-            #expect((refusal?.code == .notPermitted) == row.isAdmin, "\(row.word.rawValue)")
-        }
-    }
-
-    private static func words(_ example: String) -> [String] {
-        // The only quoted word of the examples is the reason of LEASE REVOKE.
-        example.replacing("\"", with: "").split(separator: " ", maxSplits: 3).count > 3
-            && example.contains("\"")
-            ? example.replacing("\"", with: "").split(separator: " ", maxSplits: 3).map(String.init)
-            : example.split(separator: " ").map(String.init)
-    }
-
     @Test
     func `passwords are compared whole`() {
         #expect(Roles.isSame("abc", "abc"))
         for wrong in ["", "ab", "abd", "abcd", "Abc"] { #expect(!Roles.isSame(wrong, "abc")) }
-    }
-
-    @Test
-    func `what a user may not see is taken out of events`() throws {
-        #expect(Roles.local(uid: 4_242).isAdmin == false)
-        #expect(Roles.local(uid: 0).isAdmin)
     }
 }

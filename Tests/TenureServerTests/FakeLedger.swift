@@ -31,6 +31,8 @@ final class FakeLedger: ServedLedger {
     var commands: [Command] { state.withLock { $0.commands } }
     /// Who submitted it.
     var callers: [Caller] { state.withLock { $0.callers } }
+    /// How many commands wait for their answers while it is held.
+    var waitingCount: Int { state.withLock { $0.waiting.count } }
     /// In how many batches it came.
     var batches: Int { state.withLock { $0.batches } }
     /// How many listen for events.

@@ -41,17 +41,20 @@ struct Harness {
     let ledger = FakeLedger()
     let directory: TemporaryDirectory
     let front: Front
+    let policies: PolicyBoard
 
     static let password = "correct horse battery"
 
     /// Runs `body` against a front that listens, and stops it afterwards.
     static func run(
         tcp: Bool = false,
+        policy: AccessPolicy? = nil,
+        tls: ListenerTLS? = nil,
         _ body: (Harness) async throws -> Void
     ) async throws {
         let directory = try TemporaryDirectory()
         defer { directory.remove() }
-        let harness = try await Harness(directory: directory, tcp: tcp)
+        let harness = try await Harness(directory: directory, tcp: tcp, policy: policy, tls: tls)
         do {
             try await body(harness)
         } catch {
@@ -62,14 +65,26 @@ struct Harness {
         await harness.front.stop(within: .seconds(10))
     }
 
-    private init(directory: TemporaryDirectory, tcp: Bool) async throws {
+    private init(
+        directory: TemporaryDirectory,
+        tcp: Bool,
+        policy: AccessPolicy?,
+        tls: ListenerTLS?
+    ) async throws {
         self.directory = directory
         var configuration = ServerConfiguration(socketPath: "\(directory.path)/s")
         if tcp { configuration.tcp = .init(port: 0, password: Self.password) }
         try configuration.check()
         var logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         logger.logLevel = .critical
-        front = try await Front.start(ledger, configuration, logger)
+        policies = PolicyBoard(policy, path: nil)
+        front = try await Front.start(
+            ledger,
+            configuration,
+            logger,
+            policies: policies,
+            tls: try tls.map(TLSBoard.init)
+        )
     }
 
     /// The Unix socket.

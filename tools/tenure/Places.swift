@@ -57,6 +57,9 @@ package struct Places {
         return path
     }
 
+    /// Whose password it is; the daemon's own one when nobody says.
+    package var account: String { value("TENURE_ACCOUNT") ?? "default" }
+
     /// The password for TCP and for a daemon that asks for one.
     package var password: String? { value("TENURE_PASSWORD") }
 

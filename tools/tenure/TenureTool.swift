@@ -55,7 +55,7 @@ package struct TenureTool: AsyncParsableCommand {
             CommandGroup(
                 name: "Daemon",
                 subcommands: [
-                    Serve.self, Status.self, Usage.self, Watch.self, Ping.self,
+                    Serve.self, PolicyNoun.self, Status.self, Usage.self, Watch.self, Ping.self,
                 ]
             ),
             CommandGroup(
@@ -83,19 +83,23 @@ package struct TenureTool: AsyncParsableCommand {
             } else {
                 try command.run()
             }
-        } catch let failure as Failure {
+        } catch {
+            end(with: error)
+        }
+    }
+
+    /// Says what went wrong, and ends the process with the code for it.
+    static func end(with error: any Error) -> Never {
+        switch error {
+        case let failure as Failure:
             Terminal.word("tenure: " + failure.sentence)
             Glibc.exit(failure.status)
-        } catch let refusal as Refusal {
+        case let refusal as Refusal:
             let json = CommandLine.arguments.contains("--json")
             Terminal.word(TenureTool.sentence(of: refusal, json: json))
             Glibc.exit(ExitStatus.refused.rawValue)
-        } catch let error as ClientError {
-            let failure = Failure(error)
-            Terminal.word("tenure: " + failure.sentence)
-            Glibc.exit(failure.status)
-        } catch {
-            exit(withError: error)
+        case let error as ClientError: end(with: Failure(error))
+        default: exit(withError: error)
         }
     }
 
@@ -141,7 +145,7 @@ extension Failure {
         switch error {
         case .unreachable(let endpoint, let reason):
             self.init(
-                reason == .forbidden ? .permission : .unavailable,
+                reason.isOfTrust ? .permission : .unavailable,
                 "no daemon answers at \(endpoint): \(Table.cell(reason.description));"
                     + " \(Failure.remedy(reason))"
             )
@@ -151,6 +155,8 @@ extension Failure {
                 "the daemon closed the connection; whether the command happened is not known,"
                     + " 'tenure request get' tells when it had a --request"
             )
+        case .unusable(let file, let what):
+            self.init(.configuration, "'\(Table.cell(file))' \(what)")
         case .notTenure(let what):
             self.init(.unavailable, "what answers there is no tenure daemon: \(Table.cell(what))")
         case .rejected(let code, let message):
@@ -168,8 +174,21 @@ extension Failure {
             "ask as its user, as root, or as a member of the group given to 'tenure serve"
                 + " --socket-group'"
         case .unknownHost: "correct --tcp"
+        case .notTrusted:
+            "give --ca with the authority of its certificate, ask it by a name that is in that, and"
+                + " look whether it speaks TLS"
         case .full: "try again"
         case .other: "look at the daemon's log, and whether --socket or --tcp is right"
+        }
+    }
+}
+
+extension ConnectFault {
+    /// Whether somebody is there, and one of the two does not want the other.
+    fileprivate var isOfTrust: Bool {
+        switch self {
+        case .forbidden, .notTrusted: true
+        case .absent, .nobodyListens, .unknownHost, .full, .other: false
         }
     }
 }

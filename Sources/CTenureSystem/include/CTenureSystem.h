@@ -133,6 +133,9 @@ struct tenure_peer {
 // SO_PEERCRED: who was at the other end when the connection was made.
 int tenure_peer_credentials(int socket, struct tenure_peer *peer);
 
+// SO_PEERGROUPS: the other groups that it had then. Returns how many, or -errno.
+int tenure_peer_groups(int socket, uint32_t *groups, int room);
+
 // ---- Bytes ------------------------------------------------------------------------------------
 
 // CRC-32C (Castagnoli) of `bytes`, going on from `crc`; start with 0.
@@ -166,6 +169,11 @@ int tenure_thread_join(uint64_t thread);
 // way to the others by `niceness`, 0 to 19. Neither matters to what the thread does: a failure is
 // ignored.
 void tenure_thread_describe(const char *name, int niceness);
+
+// Opens, and closes again, what `loops` event loops begin with: an epoll, two events and two timers
+// that it waits for. What can not be had is told as a negative error number; who makes the loops can
+// not go on without it.
+int tenure_event_loops_try(int loops);
 
 #if defined(__clang__)
 #pragma clang assume_nonnull end

@@ -48,7 +48,10 @@ extension LedgerState {
         caller: Caller,
         now: LedgerTime
     ) throws(RowFault) -> Decision {
-        switch command {
+        if let refusal = try outOfScope(command, for: caller) {
+            return Decision(.refused(refusal))
+        }
+        return switch command {
         case .acquire(let request): try acquire(request, caller: caller, now: now)
         case .commit(let reference, let parts):
             try commit(reference, parts: parts, now: now)

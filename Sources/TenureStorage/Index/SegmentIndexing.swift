@@ -19,6 +19,8 @@ package struct SegmentIndexing: Sendable {
     /// Segments that are indexed at one checkpoint at most: more than are filled between two of
     /// them, and no more than the next one can wait for.
     static let segmentsMax = 2
+    /// Segments that are looked at for that, some of which may not be sound.
+    private static let triesMax = 4
     private static let scratch = "\(LogPath.archive)/indexing.tmp"
 
     /// Indexes segments of the ledger on `disk`.
@@ -31,10 +33,12 @@ package struct SegmentIndexing: Sendable {
     /// - Throws: `full` when there is no room; it may be tried again. After `device` the writer
     ///   must stop, as after any failed sync.
     package func run() throws(LogError) {
-        for name in try missing().prefix(Self.segmentsMax) {
+        var made = 0
+        for name in try missing().prefix(Self.triesMax) where made < Self.segmentsMax {
             // Who reads the whole log tells what is wrong with it.
             guard let index = try index(of: name) else { continue }
             try write(index, of: name)
+            made += 1
         }
     }
 
@@ -43,6 +47,7 @@ package struct SegmentIndexing: Sendable {
         var subjects = SegmentSubjects()
         var end: GroupPlace?
         var isSound = true
+        var device: DiskError?
         _ = try LogReader(disk: disk, ledgerID: ledger).read(
             from: name.firstPosition,
             segments: 1,
@@ -57,8 +62,13 @@ package struct SegmentIndexing: Sendable {
                     subjects.add(event, at: frame.position, time: time)
                 }
             },
-            problem: { isSound = isSound && !$0.affectsRecords }
+            problem: { problem in
+                isSound = isSound && !problem.affectsRecords
+                if case .unreadable(let error) = problem.fault { device = error }
+            }
         )
+        // The next start needs what is in log/: better told now.
+        if let device { throw .device(device) }
         guard isSound, let end else { return nil }
         return SegmentIndex(subjects, from: name.firstPosition, to: end)
     }

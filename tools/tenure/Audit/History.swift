@@ -44,7 +44,7 @@ package struct HistoryEntry {
 
 /// The names of resources as the history gives them; events have their numbers only.
 package struct ResourceNames {
-    private var known: [ResourceID: ResourceName] = [:]
+    fileprivate private(set) var known: [ResourceID: ResourceName] = [:]
 
     /// No resource has been declared yet.
     package init() {}
@@ -61,11 +61,6 @@ package struct ResourceNames {
         for resource in resources {
             known[resource.id] = ResourceName(name: resource.name, kind: resource.kind)
         }
-    }
-
-    /// Calls `body` with every resource and its name.
-    fileprivate func forEach(_ body: (ResourceID, String) -> Void) {
-        for (id, name) in known { body(id, name.name) }
     }
 
     /// Learns what the records of a segment declare.
@@ -160,7 +155,7 @@ struct History {
         _ body: (HistoryEntry) throws -> Void
     ) throws {
         var timeline = timeline
-        before.names.forEach { timeline.learn($0, as: $1) }
+        for (id, name) in before.names.known { timeline.learn(id, as: name.name) }
         var filter = timeline.filter
         try read(
             passing: { !timeline.isPart(of: $0) },

@@ -109,6 +109,7 @@ struct BenchLoad: AsyncParsableCommand {
             clients: clients,
             mix: mix,
             endpoint: try options.endpoint,
+            tls: try options.tls,
             warmUp: .milliseconds(Int64(warmUp)),
             measured: .milliseconds(Int64(duration))
         )
@@ -155,7 +156,13 @@ struct BenchFill: AsyncParsableCommand {
         try await options.withClient { client in
             for command in clients.declarations { _ = try await client.send(command) }
         }
-        let fill = Fill(clients: clients, leases: leases, ttl: ttl, endpoint: endpoint)
+        let fill = Fill(
+            clients: clients,
+            leases: leases,
+            ttl: ttl,
+            endpoint: endpoint,
+            tls: try options.tls
+        )
         try options.show(try await fill.run())
     }
 }

@@ -9,13 +9,14 @@ struct Load: Sendable {
     let clients: BenchClients
     let mix: BenchLoad.Mix
     let endpoint: Endpoint
+    let tls: ClientTLS?
     let warmUp: Duration
     let measured: Duration
 
     /// Opens all connections, runs them together, and closes them.
     func run() async throws -> Document {
         let results = LoadResults()
-        let connections = try await clients.connect(to: endpoint)
+        let connections = try await clients.connect(to: endpoint, tls)
         let start = ContinuousClock().now + warmUp
         try await withThrowingTaskGroup { group in
             for (client, connection) in connections.enumerated() {
@@ -76,11 +77,12 @@ struct Fill: Sendable {
     let leases: Int
     let ttl: UInt64
     let endpoint: Endpoint
+    let tls: ClientTLS?
 
     /// Opens all connections, acquires, and closes them; the leases stay.
     func run() async throws -> Document {
         let results = LoadResults()
-        let connections = try await clients.connect(to: endpoint)
+        let connections = try await clients.connect(to: endpoint, tls)
         let clock = ContinuousClock()
         let elapsed = try await clock.measure {
             try await withThrowingTaskGroup { group in
@@ -121,12 +123,17 @@ struct Fill: Sendable {
 
 extension BenchClients {
     /// One connection per client, spread over the event loops.
-    fileprivate func connect(to endpoint: Endpoint) async throws -> [LoadConnection] {
+    fileprivate func connect(
+        to endpoint: Endpoint,
+        _ tls: ClientTLS?
+    ) async throws -> [LoadConnection] {
         var connections: [LoadConnection] = []
         for _ in 0..<clients {
             let connection = try await LoadConnection.connect(
                 to: endpoint,
+                account: Places.current.account,
                 password: Places.current.password,
+                tls: tls,
                 on: MultiThreadedEventLoopGroup.singleton
             )
             connections.append(connection)

@@ -23,6 +23,17 @@ package struct GlobalOptions: ParsableArguments {
     )
     var tcp: String?
 
+    @OptionGroup(title: "TLS")
+    var security: TLSOptions
+
+    @Option(
+        help: ArgumentHelp(
+            "Account whose secret TENURE_PASSWORD is; else TENURE_ACCOUNT.",
+            valueName: "name"
+        )
+    )
+    var account: String?
+
     @Flag(help: "Answer as JSON; tokens, lease ids and positions are strings.")
     var json = false
 
@@ -48,7 +59,18 @@ package struct GlobalOptions: ParsableArguments {
     }
 
     private func connect() async throws -> TenureClient {
-        try await TenureClient.connect(to: endpoint, password: Places.current.password)
+        let places = Places.current
+        return try await TenureClient.connect(
+            to: endpoint,
+            account: account ?? places.account,
+            password: places.password,
+            tls: try tls
+        )
+    }
+
+    /// How TLS is spoken; nothing where it is not.
+    var tls: ClientTLS? {
+        get throws { try security.tls(over: endpoint) }
     }
 
     /// Where the daemon listens.

@@ -1,5 +1,6 @@
 // The daemon as it runs: opens the ledger, declares what the host has, listens, stops when told.
 
+internal import Glibc
 internal import Logging
 internal import ServiceLifecycle
 internal import Tenure
@@ -17,30 +18,53 @@ struct Daemon: Sendable {
     let allowsUnsafeFileSystem: Bool
     let rebuildsState: Bool
     let logLevel: Logger.Level
+    let manager: ServiceManager
 
     /// Serves until a signal says stop.
+    ///
+    /// Ends the process, unless the ledger can not be opened.
     func run() async throws {
         DaemonProcess.boundHeap()
         DaemonProcess.ignoreSizeLimits()
+        do {
+            try DaemonProcess.requireRoom(forLoops: server.threads)
+        } catch {
+            throw Failure(code: error.exitCode, error.sentence)
+        }
         let logger = makeLogger()
+        manager.notifier?.status("opening the ledger")
         let ledger = try open()
         logger.info("ledger open", metadata: ["data": "\(data)"])
         for sentence in ledger.openingSentences { logger.notice("opening: \(sentence)") }
         if detects { await declareHost(in: ledger, logger) }
-        let service = TenureService(ledger: ledger, configuration: server, logger: logger)
+        let service = TenureService(
+            serving: ledger,
+            configuration: server,
+            logger: logger,
+            manager: manager
+        )
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: [service],
                 logger: logger
             )
         )
-        try StopSignals.catchAll(logger) { await group.triggerGracefulShutdown() }
+        let reloads = server.policyPath != nil || server.tcp?.tls != nil
+        let reload: @Sendable () -> Void = { service.reload() }
         do {
+            try StopSignals.catchAll(logger, reload: reloads ? reload : nil) {
+                await group.triggerGracefulShutdown()
+            }
             try await group.run()
+            logger.notice("stopped")
         } catch let error as ServerError {
-            throw Failure(code: error.exitCode, error.sentence)
+            TenureTool.end(with: Failure(code: error.exitCode, error.sentence))
+        } catch {
+            TenureTool.end(with: error)
         }
-        logger.notice("stopped")
+        // Here, and not at the end of `main`: the way there leads over the main queue, which needs
+        // a thread, and whoever has none left could not end.
+        Glibc.exit(EXIT_SUCCESS)
     }
 
     private func makeLogger() -> Logger {

@@ -11,13 +11,19 @@ struct Serve: AsyncParsableCommand {
         discussion: """
             Creates a ledger only where there is nothing, or an empty directory, and with \
             --existing nowhere. What the host has is declared as the pool 'local', with resources \
-            that are watched over restarts; --no-detect leaves that out. TCP needs a password. \
-            SIGTERM and SIGINT drain and stop.
+            that are watched over restarts; --no-detect leaves that out. Without a policy \
+            everybody who can connect may hold for any tenant; with one, who is not in it may do \
+            nothing. TCP needs a password, or a policy with accounts; beyond loopback it needs \
+            TLS too. SIGTERM and SIGINT drain and stop; SIGHUP reads policy and \
+            certificates again, and without them stops too.
 
             EXAMPLES
               tenure serve
               tenure serve --data /srv/tenure --socket-group tenure
               tenure serve --tcp 127.0.0.1:7420 --password-file /etc/tenure.password
+              tenure serve --policy /etc/tenure/policy.json
+              tenure serve --tcp 0.0.0.0:7420 --policy /etc/tenure/policy.json \
+                --tls-certificate /etc/tenure/chain.pem --tls-key /etc/tenure/key.pem
 
             EXIT STATUS
               0 stopped when told   65 data damaged   73 can not create   74 disk failed
@@ -39,6 +45,23 @@ struct Serve: AsyncParsableCommand {
 
     @Option(help: ArgumentHelp("File with the password for TCP.", valueName: "file"))
     var passwordFile: String?
+
+    @Option(help: ArgumentHelp("File that says who may do what.", valueName: "file"))
+    var policy: String?
+
+    @Option(help: ArgumentHelp("Certificate for TLS, with those above it.", valueName: "file"))
+    var tlsCertificate: String?
+
+    @Option(help: ArgumentHelp("Key of that certificate.", valueName: "file"))
+    var tlsKey: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Authorities whose client certificates open accounts.",
+            valueName: "file"
+        )
+    )
+    var tlsClientCa: String?
 
     @Option(help: ArgumentHelp("Byte budget of the front cache.", valueName: "n"))
     var cacheBytes: Int?
@@ -90,9 +113,24 @@ struct Serve: AsyncParsableCommand {
     func validate() throws {
         if let cacheBytes, cacheBytes < 0 { throw ValidationError("--cache-bytes is at least 0") }
         if let tcp { _ = try HostPort(tcp) }
+        guard (tlsCertificate == nil) == (tlsKey == nil) else {
+            throw ValidationError("--tls-certificate and --tls-key belong together")
+        }
+        if tlsCertificate == nil, tlsClientCa != nil {
+            throw ValidationError("--tls-client-ca needs --tls-certificate and --tls-key")
+        }
+        if tlsCertificate != nil, tcp == nil {
+            throw ValidationError("TLS is for TCP; give --tcp too")
+        }
     }
 
     func run() async throws {
+        let manager: ServiceManager
+        do throws(ServerError) {
+            manager = try ServiceManager.takeFromEnvironment()
+        } catch {
+            throw Failure(code: error.exitCode, error.sentence)
+        }
         let places = Places.current
         let data = Serve.absolute(try places.dataDirectory(option: data))
         Serve.makeParent(of: data)
@@ -100,6 +138,8 @@ struct Serve: AsyncParsableCommand {
         do {
             // Before the ledger is opened: a daemon that can not listen has no use for it.
             try server.check()
+            _ = try server.readPolicy()
+            try server.checkTLS()
         } catch {
             throw Failure(code: error.exitCode, error.sentence)
         }
@@ -112,7 +152,8 @@ struct Serve: AsyncParsableCommand {
             createsIfMissing: !existing,
             allowsUnsafeFileSystem: allowUnsafeFileSystem,
             rebuildsState: rebuildState,
-            logLevel: logLevel
+            logLevel: logLevel,
+            manager: manager
         )
         try await daemon.run()
     }
@@ -121,12 +162,15 @@ struct Serve: AsyncParsableCommand {
         let path = try places.socket(option: socket, data: data)
         var configuration = ServerConfiguration(socketPath: Serve.absolute(path))
         configuration.socketGroup = socketGroup
+        configuration.policyPath = policy.map(Serve.absolute)
         guard let tcp else { return configuration }
         let address = try HostPort(tcp)
-        guard let password = try passwordFile.map(PasswordFile.read) ?? places.password else {
+        let password = try passwordFile.map(PasswordFile.read) ?? places.password
+        if password == nil, policy == nil {
             throw Failure(
                 .configuration,
-                "--tcp needs a password: give --password-file or set TENURE_PASSWORD"
+                "--tcp needs a password: give --password-file or set TENURE_PASSWORD, or give "
+                    + "--policy with accounts"
             )
         }
         configuration.tcp = ServerConfiguration.TCP(
@@ -134,6 +178,13 @@ struct Serve: AsyncParsableCommand {
             port: address.port,
             password: password
         )
+        if let tlsCertificate, let tlsKey {
+            configuration.tcp?.tls = ListenerTLS(
+                certificatePath: Serve.absolute(tlsCertificate),
+                keyPath: Serve.absolute(tlsKey),
+                clientAuthorityPath: tlsClientCa.map(Serve.absolute)
+            )
+        }
         return configuration
     }
 

@@ -1,0 +1,108 @@
+// How a connection over TCP says who it is: the one password, or an account and its secret.
+//
+// The secret of an account is looked at on another thread, because that takes long on purpose;
+// until then nothing more of the connection is decoded, so that answers stay in order.
+
+internal import Logging
+internal import NIOCore
+internal import NIOSSL
+internal import TenureModel
+internal import TenureWire
+
+extension Connection {
+    /// Goes on with `then` when the credentials are right; answers itself when they are wrong.
+    func authenticate(_ credentials: Credentials, _ then: @escaping (Connection) -> Void) {
+        let policy = hub.policies.policy
+        guard !isLocal, hub.password != nil || policy != nil else {
+            // The kernel has said who it is, so there is nothing to check a password against.
+            return reply(
+                Refusal(
+                    .malformed,
+                    "AUTH called without any password configured: the socket knows its user"
+                )
+            )
+        }
+        let now = WallClock.monotonicSeconds
+        if hub.verifier.isClosed(at: now) { return rejectForNow() }
+        if credentials.user == "default" {
+            guard let password = hub.password, Roles.isSame(credentials.password, password) else {
+                hub.verifier.noteFailure(at: now)
+                return reject()
+            }
+            if introduce(.password) { then(self) }
+            return
+        }
+        guard let policy else {
+            hub.verifier.noteFailure(at: now)
+            return reject()
+        }
+        isVerifying = true
+        afterVerifying = then
+        hub.verifier.verify(
+            credentials.user,
+            credentials.password,
+            of: policy.accounts[credentials.user],
+            now: now,
+            date: WallClock.seconds
+        ) { [hub, number] outcome in
+            hub.eventLoop.execute { hub.state.value.settle(outcome, of: number) }
+        }
+    }
+
+    /// Takes what became of a secret, and goes on.
+    func settle(_ outcome: SecretVerifier.Outcome) {
+        let then = afterVerifying
+        isVerifying = false
+        afterVerifying = nil
+        // How long we take is not its fault; how often it may try is bounded.
+        strangerSince = .now()
+        guard isOpen else { return }
+        switch outcome {
+        case .right(let identity):
+            if introduce(identity) { then?(self) }
+        case .wrong: reject()
+        case .tooMany: rejectForNow()
+        }
+        proceed()
+    }
+
+    /// Takes whom the client's certificate names, which has been verified when this is called.
+    ///
+    /// One that opens no account leaves a stranger, who can still say a secret.
+    func takeCertificate() {
+        guard isOpen, let policy = hub.policies.policy,
+            let handler = try? context?.pipeline.syncOperations
+                .handler(type: NIOSSLServerHandler.self),
+            let shown = handler.peerCertificate, let certificate = ClientCertificate(shown),
+            let account = policy.account(forCertificateNames: certificate.names)
+        else { return }
+        let identity = Identity.certificate(
+            account: account.name,
+            names: certificate.names,
+            expires: certificate.expires
+        )
+        if !introduce(identity) { proceed() }
+    }
+
+    private func reject() {
+        passwordAttempts += 1
+        warn("a wrong password")
+        reply {
+            $0.writeError(code: "WRONGPASS", "invalid username-password pair or user is disabled.")
+        }
+        if passwordAttempts >= ServerLimits.passwordAttempts { finish() }
+    }
+
+    private func rejectForNow() {
+        warn("no password is looked at: too many were wrong")
+        reply {
+            $0.writeError(
+                code: RefusalCode.busy.rawValue,
+                "\(ServerLimits.failuresPerWindow) wrong passwords within "
+                    + "\(ServerLimits.failureWindowSeconds) s, the limit of all connections "
+                    + "together; try again later, or use the Unix socket"
+            )
+        }
+        finish()
+    }
+}

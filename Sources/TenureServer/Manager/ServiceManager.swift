@@ -1,0 +1,151 @@
+// What a service manager passes to the daemon, and what it is told: the protocols of sd_notify(3)
+// and sd_listen_fds(3), which are a few variables and one datagram socket.
+//
+//   G1  The variables are taken out of the environment, so that no child believes they are for it.
+//   G2  What is passed is a listening Unix stream socket, or the daemon ends with 78.
+
+internal import Glibc
+
+/// What a service manager has passed to this process.
+package struct ServiceManager: Sendable {
+    /// Whom to tell; nobody when absent.
+    package let notifier: ServiceNotifier?
+    /// How long the manager waits for a sign of life, in microseconds; for ever when absent.
+    package let watchdogMicroseconds: UInt64?
+    /// The socket to listen on instead of one of our own.
+    package let socket: PassedSocket?
+
+    /// Nobody manages the process.
+    package static let none = ServiceManager(
+        notifier: nil,
+        watchdogMicroseconds: nil,
+        socket: nil
+    )
+
+    /// What the environment of this process says, which is taken out of it.
+    ///
+    /// - Throws: with exit code 78 when what is passed can not be used.
+    package static func takeFromEnvironment() throws(ServerError) -> ServiceManager {
+        let names = [
+            "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_PID", "LISTEN_FDS",
+            "LISTEN_FDNAMES",
+        ]
+        var values: [String: String] = [:]
+        for name in names {
+            // SAFETY: called once, early, when nothing else reads or changes the environment; the
+            // text is copied at once.
+            if let value = unsafe getenv(name) { values[name] = unsafe String(cString: value) }
+            // SAFETY: the same.
+            unsafe unsetenv(name)
+        }
+        return try ServiceManager(values, pid: getpid())
+    }
+
+    /// What these variables say to the process `pid`.
+    ///
+    /// - Throws: with exit code 78 when what is passed can not be used.
+    init(_ values: [String: String], pid: Int32) throws(ServerError) {
+        let notifier = values["NOTIFY_SOCKET"].flatMap(ServiceNotifier.init(address:))
+        let isOurs = values["WATCHDOG_PID"].map { $0 == "\(pid)" } ?? true
+        self.init(
+            notifier: notifier,
+            watchdogMicroseconds: isOurs ? values["WATCHDOG_USEC"].flatMap { UInt64($0) } : nil,
+            socket: values["LISTEN_PID"] == "\(pid)"
+                ? try PassedSocket.take(count: values["LISTEN_FDS"] ?? "") : nil
+        )
+    }
+
+    /// A manager who has passed these.
+    init(notifier: ServiceNotifier?, watchdogMicroseconds: UInt64?, socket: PassedSocket?) {
+        self.notifier = notifier
+        self.watchdogMicroseconds = watchdogMicroseconds.flatMap { $0 > 0 ? $0 : nil }
+        self.socket = socket
+    }
+}
+
+/// Tells the service manager how the daemon is.
+///
+/// Nobody waits for it: what does not reach the manager is lost, as `sd_notify` has it.
+package final class ServiceNotifier: Sendable {
+    private let descriptor: CInt
+    private let address: SocketAddressBytes
+
+    /// A notifier for `address`, a path or an abstract name behind `@`; nothing for another one.
+    package init?(address: String) {
+        guard let bytes = SocketAddressBytes(notify: address) else { return nil }
+        let kind = Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
+        descriptor = socket(AF_UNIX, kind | Int32(SOCK_NONBLOCK.rawValue), 0)
+        guard descriptor >= 0 else { return nil }
+        self.address = bytes
+    }
+
+    deinit {
+        close(descriptor)
+    }
+
+    /// The daemon serves; `status` says where.
+    package func ready(_ status: String) { send("READY=1\nSTATUS=\(Self.line(status))") }
+
+    /// The daemon stops.
+    package func stopping() { send("STOPPING=1\nSTATUS=stopping") }
+
+    /// What the daemon does, for people.
+    package func status(_ status: String) { send("STATUS=\(Self.line(status))") }
+
+    /// The daemon lives: the ledger's writer has just answered.
+    package func alive() { send("WATCHDOG=1") }
+
+    private static func line(_ text: String) -> String {
+        text.split(whereSeparator: \.isNewline).joined(separator: " ")
+    }
+
+    private func send(_ text: String) {
+        // SAFETY: text and address are read during the call, with their lengths.
+        _ = unsafe address.withPointer { address, length in
+            unsafe sendto(
+                descriptor,
+                text,
+                text.utf8.count,
+                Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT),
+                address,
+                length
+            )
+        }
+    }
+}
+
+/// The address of a Unix socket that a manager listens on.
+struct SocketAddressBytes: Sendable {
+    private let address: sockaddr_un
+    private let length: socklen_t
+
+    /// An absolute path, or an abstract name behind `@`.
+    init?(notify text: String) {
+        var bytes = Array(text.utf8)
+        guard let first = bytes.first, bytes.count > 1, !bytes.contains(0),
+            bytes.count <= ServerLimits.socketPathBytes
+        else { return nil }
+        switch first {
+        case UInt8(ascii: "@"): bytes[0] = 0
+        case UInt8(ascii: "/"): bytes.append(0)
+        default: return nil
+        }
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        // SAFETY: there are no more bytes than the field has: its last one is for the zero.
+        unsafe withUnsafeMutableBytes(of: &address.sun_path) { field in
+            unsafe field.copyBytes(from: bytes)
+        }
+        self.address = address
+        length = socklen_t(MemoryLayout<sa_family_t>.size + bytes.count)
+    }
+
+    func withPointer<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
+        // SAFETY: every socket address begins with the fields of `sockaddr`.
+        unsafe withUnsafePointer(to: address) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+                unsafe body(pointer, length)
+            }
+        }
+    }
+}
