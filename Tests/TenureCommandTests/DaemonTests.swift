@@ -264,7 +264,9 @@ struct DaemonTests {
                 return #expect(try await daemon.stop() == 0)
             }
             if let status = daemon.ended() {
-                // 6 is too few for the loader of the program's libraries, which says so with 127.
+                // 6 is too few for the loader of the program's libraries, which says so with 127,
+                // and for libdispatch, which may want its own before `main` runs.
+                if count == 6, status == -SIGILL { return }
                 #expect([71, 73, 74, 127].contains(status), "\(daemon.words)")
                 return
             }

@@ -29,7 +29,8 @@ struct Daemon: Sendable {
         do {
             try DaemonProcess.requireRoom(forLoops: server.threads)
         } catch {
-            throw Failure(code: error.exitCode, error.sentence)
+            // Here, as below: what is on the way to the end of `main` may be lacking too.
+            TenureTool.end(with: Failure(code: error.exitCode, error.sentence))
         }
         let logger = makeLogger()
         manager.notifier?.status("opening the ledger")
