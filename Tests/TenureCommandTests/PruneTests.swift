@@ -71,7 +71,7 @@ struct PruneTests {
         for words in [
             ["audit", "verify", daemon.data], ["audit", "who", daemon.data, "a/gpu"],
             ["audit", "diff", daemon.data, "end", "end"], ["audit", "leaks", daemon.data],
-            ["audit", "usage", daemon.data], ["audit", "timeline", daemon.data, "a/gpu"],
+            ["audit", "usage", daemon.data],
             ["backup", "--data", daemon.data, copy], ["audit", "verify", copy],
             ["audit", "bundle", daemon.data, copy + ".bundle"],
             ["audit", "unbundle", copy + ".bundle", copy + ".unbundled"],
