@@ -257,7 +257,8 @@ extension LogMendingPlan {
     fileprivate mutating func note(_ found: SegmentExamination) {
         lastPosition = found.walk.place.position - 1
         hasCheckpoint = hasCheckpoint || found.hasCheckpoint
-        guard found.needsWriting else { return }
+        // What breaks off is not written anew before it is known what becomes of its rest.
+        guard found.needsWriting, found.fault == nil else { return }
         mended.append(
             MendedSegment(
                 name: SegmentName(firstPosition: found.header.firstPosition),

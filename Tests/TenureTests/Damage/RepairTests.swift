@@ -116,6 +116,32 @@ struct RepairTests {
         #expect(try scene.epochAfterOpening() == 2)
     }
 
+    /// A group that can be mended before one that can not, in the same segment.
+    @Test
+    func `what is mended in part loses nothing that is behind the state`() throws {
+        let scene = try RepairScene()
+        let segment = try #require(scene.segmentsInLog.dropLast().last)
+        let all = try scene.recordsOfCopy()
+        let whole = try #require(scene.files[segment])
+        let owners = ByteOwners(path: segment, bytes: whole).owners
+        let starts = owners.indices.filter {
+            owners[$0] == "log: group header" && owners[$0 - 1] != "log: group header"
+        }
+        try #require(starts.count > 2)
+        try scene.injure(segment) { bytes in
+            bytes[starts[0] + 20] ^= 8
+            for index in starts[1]..<(starts[1] + 300) { bytes[index] = 0xff }
+        }
+        let (plan, _) = try scene.repair()
+        let continuation = try #require(plan.continuation)
+        #expect(plan.log.mended.isEmpty && continuation.cut == nil)
+        let checkpoint = continuation.checkpoint.position
+        let behind = all.filter { $0.position > checkpoint }
+        #expect(!behind.isEmpty)
+        #expect(try scene.records().filter { $0.position > checkpoint } == behind)
+        #expect(try scene.epochAfterOpening() == 2)
+    }
+
     @Test
     func `where the end of the log is lost the state goes on alone`() throws {
         let scene = try RepairScene()
