@@ -67,15 +67,20 @@ extension Disk {
     package func isSegment(continuing checkpoint: LogCheckpoint) -> Bool {
         let name = checkpoint.next
         return [name.inLog, name.inArchive].contains { path in
-            var buffer = AlignedBuffer(byteCount: LogLimits.block)
-            var bytes = buffer.mutableBytes
-            guard let file = try? open(path, .readOnly),
-                (try? file.read(into: &bytes, at: 0)) != nil,
-                let header = try? SegmentHeader(reading: buffer.bytes)
-            else { return false }
+            guard let header = segmentHeader(at: path) else { return false }
             return header.firstPosition == name.firstPosition
                 && header.previousSeal == checkpoint.seal
         }
+    }
+
+    /// The header of the segment in a file, checked against itself; nothing when there is none.
+    package func segmentHeader(at path: String) -> SegmentHeader? {
+        var buffer = AlignedBuffer(byteCount: LogLimits.block)
+        var bytes = buffer.mutableBytes
+        guard let file = try? open(path, .readOnly),
+            (try? file.read(into: &bytes, at: 0)) != nil
+        else { return nil }
+        return try? SegmentHeader(reading: buffer.bytes)
     }
 }
 

@@ -5,7 +5,7 @@
 //   D3  A crash on the way leaves an unbroken end of history and the snapshot that it goes on from.
 
 internal import TenureBase
-internal import TenureLog
+package import TenureLog
 package import TenureModel
 
 /// What was deleted.
@@ -14,8 +14,8 @@ package struct PruningSummary: Equatable, Sendable {
     package var segments = 0
     /// Bytes of their files.
     package var bytes: UInt64 = 0
-    /// The last position of them; 0 without one.
-    package var lastPosition: Position = 0
+    /// What the history that they had ended in; nothing without one.
+    package var end: LogAnchor?
     /// The first position that is still there.
     package var firstPosition: Position = 1
 
@@ -76,6 +76,8 @@ package struct Pruning {
         for (name, next) in try retired() {
             summary.firstPosition = name.firstPosition
             guard next.firstPosition - 1 <= last else { break }
+            // Before it is deleted: without what goes on behind it nothing is.
+            let end = try end(before: next)
             try diskCall(directory.path) { () throws(DiskError) in
                 let disk = directory.disk
                 summary.bytes += try disk.open(name.inArchive, .readOnly).size()
@@ -86,10 +88,26 @@ package struct Pruning {
                 try disk.syncDirectory(LogPath.archive)
             }
             summary.segments += 1
-            summary.lastPosition = next.firstPosition - 1
+            summary.end = end
             summary.firstPosition = next.firstPosition
         }
         return summary
+    }
+
+    /// The end of the history before a segment, as that says it.
+    private func end(before next: SegmentName) throws(StorageError) -> LogAnchor {
+        let disk = directory.disk
+        let header = disk.segmentHeader(at: next.inArchive) ?? disk.segmentHeader(at: next.inLog)
+        guard let header, header.firstPosition == next.firstPosition else {
+            throw .damaged(
+                Trouble(
+                    "the header of \(next.fileName) can not be read",
+                    at: directory.path,
+                    StorageError.keepRemedy
+                )
+            )
+        }
+        return LogAnchor(position: next.firstPosition - 1, seal: header.previousSeal)
     }
 
     /// The segments in archive/ and the one behind each, in order.

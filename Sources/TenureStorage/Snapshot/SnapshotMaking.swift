@@ -111,10 +111,18 @@ package struct SnapshotMaking {
             segments.append(name)
         }
         guard let start = segments.first, start.firstPosition != first else { return segments }
-        throw .damaged(
+        throw Self.missing(from: first, to: start.firstPosition, directory.path)
+    }
+
+    private static func missing(
+        from first: Position,
+        to next: Position,
+        _ path: String
+    ) -> StorageError {
+        .damaged(
             Trouble(
-                "the history from position \(first) to \(start.firstPosition) is missing",
-                at: "\(directory.path)/archive",
+                "the history from position \(first) to \(next - 1) is missing",
+                at: "\(path)/archive",
                 "bring the segments back, or see 'tenure repair --from'"
             )
         )
@@ -160,6 +168,9 @@ package struct SnapshotMaking {
                 frame: { (frame) throws(LogError) in
                     guard trouble == nil else { return }
                     do throws(StorageError) {
+                        guard frame.position == state.position + 1 else {
+                            throw Self.missing(from: state.position + 1, to: frame.position, path)
+                        }
                         let events = try events(of: frame, in: path)
                         let time = LedgerTime(nanoseconds: frame.time)
                         do throws(RowFault) {

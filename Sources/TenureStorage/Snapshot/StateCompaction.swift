@@ -123,12 +123,9 @@ package struct StateCompaction {
 
     /// K3.
     private func replace() throws(StorageError) {
-        let place = "\(directory.path)/\(DataDirectory.Name.stateFile)"
-        // SAFETY: the paths are strings of ours for the call.
-        guard unsafe rename(target, place) == 0 else {
-            throw .system(Errno(rawValue: errno), "rename failed", at: place)
-        }
         try diskCall(directory.path) { () throws(DiskError) in
+            let copy = "\(Self.making)/data.mdb"
+            try directory.disk.rename(copy, to: DataDirectory.Name.stateFile, replacing: true)
             try directory.disk.unlinkIfPresent(DataDirectory.Name.stateLock)
             try directory.disk.syncDirectory(DataDirectory.Name.state)
         }

@@ -48,13 +48,6 @@ package struct StateSnapshot: Equatable, Sendable {
     /// Where it is.
     package func path(in directory: DataDirectory) -> String { "\(directory.path)/\(name)" }
 
-    /// The seal of the history that is in it.
-    ///
-    /// - Throws: `damaged` when it can not be read.
-    package func seal(in directory: DataDirectory) throws(StorageError) -> Seal {
-        try open(in: directory).checkpoint.seal
-    }
-
     /// Opens it for reading; it never changes.
     ///
     /// - Throws: `damaged` also when it is of another ledger or another position.

@@ -41,7 +41,8 @@ struct SnapshotTests {
         let preview = try pruning.preview(through: .max)
         let summary = try pruning.delete(through: .max, coveredBy: snapshot)
         #expect(summary == preview && summary.segments == retired.count)
-        #expect(summary.lastPosition == snapshot.position)
+        #expect(summary.end?.position == snapshot.position)
+        #expect(try summary.end?.seal == snapshot.open(in: directory()).checkpoint.seal)
         #expect(try names("archive").allSatisfy { !$0.hasSuffix(".seg") })
         return snapshot
     }
@@ -82,6 +83,34 @@ struct SnapshotTests {
         let other = try Verify.run(at: scene.path, runner: nil, replayed: Forgetful())
         #expect(other.isDamaged && other.replayAgrees == false)
         #expect(try scene.epochAfterOpening() == 1)
+    }
+
+    /// Less is deleted than the snapshot stands for, and no more is recorded than that.
+    @Test
+    func `what is to be recorded is the end of what is deleted`() throws {
+        let snapshot = try #require(try make())
+        let pruning = Pruning(of: try directory())
+        let half = try firstPosition(retired[retired.count / 2]) - 1
+        let end = try #require(try pruning.preview(through: half + 1).end)
+        #expect(end.position == half && half < snapshot.position)
+        let report = try Verify.run(at: scene.path, runner: nil, anchor: end)
+        #expect(!report.isDamaged, "\(report.findings)")
+        #expect(try pruning.delete(through: end.position, coveredBy: snapshot).end == end)
+        #expect(try scene.audit().replayAgrees == true)
+    }
+
+    @Test(arguments: [true, false])
+    func `no snapshot is made over a hole or damage in the history`(isHole: Bool) throws {
+        let segment = retired[retired.count / 2]
+        if isHole {
+            try scene.remove(segment)
+        } else {
+            try scene.injure(segment) { bytes in
+                for index in 300..<700 { bytes[index] ^= 0x11 }
+            }
+        }
+        #expect(throws: StorageError.self) { try make() }
+        #expect(try names().allSatisfy { StateSnapshot($0) == nil })
     }
 
     @Test

@@ -117,16 +117,13 @@ struct Prune: AsyncParsableCommand {
         guard let snapshot = try Snapshot.make(in: directory, through: last) else {
             return try show(PruningSummary(), "nothing to prune")
         }
-        let (preview, seal) = try usingDirectory { () throws(StorageError) in
-            (
-                try pruning.preview(through: min(last, snapshot.position)),
-                try snapshot.seal(in: directory)
-            )
+        let preview = try usingDirectory { () throws(StorageError) in
+            try pruning.preview(through: min(last, snapshot.position))
         }
-        if preview.segments == 0 { return try show(preview, "nothing to prune") }
-        try await record(["PRUNE", "\(snapshot.position)", "\(seal)"], in: path)
+        guard let end = preview.end else { return try show(preview, "nothing to prune") }
+        try await record(["PRUNE", "\(end.position)", "\(end.seal)"], in: path)
         let summary = try usingDirectory { () throws(StorageError) in
-            try pruning.delete(through: last, coveredBy: snapshot)
+            try pruning.delete(through: end.position, coveredBy: snapshot)
         }
         try show(summary, "pruned")
     }
@@ -156,7 +153,7 @@ struct Prune: AsyncParsableCommand {
                 .init("status", .string(status)),
                 .init("segments", .count(UInt64(summary.segments))),
                 .init("bytes", .count(summary.bytes)),
-                .init("through", .id(summary.lastPosition)),
+                .init("through", .id(summary.end?.position ?? 0)),
                 .init("firstPosition", .id(summary.firstPosition)),
             ])
         )
