@@ -232,7 +232,12 @@ let package = Package(
             path: "tools/tenure",
             swiftSettings: house
         ),
-        .target(name: "TenureTesting", path: "Tests/TenureTesting", swiftSettings: house),
+        .target(
+            name: "TenureTesting",
+            dependencies: ["TenureLog"],
+            path: "Tests/TenureTesting",
+            swiftSettings: house
+        ),
         .target(
             name: "TenureFuzzing",
             dependencies: [

@@ -275,20 +275,6 @@ enum Descriptors {
                 exitCode: ServerError.noRoom
             )
         }
-        var opened: [Int32] = []
-        defer { for descriptor in opened { close(descriptor) } }
-        while opened.count < ServerLimits.descriptorsPerThread * count {
-            // Any open file will do; standard input is one in every daemon.
-            let descriptor = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
-            guard descriptor >= 0 else {
-                throw ServerError(
-                    "no descriptors are left for \(count) event loops; allow more open files "
-                        + "(ulimit -n, LimitNOFILE)",
-                    exitCode: ServerError.noRoom
-                )
-            }
-            opened.append(descriptor)
-        }
     }
 
     /// The limit as it is now.

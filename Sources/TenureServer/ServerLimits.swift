@@ -81,8 +81,6 @@ package enum ServerLimits {
 
     /// The most connections that wait to be accepted.
     static let backlog: Int32 = 1_024
-    /// Descriptors of an event loop (epoll, event and timer) and of what it opens at its start.
-    static let descriptorsPerThread = 6
     /// How many connections are accepted in one turn of the event loop, at the most.
     static let acceptsPerTurn: UInt = 64
     /// The longest path of a Unix socket, in bytes: `sun_path` and its zero byte.

@@ -1,5 +1,6 @@
 // What the index of a segment says, that it is made anew, and that nothing hides behind it.
 
+import SystemPackage
 import TenureLog
 import TenureModel
 import TenureTesting
@@ -133,6 +134,24 @@ struct SegmentIndexTests {
         for name in segments.dropLast() {
             #expect(indexing.stored(of: name) == (try indexing.index(of: name)))
         }
+    }
+
+    @Test
+    func `a segment that is gone is passed over, one that can not be read is told`() throws {
+        let directory = try directory()
+        let segment = segments[1]
+        let path = segment.inLog
+        func indexing(_ errno: Errno) -> SegmentIndexing {
+            let disk = InterposedDisk(
+                directory.disk,
+                opening: { (opened) throws(DiskError) in
+                    if opened == path { throw .system(errno, .open, path: path) }
+                }
+            )
+            return SegmentIndexing(of: directory.ledger, on: disk)
+        }
+        #expect(try indexing(.noSuchFileOrDirectory).index(of: segment) == nil)
+        #expect(throws: LogError.self) { try indexing(.ioError).index(of: segment) }
     }
 
     @Test

@@ -4,52 +4,30 @@ import Synchronization
 import TenureLog
 import TenureModel
 import TenureStorage
+import TenureTesting
 import Testing
 
 @testable import Tenure
 
-/// A disk that does not list one file at first, as when it moves between two looks.
-private final class MovingDisk: Disk {
-    private let disk: any Disk
-    private let hidden: String
-    private let looksLeft: Mutex<Int>
-
-    init(_ disk: any Disk, hiding hidden: String, looks: Int) {
-        self.disk = disk
-        self.hidden = hidden
-        looksLeft = Mutex(looks)
-    }
-
-    func list(_ directory: String) throws(DiskError) -> [String] {
-        let names = try disk.list(directory)
-        guard names.contains(hidden) else { return names }
-        let hides = looksLeft.withLock { left in
-            left -= 1
-            return left >= 0
-        }
-        return hides ? names.filter { $0 != hidden } : names
-    }
-
-    func create(_ path: String) throws(DiskError) -> any DiskFile { try disk.create(path) }
-    func open(_ path: String, _ access: DiskAccess) throws(DiskError) -> any DiskFile {
-        try disk.open(path, access)
-    }
-    func openDirect(_ path: String) throws(DiskError) -> any DiskFile { try disk.openDirect(path) }
-    func lock(_ path: String, shared: Bool) throws(DiskError) -> any DiskFile {
-        try disk.lock(path, shared: shared)
-    }
-    func rename(_ from: String, to: String, replacing: Bool) throws(DiskError) {
-        try disk.rename(from, to: to, replacing: replacing)
-    }
-    func unlink(_ path: String) throws(DiskError) { try disk.unlink(path) }
-    func makeDirectory(_ path: String) throws(DiskError) { try disk.makeDirectory(path) }
-    func syncDirectory(_ path: String) throws(DiskError) { try disk.syncDirectory(path) }
-    func freeBytes() throws(DiskError) -> UInt64 { try disk.freeBytes() }
-}
-
 @Suite("History of an open ledger")
 struct LogHistoryTests {
     private let scratch = LedgerScratch()
+
+    /// A disk that does not list one file at first, as when it moves between two looks.
+    private func hiding(_ segment: String, on disk: any Disk, looks: Int) -> InterposedDisk {
+        let looksLeft = Mutex(looks)
+        return InterposedDisk(
+            disk,
+            listing: { names in
+                guard names.contains(segment) else { return names }
+                let hides = looksLeft.withLock { left in
+                    left -= 1
+                    return left >= 0
+                }
+                return hides ? names.filter { $0 != segment } : names
+            }
+        )
+    }
 
     private func outcome(looks: Int) throws -> (outcome: LogHistory.Outcome, positions: [Position])
     {
@@ -57,8 +35,10 @@ struct LogHistoryTests {
         for command in LedgerScratch.setup(cpus: 4) { _ = try core.ask(command) }
         let directory = try #require(core.directory)
         let segment = try #require(directory.disk.list("log").sorted().first)
-        let disk = MovingDisk(directory.disk, hiding: segment, looks: looks)
-        let history = LogHistory(disk: disk, ledger: directory.ledger)
+        let history = LogHistory(
+            disk: hiding(segment, on: directory.disk, looks: looks),
+            ledger: directory.ledger
+        )
         var positions: [Position] = []
         let outcome = history.read(from: 2, through: 3) { record in
             positions.append(record.position)
@@ -95,5 +75,30 @@ struct LogHistoryTests {
             return
         }
         #expect(positions.isEmpty)
+    }
+
+    /// What comes of reading the first record of a segment that is not there.
+    private func outcome(without number: Int) throws -> LogHistory.Outcome {
+        let scene = try RepairScene()
+        let segment = scene.segments[number]
+        let name = try #require(SegmentName(String(segment.suffix(24))))
+        try scene.remove(segment)
+        let directory = try DataDirectory.open(at: scene.path, access: .copy)
+        let history = LogHistory(disk: directory.disk, ledger: directory.ledger)
+        return history.read(from: name.firstPosition, through: .max) { _ in true }
+    }
+
+    @Test
+    func `what was pruned is missing, and a hole behind it is not taken for that`() throws {
+        let pruned = try outcome(without: 0)
+        guard case .missing = pruned else {
+            Issue.record("\(pruned)")
+            return
+        }
+        let hole = try outcome(without: 3)
+        guard case .unreadable = hole else {
+            Issue.record("\(hole)")
+            return
+        }
     }
 }

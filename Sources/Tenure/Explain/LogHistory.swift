@@ -29,7 +29,7 @@ struct LogHistory: Sendable {
         case ended
         /// So many segments were read, and there are more.
         case cut
-        /// The log does not have the next record.
+        /// The log begins behind the next record.
         case missing
         /// A record that was asked for can not be read.
         case unreadable(String)
@@ -58,6 +58,8 @@ struct LogHistory: Sendable {
             do throws(LogError) {
                 _ = try reader.read(from: next, segments: 1) { (frame) throws(LogError) in
                     guard isWanted, fault == nil, frame.position <= last else { return }
+                    // Where the log begins behind it the record is no longer kept.
+                    guard frame.position <= next else { return }
                     guard frame.position == next else {
                         fault = "position \(next) is not where it should be"
                         return
@@ -86,10 +88,20 @@ struct LogHistory: Sendable {
             if next == before {
                 misses += 1
                 if misses < Self.looksMax { continue }
-                return fault.map(Outcome.unreadable) ?? .missing
+                if let fault { return .unreadable(fault) }
+                return hasBegun(before: next)
+                    ? .unreadable("the log lacks position \(next)") : .missing
             }
             if let fault { return .unreadable(fault) }
         }
         return next <= last ? .cut : .ended
+    }
+
+    /// Whether a segment has what is before a record, or it itself.
+    private func hasBegun(before position: Position) -> Bool {
+        [LogPath.archive, LogPath.log].contains { directory in
+            let names = (try? disk.list(directory)) ?? []
+            return names.compactMap(SegmentName.init).contains { $0.firstPosition <= position }
+        }
     }
 }

@@ -86,7 +86,9 @@ extension LogMending {
     private func isOfThisHistory(_ checkpoint: LogCheckpoint) throws(LogError) -> Bool {
         let listing = try listing()
         var isContradicted = false
-        for name in listing.own.sorted() {
+        // The one with the position, and one that begins behind it.
+        let near = listing.own.sorted().filter { $0 <= checkpoint.next }.suffix(2)
+        for name in near {
             let held = HeldSegment(name, path: listing.path(of: name), on: disk)
             let seals = held.map { $0.file.seals(at: checkpoint.position, of: ledger) } ?? []
             if seals.contains(checkpoint.seal) { return true }
@@ -95,20 +97,17 @@ extension LogMending {
         return !isContradicted
     }
 
-    /// The highest id that a segment of these can have, and the size of the largest one in log/.
+    /// The highest id that a segment of these can have, and the size that they have in log/.
     private func figures(
         of names: [SegmentName],
         _ listing: MendingListing
     ) -> (number: UInt64, bytes: UInt64) {
-        var number: UInt64 = 0
-        var bytes: UInt64 = 0
-        for name in names {
-            let held = HeldSegment(name, path: listing.path(of: name), on: disk)
-            let header = held.flatMap { try? $0.file.header(of: ledger) }
-            number = max(number + 1, header?.segment ?? 0)
-            bytes = max(bytes, header?.bytes ?? 0)
+        for (behind, name) in names.reversed().enumerated() {
+            let header = disk.segmentHeader(at: listing.path(of: name))
+            guard let header, header.ledger == ledger else { continue }
+            return (header.segment + UInt64(behind), header.bytes)
         }
-        return (number, bytes > 0 ? bytes : UInt64(LogLimits.segmentDefault))
+        return (UInt64(names.count), UInt64(LogLimits.segmentDefault))
     }
 
     /// Reads the records behind the state, as long as none is missing and they have room.

@@ -175,9 +175,10 @@ struct SegmentExamination {
 final class HeldSegment {
     let file: SegmentFile
 
-    /// Reads the file of a segment; nothing when it can not be read.
+    /// Reads the file of a segment, as a start does; nothing when it can not be read.
     init?(_ name: SegmentName, path: String, on disk: any Disk) {
-        guard let file = try? SegmentFile(name, path: path, on: disk, direct: false) else {
+        let isInLog = path == name.inLog
+        guard let file = try? SegmentFile(name, path: path, on: disk, direct: isInLog) else {
             return nil
         }
         self.file = file

@@ -67,8 +67,9 @@ package struct SegmentIndexing: Sendable {
                 if case .unreadable(let error) = problem.fault { device = error }
             }
         )
-        // The next start needs what is in log/: better told now.
-        if let device { throw .device(device) }
+        // The next start needs what is in log/: better told now. What is not there any more was
+        // moved, or is no longer kept.
+        if let device, !device.isMissing { throw .device(device) }
         guard isSound, let end else { return nil }
         return SegmentIndex(subjects, from: name.firstPosition, to: end)
     }
