@@ -103,7 +103,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-asn1", from: "1.7.0"),
         // The command line: parsing, help, completions from one definition.
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        // HeapModule: the queue of what falls due, in the ledger and in a replay.
+        // HeapModule: the queue of what falls due, in the ledger and in a replay. DequeModule: what
+        // waits for the writer under overload.
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         // What the certificates of clients say of them.
         .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
@@ -164,6 +165,7 @@ let package = Package(
             name: "Tenure",
             dependencies: [
                 "TenureBase", "TenureModel", "TenureLog", "TenureStorage", "CTenureSystem",
+                .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: house

@@ -113,7 +113,7 @@ public final class Ledger: Sendable {
             ? Refusal(.unknown, "the ledger is closed; open it again")
             : Refusal(
                 .busy,
-                "\(EngineLimits.waitingCommands) commands wait already; retry after a pause"
+                "\(rest.waiting) commands wait already; retry after a pause"
             )
         for submission in rest.submissions {
             submission.sink.deliver([

@@ -115,7 +115,8 @@ extension Connection {
                 command: command,
                 caller: caller,
                 ticket: ticket(sequence),
-                sink: hub
+                sink: hub,
+                origin: number
             )
         )
     }

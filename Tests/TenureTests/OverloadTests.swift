@@ -1,10 +1,13 @@
 // Back-pressure in front of the writer: what is past the bound is turned away, the rest is served.
 
+import Dispatch
 import Synchronization
-import Tenure
 import TenureModel
+import TenureSimulation
 import TenureTesting
 import Testing
+
+@testable import Tenure
 
 /// Counts answers, and lets a test wait for so many.
 private final class AnswerCount: AnswerSink {
@@ -23,6 +26,30 @@ private final class AnswerCount: AnswerSink {
     subscript(code: RefusalCode?) -> Int { codes.withLock { $0[code] ?? 0 } }
 
     var total: Int { codes.withLock { $0.values.reduce(0, +) } }
+}
+
+/// Keeps the writer at its first answer until it may go on, and notes the order of all answers.
+private final class HoldingSink: AnswerSink {
+    private struct Notes {
+        var tickets: [UInt64] = []
+        var isHeld = true
+    }
+
+    private let notes = Mutex(Notes())
+    private let go = DispatchSemaphore(value: 0)
+
+    func deliver(_ answers: [Delivery]) {
+        let isFirst = notes.withLock { notes in
+            notes.tickets += answers.map(\.ticket)
+            defer { notes.isHeld = false }
+            return notes.isHeld
+        }
+        if isFirst { go.wait() }
+    }
+
+    func letGo() { go.signal() }
+
+    var tickets: [UInt64] { notes.withLock { $0.tickets } }
 }
 
 @Suite("Overload", .waiting)
@@ -53,5 +80,124 @@ struct OverloadTests {
         // And what comes then is served.
         for command in LedgerScratch.setup(cpus: 1) { _ = try await ledger.set(command) }
         _ = try await ledger.acquire(LedgerScratch.request())
+    }
+
+    private func query(_ ticket: UInt64, _ sink: any AnswerSink, of origin: UInt64) -> Submission {
+        Submission(
+            command: .query(.status),
+            caller: .embedder,
+            ticket: ticket,
+            sink: sink,
+            origin: origin
+        )
+    }
+
+    private let lease = LeaseReference(lease: LeaseID(rawValue: 1), token: Token(rawValue: 1))
+
+    /// A renewal of what is not there: what is asked decides when it is decided, not the answer.
+    private func renewal(_ ticket: UInt64, _ sink: any AnswerSink, of origin: UInt64) -> Submission
+    {
+        Submission(
+            command: .renew(lease, ttlMilliseconds: 1),
+            caller: .embedder,
+            ticket: ticket,
+            sink: sink,
+            origin: origin
+        )
+    }
+
+    @Test
+    func `a renewal comes before what asks for more, and has room where that has none`()
+        async throws
+    {
+        let ledger = try scratch.open()
+        defer { ledger.shutdown() }
+        let sink = HoldingSink()
+        ledger.submit([query(0, sink, of: 0)])
+        while sink.tickets.isEmpty { try await Task.sleep(for: .milliseconds(1)) }
+        let limit = UInt64(EngineLimits.waitingCommands)
+        ledger.submit((1...limit).map { query($0, sink, of: 1) })
+        let refused = AnswerCount()
+        ledger.submit([query(0, refused, of: 2)])
+        #expect(refused[.busy] == 1)
+        // Behind its own connection's commands the one, before all others' the other.
+        ledger.submit([renewal(limit + 1, sink, of: 1), renewal(limit + 2, sink, of: 2)])
+        sink.letGo()
+        while sink.tickets.count < Int(limit) + 3 {
+            try await Task.sleep(for: .milliseconds(5))
+        }
+        #expect(sink.tickets == [0, limit + 2] + Array(1...limit + 1))
+    }
+
+    /// Whatever comes when: each command once, in the order of its origin, none of them starved.
+    @Test(arguments: 1...8 as ClosedRange<UInt64>)
+    func `nothing overtakes a command of its own origin`(seed: UInt64) throws {
+        var generator = SeededGenerator(seed: seed)
+        let sinks = [AnswerCount(), AnswerCount()]
+        var backlog = Backlog()
+        var submitted: UInt64 = 0
+        var lastOf: [UInt64: UInt64] = [:]
+        var handedOut: Set<UInt64> = []
+        var turns = 0
+        var overtakes = 0
+        var wrong: [UInt64] = []
+        var highest: UInt64 = 0
+        func check(_ turn: Backlog.Turn, of waiting: Int) {
+            turns += 1
+            #expect(turn.submissions.count == min(waiting, EngineLimits.turnCommands))
+            for submission in turn.submissions {
+                let isSecond = submission.sink === sinks[1]
+                let origin = submission.origin << 1 | (isSecond ? 1 : 0)
+                let isNew = handedOut.insert(submission.ticket).inserted
+                if !isNew || lastOf[origin, default: 0] >= submission.ticket {
+                    wrong.append(submission.ticket)
+                }
+                lastOf[origin] = submission.ticket
+                if submission.ticket < highest { overtakes += 1 }
+                highest = max(highest, submission.ticket)
+            }
+            for abandoned in turn.abandoned { #expect(handedOut.contains(abandoned.ticket)) }
+        }
+        var abandonments = 0
+        for _ in 0..<40 {
+            let count = Int.random(in: 0...6_000, using: &generator)
+            let load = (0..<count).map { _ in
+                submitted += 1
+                let sink = sinks[Int.random(in: 0...1, using: &generator)]
+                let origin = UInt64.random(in: 0...999, using: &generator)
+                return Int.random(in: 0..<4, using: &generator) == 0
+                    ? renewal(submitted, sink, of: origin) : query(submitted, sink, of: origin)
+            }
+            let gone = load.suffix(3).map { Abandonment(ticket: $0.ticket, sink: $0.sink) }
+            let waiting = backlog.count + count
+            let turn = backlog.turn(with: load, abandoned: gone)
+            abandonments += gone.count - turn.abandoned.count
+            check(turn, of: waiting)
+        }
+        while !backlog.isEmpty {
+            let waiting = backlog.count
+            let turn = backlog.turn(with: [], abandoned: [])
+            abandonments -= turn.abandoned.count
+            check(turn, of: waiting)
+        }
+        #expect(wrong.isEmpty)
+        #expect(handedOut.count == Int(submitted) && abandonments == 0)
+        #expect(turns > 40 && overtakes > 100)
+    }
+
+    @Test
+    func `what asks for more is not starved by renewals`() throws {
+        let sink = AnswerCount()
+        var backlog = Backlog()
+        let many = EngineLimits.turnCommands * 3
+        var load = (0..<many).map { query(UInt64($0), sink, of: UInt64($0)) }
+        load += (0..<many).map { renewal(UInt64(many + $0), sink, of: UInt64(many + $0)) }
+        for _ in 0..<2 {
+            let turn = backlog.turn(with: load, abandoned: [])
+            load = []
+            let others = turn.submissions.count { !$0.command.comesFirst }
+            #expect(turn.submissions.count == EngineLimits.turnCommands)
+            #expect(others == EngineLimits.turnShare)
+        }
     }
 }

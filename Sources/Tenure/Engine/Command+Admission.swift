@@ -16,6 +16,16 @@ extension Command {
         }
     }
 
+    /// Whether it keeps or gives back what somebody has, so that under overload it comes first.
+    var comesFirst: Bool {
+        switch self {
+        case .renew, .keepSession, .commit, .release, .cancel, .cancelTicket, .cancelBooking,
+            .closeSession, .revoke:
+            true
+        default: false
+        }
+    }
+
     /// Whether a holder has to be made for it.
     var needsHolder: Bool {
         switch self {

@@ -8,6 +8,13 @@
 package enum EngineLimits {
     /// The most commands that wait for the writer: about 16 MiB; past it they are turned away.
     static let waitingCommands = 65_536
+    /// How many may wait beside them that keep or give back what somebody has.
+    static let waitingFirstCommands = 8_192
+    /// How many commands the writer takes before it looks again at what has to come first: two
+    /// groups.
+    static let turnCommands = 2_048
+    /// How many of them are left to commands that do not come first.
+    static let turnShare = 256
     /// How many commands one group takes before it is committed: none waits long for the others.
     static let groupCommands = 1_024
     /// How many frames of reclaim one group takes when nobody else asks: 1,024 leases.

@@ -17,6 +17,8 @@ final class Inbox: Sendable {
         var isStopping = false
         /// Whether nobody takes anything any more.
         fileprivate(set) var isClosed = false
+        /// How many commands were taken that wait all the same.
+        fileprivate var backlog = 0
 
         var isEmpty: Bool {
             submissions.isEmpty && calls.isEmpty && abandoned.isEmpty && !isStopping
@@ -29,19 +31,19 @@ final class Inbox: Sendable {
     /// What became of a batch.
     struct Rest {
         /// Those that were not taken.
-        var submissions: ArraySlice<Submission>
-        /// Whether that is because the ledger is closed.
-        var isClosed: Bool
+        var submissions: [Submission]
+        /// How many wait.
+        var waiting = 0
+        /// Whether they were not taken because the ledger is closed.
+        var isClosed = false
     }
 
     /// Adds commands; those for which there is no room are returned.
     func add(_ batch: [Submission]) -> Rest {
         let (rest, wakes) = load.withLock { load in
-            if load.isClosed { return (Rest(submissions: batch[...], isClosed: true), false) }
+            if load.isClosed { return (Rest(submissions: batch, isClosed: true), false) }
             let wakes = load.isEmpty
-            let room = max(0, EngineLimits.waitingCommands - load.submissions.count)
-            load.submissions.append(contentsOf: batch.prefix(room))
-            return (Rest(submissions: batch.dropFirst(room), isClosed: false), wakes)
+            return (load.add(batch), wakes)
         }
         if wakes { arrived.signal() }
         return rest
@@ -83,19 +85,45 @@ final class Inbox: Sendable {
     }
 
     /// Takes everything, waiting for at most `nanoseconds` when there is nothing.
-    func take(waitingFor nanoseconds: UInt64) -> Load {
-        let ready = takeNow()
+    ///
+    /// So many of what was taken before wait in `backlog`: they count as if they waited here.
+    func take(waitingFor nanoseconds: UInt64, backlog: Int) -> Load {
+        let ready = takeNow(backlog)
         if !ready.isEmpty || nanoseconds == 0 { return ready }
         let deadline = DispatchTime.now() + .nanoseconds(Int(clamping: nanoseconds))
         _ = arrived.wait(timeout: deadline)
-        return takeNow()
+        return takeNow(backlog)
     }
 
-    private func takeNow() -> Load {
+    private func takeNow(_ backlog: Int) -> Load {
         load.withLock { load in
             let taken = load
+            let waiting = backlog + taken.submissions.count
             load = Load(isStopping: taken.isStopping)
+            load.backlog = max(0, waiting - EngineLimits.turnCommands)
             return taken
         }
+    }
+}
+
+extension Inbox.Load {
+    /// Adds those for which there is room.
+    fileprivate mutating func add(_ batch: [Submission]) -> Inbox.Rest {
+        let limit = EngineLimits.waitingCommands
+        if batch.count <= limit - backlog - submissions.count {
+            submissions.append(contentsOf: batch)
+            return Inbox.Rest(submissions: [])
+        }
+        var rest = Inbox.Rest(submissions: [])
+        for submission in batch {
+            rest.waiting = backlog + submissions.count
+            let more = submission.command.comesFirst ? EngineLimits.waitingFirstCommands : 0
+            if rest.waiting < limit + more {
+                submissions.append(submission)
+            } else {
+                rest.submissions.append(submission)
+            }
+        }
+        return rest
     }
 }

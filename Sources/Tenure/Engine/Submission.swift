@@ -8,13 +8,24 @@ package struct Submission: Sendable {
     let caller: Caller
     let ticket: UInt64
     let sink: any AnswerSink
+    let origin: UInt64
 
     /// A command whose answer goes to `sink` under its own number `ticket`.
-    package init(command: Command, caller: Caller, ticket: UInt64, sink: any AnswerSink) {
+    ///
+    /// Commands with one sink and one `origin`, such as those of one connection, are decided in the
+    /// order in which they were submitted; under overload others may overtake them.
+    package init(
+        command: Command,
+        caller: Caller,
+        ticket: UInt64,
+        sink: any AnswerSink,
+        origin: UInt64 = 0
+    ) {
         self.command = command
         self.caller = caller
         self.ticket = ticket
         self.sink = sink
+        self.origin = origin
     }
 }
 

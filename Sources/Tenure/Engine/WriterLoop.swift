@@ -8,6 +8,7 @@ internal import TenureModel
 final class WriterLoop {
     private var core: LedgerCore?
     private let inbox: Inbox
+    private var backlog = Backlog()
     private let watcher: ProcessWatcher
     private var lastSession: SessionID?
     private var knowsAllSessions = false
@@ -27,17 +28,15 @@ final class WriterLoop {
         var hasReported = false
         while true {
             let boot = core.clock.bootNanoseconds
-            let wake = knowsAllSessions ? core.nextWake() : boot
-            var load = inbox.take(waitingFor: wake > boot ? wake - boot : 0)
+            let wake = knowsAllSessions && backlog.isEmpty ? core.nextWake() : boot
+            let load = inbox.take(
+                waitingFor: wake > boot ? wake - boot : 0,
+                backlog: backlog.count
+            )
             for call in load.calls { call(core) }
             // Before, so that nothing is granted to them; what they have just submitted, behind it.
             _ = core.abandon(load.abandoned)
-            if load.submissions.isEmpty {
-                core.tick()
-            } else {
-                core.run(load.submissions)
-                if core.abandon(load.abandoned) { core.run([]) }
-            }
+            run(backlog.turn(with: load.submissions, abandoned: load.abandoned), on: core)
             watchNewSessions(core)
             watchOldSessions(core)
             forgetEndedSessions(core)
@@ -46,19 +45,29 @@ final class WriterLoop {
                 onFailure(failure)
             }
             guard load.isStopping else { continue }
-            load = inbox.close()
-            core.run(load.submissions)
+            let last = inbox.close()
+            run(backlog.turn(with: last.submissions, abandoned: last.abandoned), on: core)
+            while !backlog.isEmpty { run(backlog.turn(with: [], abandoned: []), on: core) }
             // What waits for reclaim is decided, too.
             while core.failure == nil, !core.deferred.isEmpty { core.run([]) }
             core.endWaiting()
             core.run([])
-            for call in load.calls { call(core) }
+            for call in last.calls { call(core) }
             core.checkpointNow()
             // What was answered is durable all the same; the next start has the more to do.
             if let failure = core.failure, !hasReported { onFailure(failure) }
             self.core = nil
             return
         }
+    }
+
+    private func run(_ turn: Backlog.Turn, on core: LedgerCore) {
+        if turn.submissions.isEmpty {
+            core.tick()
+        } else {
+            core.run(turn.submissions)
+        }
+        if core.abandon(turn.abandoned) { core.run([]) }
     }
 
     private func watchNewSessions(_ core: LedgerCore) {

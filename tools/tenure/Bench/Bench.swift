@@ -77,7 +77,8 @@ struct BenchLoad: AsyncParsableCommand {
         discussion: """
             Every connection keeps --depth commands outstanding. 'pairs' acquires and releases, \
             'renew' keeps --depth leases of each connection alive. Times are microseconds from \
-            sending a command to its answer.
+            sending a command to its answer. What the daemon turns away as BUSY is counted and asked \
+            again.
 
             EXAMPLES
               tenure bench load --clients 64 --depth 1 --duration 10s

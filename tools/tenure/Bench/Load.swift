@@ -66,6 +66,7 @@ struct Load: Sendable {
             .init("milliseconds", .integer(Int64(measured / .milliseconds(1)))),
             .init("operations", .count(total)),
             .init("operationsPerSecond", Figures.rate(total, in: measured)),
+            .init("turnedAway", .count(result.busy)),
             .init("microseconds", .list(rows)),
         ])
     }

@@ -13,7 +13,9 @@ struct LoadResult: Sendable {
     var acquires = Latencies()
     var releases = Latencies()
     var renewals = Latencies()
-    /// Answers that said no, and the first of them.
+    /// Commands that the daemon turned away because too many waited.
+    var busy = 0
+    /// Other answers that said no, and the first of them.
     var refused = 0
     var firstRefusal = ""
 }
@@ -25,6 +27,11 @@ final class LoadResults: Sendable {
     /// Notes how long something took.
     func record(_ duration: Duration, as sort: WritableKeyPath<LoadResult, Latencies>) {
         sum.withLock { $0[keyPath: sort].record(duration) }
+    }
+
+    /// Notes a command that was turned away.
+    func turnAway() {
+        sum.withLock { $0.busy += 1 }
     }
 
     /// Notes an answer that said no.
@@ -72,7 +79,7 @@ private struct HeldLease {
 final class LoopDriver: LoadDriver {
     private enum Sent {
         case acquire(ContinuousClock.Instant)
-        case release(ContinuousClock.Instant)
+        case release(ContinuousClock.Instant, HeldLease)
         case renew(ContinuousClock.Instant, HeldLease)
     }
 
@@ -100,7 +107,7 @@ final class LoopDriver: LoadDriver {
         if let lease = idle.first, terms.mix == .pairs || isOver {
             idle.removeFirst()
             lease.write("RELEASE", to: &output)
-            sent.append(.release(now))
+            sent.append(.release(now, lease))
             return true
         }
         if isOver { return false }
@@ -120,17 +127,24 @@ final class LoopDriver: LoadDriver {
     func received(_ reply: LoadReply) {
         guard let oldest = sent.popFirst() else { return }
         let now = clock.now
-        if reply.isError { note(reply.errorLine) }
+        let isBusy = reply.isError && reply.errorLine.hasPrefix("BUSY ")
+        if isBusy {
+            results.turnAway()
+        } else if reply.isError {
+            note(reply.errorLine)
+        }
         let counts = now >= terms.start && now < terms.end && !reply.isError
         switch oldest {
         case .acquire(let began):
             if counts { results.record(now - began, as: \.acquires) }
             if let lease = HeldLease(reply) { idle.append(lease) }
-        case .release(let began):
+            if isBusy { asked -= 1 }
+        case .release(let began, let lease):
             if counts { results.record(now - began, as: \.releases) }
+            if isBusy { idle.append(lease) }
         case .renew(let began, let lease):
             if counts { results.record(now - began, as: \.renewals) }
-            if !reply.isError { idle.append(lease) }
+            if !reply.isError || isBusy { idle.append(lease) }
         }
     }
 
