@@ -59,6 +59,7 @@ public struct ServerError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The sentence.
     public var description: String { sentence }
 
+    static let unavailable: Int32 = 69
     static let noRoom: Int32 = 71
     static let cannotCreate: Int32 = 73
     static let inputOutput: Int32 = 74

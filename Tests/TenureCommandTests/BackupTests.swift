@@ -101,6 +101,21 @@ struct BackupTests {
     }
 
     @Test
+    func `an anchor is the input of a command, and its end the end of that`() async throws {
+        try await daemon.start()
+        #expect(try await daemon.stop() == 0)
+        let words = ["anchor", "--data", daemon.data]
+        let printed = try await daemon.run(words)
+        let piped = try await daemon.run(words + ["--", "sh", "-c", "tr : =; exit 7"])
+        #expect(piped.status == 7)
+        #expect(piped.words.replacing("=", with: ":") == printed.words)
+        let json = try await daemon.run(words + ["--json", "--", "cat"])
+        #expect(json.status == 0 && json.words.contains("\"seal\""))
+        let missing = try await daemon.run(words + ["--", "no-such-command-of-tenure"])
+        #expect(missing.status == 69)
+    }
+
+    @Test
     func `an anchor tells a log that was cut, or is another, and nothing else does`() async throws {
         try await daemon.startWithSeats()
         #expect(try await backUp(to: copy).status == 0)

@@ -19,7 +19,7 @@ final class ManagerSocket {
     init(_ name: String) throws {
         self.name = name
         path = name.hasPrefix("/") ? name : nil
-        let bytes = try #require(SocketAddressBytes(notify: name))
+        let bytes = try #require(SocketAddressBytes(name))
         descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         let own = descriptor
         // SAFETY: the address lives for the closure.
@@ -44,6 +44,26 @@ final class ManagerSocket {
             waits ? 0 : Int32(MSG_DONTWAIT)
         )
         return count < 0 ? nil : String(decoding: bytes.prefix(count), as: UTF8.self)
+    }
+}
+
+@Suite("Journal", .waiting)
+struct JournalTests {
+    @Test
+    func `an entry is a field a line, and nobody who takes it is an error with its place`() throws {
+        let directory = try TemporaryDirectory()
+        defer { directory.remove() }
+        let path = "\(directory.path)/journal"
+        let journal = Journal(at: path)
+        let fields = [(name: "TENURE_POSITION", value: "17")]
+        let error = #expect(throws: ServerError.self) {
+            try journal.write("17:ab", identifier: "tenure-anchor", fields: fields)
+        }
+        #expect(error?.exitCode == 69 && error?.sentence.contains(path) == true)
+        let manager = try ManagerSocket(path)
+        try journal.write("17:ab", identifier: "tenure-anchor", fields: fields)
+        let entry = "MESSAGE=17:ab\nPRIORITY=6\nSYSLOG_IDENTIFIER=tenure-anchor\n"
+        #expect(manager.next() == entry + "TENURE_POSITION=17\n")
     }
 }
 

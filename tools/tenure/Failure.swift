@@ -26,7 +26,7 @@ package enum ExitStatus: Int32, CaseIterable, Sendable {
         case .refused: "the ledger said no; the first word on stderr is the code of the refusal"
         case .usage: "the command line is wrong; nothing was sent"
         case .damaged: "the data is damaged, or a file that was given is not what it should be"
-        case .unavailable: "no daemon answers at the socket, or it closed the connection"
+        case .unavailable: "no daemon (journal, command) answers, or it closed the connection"
         case .software: "a rule of the program's own does not hold; please report what it says"
         case .system: "the system has no room for a thread or a descriptor that the daemon needs"
         case .cannotCreate: "a file, directory or socket can not be created"

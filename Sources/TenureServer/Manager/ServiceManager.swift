@@ -67,20 +67,12 @@ package struct ServiceManager: Sendable {
 ///
 /// Nobody waits for it: what does not reach the manager is lost, as `sd_notify` has it.
 package final class ServiceNotifier: Sendable {
-    private let descriptor: CInt
-    private let address: SocketAddressBytes
+    private let manager: DatagramPeer
 
     /// A notifier for `address`, a path or an abstract name behind `@`; nothing for another one.
     package init?(address: String) {
-        guard let bytes = SocketAddressBytes(notify: address) else { return nil }
-        let kind = Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
-        descriptor = socket(AF_UNIX, kind | Int32(SOCK_NONBLOCK.rawValue), 0)
-        guard descriptor >= 0 else { return nil }
-        self.address = bytes
-    }
-
-    deinit {
-        close(descriptor)
+        guard let manager = DatagramPeer(address) else { return nil }
+        self.manager = manager
     }
 
     /// The daemon serves; `status` says where.
@@ -100,52 +92,6 @@ package final class ServiceNotifier: Sendable {
     }
 
     private func send(_ text: String) {
-        // SAFETY: text and address are read during the call, with their lengths.
-        _ = unsafe address.withPointer { address, length in
-            unsafe sendto(
-                descriptor,
-                text,
-                text.utf8.count,
-                Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT),
-                address,
-                length
-            )
-        }
-    }
-}
-
-/// The address of a Unix socket that a manager listens on.
-struct SocketAddressBytes: Sendable {
-    private let address: sockaddr_un
-    private let length: socklen_t
-
-    /// An absolute path, or an abstract name behind `@`.
-    init?(notify text: String) {
-        var bytes = Array(text.utf8)
-        guard let first = bytes.first, bytes.count > 1, !bytes.contains(0),
-            bytes.count <= ServerLimits.socketPathBytes
-        else { return nil }
-        switch first {
-        case UInt8(ascii: "@"): bytes[0] = 0
-        case UInt8(ascii: "/"): bytes.append(0)
-        default: return nil
-        }
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        // SAFETY: there are no more bytes than the field has: its last one is for the zero.
-        unsafe withUnsafeMutableBytes(of: &address.sun_path) { field in
-            unsafe field.copyBytes(from: bytes)
-        }
-        self.address = address
-        length = socklen_t(MemoryLayout<sa_family_t>.size + bytes.count)
-    }
-
-    func withPointer<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
-        // SAFETY: every socket address begins with the fields of `sockaddr`.
-        unsafe withUnsafePointer(to: address) { pointer in
-            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                unsafe body(pointer, length)
-            }
-        }
+        _ = manager.send(text)
     }
 }

@@ -1,4 +1,4 @@
-// `backup` and `anchor`: what is kept elsewhere of a ledger that is served.
+// `backup`: a checked copy of a ledger that may be served.
 
 internal import ArgumentParser
 internal import TenureLog
@@ -47,46 +47,5 @@ struct Backup: ParsableCommand {
             isReplayed: !noReplay
         )
         try copy.show(try copy.make(), json: json)
-    }
-}
-
-struct Anchor: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "anchor",
-        abstract: "Print what proves later that the history was not cut or changed.",
-        discussion: """
-            The position of a record, and the seal that chains all records up to it. Keep it where \
-            who can write to the ledger can not: 'tenure audit verify --anchor' compares it. The \
-            ledger may be served; the last group of records, which a power cut may take back, is \
-            not in it.
-
-            EXAMPLES
-              tenure anchor | logger -t tenure-anchor
-              tenure anchor --data /srv/tenure --json
-            """
-    )
-
-    @Option(help: ArgumentHelp("Data directory of the ledger.", valueName: "directory"))
-    var data: String?
-
-    @Flag(help: "Answer as JSON.")
-    var json = false
-
-    func run() throws {
-        let path = try Places.current.dataDirectory(option: data)
-        let directory: DataDirectory
-        let anchor: LogAnchor
-        do throws(StorageError) {
-            directory = try DataDirectory.open(at: path, access: .copy)
-            anchor = try directory.anchor
-        } catch {
-            throw Failure(code: error.exitCode, error.description)
-        }
-        guard json else { return try Terminal.data("\(anchor)") }
-        let document = Document.map([
-            .init("ledger", .string("\(directory.ledger)")),
-            .init("position", .id(anchor.position)), .init("seal", .string("\(anchor.seal)")),
-        ])
-        try Terminal.data(JSONText.of(document))
     }
 }
