@@ -218,9 +218,8 @@ let package = Package(
         .executableTarget(
             name: "TenureCommand",
             dependencies: [
-                "TenureSimulation",
                 "TenureBase", "TenureClient", "TenureServer", "Tenure", "TenureStorage",
-                "TenureLog", "TenureModel", "TenureWire",
+                "TenureLog", "TenureModel", "TenureWire", "TenureSimulation", "CTenureSystem",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HeapModule", package: "swift-collections"),

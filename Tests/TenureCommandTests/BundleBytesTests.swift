@@ -141,6 +141,10 @@ struct BundleBytesTests {
         let (first, bytes) = (files[0].name, files[0].bytes)
         let (entry0, member0) = (entry(first, bytes), member(first, bytes))
         var tricks: [(String, [UInt8])] = []
+        let large = (1...40).map { number in
+            let name = "log/" + String(repeating: "0", count: 18) + "\(number + 10).seg"
+            return (name: name, entry: entry(name, [7], size: 128 << 20))
+        }
         let names = [
             "../x", "/etc/x", "log/../../x", "log/../x", "./x", "x", "log/x", "log//x", "state/..",
             ".hidden", "state/lock.mdb", "LOCK", "copied", "log", "archive/1.seg", "include/a/b",
@@ -188,6 +192,7 @@ struct BundleBytesTests {
                     [member0, member(segment, [7, 7])]
                 )
             ),
+            ("zeros of many segments", bundle([entry0] + large.map(\.entry), [member0])),
             ("no ledger.json", bundle([entry(segment, [7])], [member(segment, [7])])),
             ("another ledger", bundle([entry0], [member0]).replacingLedger()),
             ("no manifest", member0 + [UInt8](repeating: 0, count: 1_024)),

@@ -19,6 +19,8 @@ enum BundleLimits {
     static let member: UInt64 = 1 << 33 - 1
     /// Bytes of an index: more than the largest segment can have.
     static let index: UInt64 = 512 << 20
+    /// Zeros at the ends of members that are not stored, in all: few bytes fill no disk.
+    static let zeros: UInt64 = 4 << 30
     /// Bytes that are read and written at once.
     static let piece = 1 << 20
 

@@ -84,6 +84,9 @@ struct BundleManifest: Codable, Equatable {
                 isTrimmed || member.stored == member.size
             else { throw Self.fault("gives '\(shown)' a size that it can not have") }
         }
+        guard members.reduce(0, { $0 + $1.size - $1.stored }) <= BundleLimits.zeros else {
+            throw Self.fault("has more zeros behind its members than any bundle has")
+        }
         guard names.contains(LedgerDocument.fileName) else {
             throw Self.fault("names no \(LedgerDocument.fileName)")
         }

@@ -29,7 +29,8 @@ struct BundleReader {
 
     /// The manifest of the bundle at `path`, and its bytes, when all of it was handed to `sink`.
     ///
-    /// - Throws: a failure with code 65 that names what is wrong and where.
+    /// - Throws: a failure with code 65 that names what is wrong and where, and what `sink` throws,
+    ///   which is no `Errno`.
     static func read(
         _ path: String,
         into sink: (BundleManifest) throws -> (any BundleSink)?,
@@ -39,7 +40,12 @@ struct BundleReader {
             throw Failure(.usage, "'\(path)' is no file; name what 'tenure audit bundle' has made")
         }
         do {
-            let file = try FileDescriptor.open(FilePath(path), .readOnly, options: [.closeOnExec])
+            // A FIFO in its place by then must not be waited for.
+            let file = try FileDescriptor.open(
+                FilePath(path),
+                .readOnly,
+                options: [.nonBlocking, .closeOnExec]
+            )
             return try file.closeAfter {
                 var reader = BundleReader(path: path, file: file)
                 return try reader.read(into: sink, progress)

@@ -135,7 +135,14 @@ struct BundleSource {
         guard names.count < BundleLimits.members - BundleLimits.includes else {
             throw Failure(.refused, "there are \(names.count) files; copy the directory instead")
         }
-        return try names.sorted().map { try BundleSource(name: $0, on: disk) }
+        let sources = try names.sorted().map { try BundleSource(name: $0, on: disk) }
+        guard sources.reduce(0, { $0 + $1.size - $1.stored }) <= BundleLimits.zeros else {
+            throw Failure(
+                .refused,
+                "the files in log/ are mostly room that is not used; copy the directory instead"
+            )
+        }
+        return sources
     }
 
     /// Files that are given along, under their own names.

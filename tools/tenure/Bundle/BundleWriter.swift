@@ -32,10 +32,16 @@ struct BundleWriter {
         describing: ([BundleManifest.Member]) -> Document,
         progress: (UInt64) -> Void
     ) throws -> Summary {
-        guard !PathFacts.exists(path) else {
-            throw Failure(.cannotCreate, "'\(path)' exists; choose another name, or remove it")
-        }
         let aside = path + ".new"
+        for place in [path, aside] where PathFacts.exists(place) {
+            throw Failure(
+                .cannotCreate,
+                "'\(place)' exists; "
+                    + (place == aside
+                        ? "an interrupted run may have left it: remove it"
+                        : "choose another name, or remove it")
+            )
+        }
         do {
             let file = try FileDescriptor.open(
                 FilePath(aside),

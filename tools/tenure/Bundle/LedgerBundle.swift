@@ -91,7 +91,11 @@ enum LedgerBundle {
             let read = try BundleReader.read(
                 path,
                 into: { manifest in
-                    try PathFacts.makeDirectory(aside)
+                    do {
+                        try PathFacts.makeDirectory(aside)
+                    } catch {
+                        throw Failure(.cannotCreate, "'\(aside)' can not be made: \(error)")
+                    }
                     made = true
                     return try RestoredDirectory(aside, for: manifest)
                 },
@@ -107,7 +111,10 @@ enum LedgerBundle {
         } catch {
             if made { try? FileManager.default.removeItem(atPath: aside) }
             if let errno = error as? Errno {
-                throw Failure(.cannotCreate, "'\(aside)' can not be made: \(errno)")
+                throw Failure(
+                    .cannotCreate,
+                    "'\(aside)' can not be renamed to '\(directory)': \(errno)"
+                )
             }
             throw error
         }
@@ -127,6 +134,14 @@ private final class RestoredDirectory: BundleSink {
     init(_ path: String, for manifest: BundleManifest) throws {
         let disk = try Self.calling { () throws(DiskError) in try HostDisk(root: path) }
         self.disk = disk
+        let free = try Self.calling { () throws(DiskError) in try disk.freeBytes() }
+        let needed = manifest.members.reduce(UInt64(0)) { $0 + $1.size }
+        guard needed <= free else {
+            throw Failure(
+                .cannotCreate,
+                "'\(path)' would have \(needed) bytes, \(free) are free; choose another disk"
+            )
+        }
         var names: Set<String> = [LogPath.log, LogPath.archive, Self.extras]
         for member in manifest.members {
             let parts = Self.place(of: member.name).split(separator: "/")

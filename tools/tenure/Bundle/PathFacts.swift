@@ -1,5 +1,6 @@
 // Paths that people name: whether something is there, and renames that last.
 
+internal import CTenureSystem
 internal import Glibc
 internal import SystemPackage
 
@@ -37,10 +38,11 @@ enum PathFacts {
         guard fsync(file.rawValue) == 0 else { throw Errno(rawValue: errno) }
     }
 
-    /// Renames, and syncs the directory above.
+    /// Gives something a name that is not taken, and syncs the directory above.
     static func rename(_ from: String, to path: String) throws {
         // SAFETY: the kernel reads both paths during the call.
-        guard unsafe Glibc.rename(from, path) == 0 else { throw Errno(rawValue: errno) }
+        let result = unsafe tenure_rename(AT_FDCWD, from, AT_FDCWD, path, 0)
+        guard result >= 0 else { throw Errno(rawValue: -result) }
         let parent = FilePath(path).removingLastComponent()
         let directory = try FileDescriptor.open(
             parent.isEmpty ? "." : parent,
