@@ -108,6 +108,7 @@ public final class Ledger: Sendable {
     /// Past the bound of waiting commands the answer is `BUSY`.
     package func submit(_ batch: [Submission]) {
         let rest = inbox.add(batch)
+        if rest.submissions.isEmpty { return }
         let refusal =
             rest.isClosed
             ? Refusal(.unknown, "the ledger is closed; open it again")
@@ -115,10 +116,11 @@ public final class Ledger: Sendable {
                 .busy,
                 "\(rest.waiting) commands wait already; retry after a pause"
             )
-        for submission in rest.submissions {
-            submission.sink.deliver([
-                Delivery(ticket: submission.ticket, answer: .refused(refusal))
-            ])
+        var left = rest.submissions[...]
+        while let sink = left.first?.sink {
+            let own = left.prefix { $0.sink === sink }
+            left = left.dropFirst(own.count)
+            sink.deliver(own.map { Delivery(ticket: $0.ticket, answer: .refused(refusal)) })
         }
     }
 

@@ -16,6 +16,7 @@ import decision
 import idle
 import memory
 import moves
+import overload
 import promises
 import reclaim
 import restart
@@ -24,7 +25,7 @@ from harness import Failed, Refusal
 
 FIGURES = {"restart": restart, "reclaim": reclaim, "memory": memory, "decision": decision,
            "idle": idle, "connections": connections, "promises": promises, "moves": moves,
-           "waste": waste}
+           "overload": overload, "waste": waste}
 
 
 def options():
