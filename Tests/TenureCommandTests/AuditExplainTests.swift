@@ -222,10 +222,7 @@ struct AuditExplainTests {
     ///
     /// - Returns: A lease of its beginning, one that is renewed over many segments, and a late one.
     private func many() async throws -> [String] {
-        var configuration = LedgerConfiguration()
-        configuration.createIfMissing = true
-        configuration.allowUnsafeFileSystem = true
-        configuration.segmentBytes = 64 << 10
+        let configuration = TestDaemon.smallSegments
         let ledger = try Ledger.open(at: daemon.data, configuration: configuration)
         _ = try await ledger.set(.setPool(name: "p", settings: []))
         _ = try await ledger.set(

@@ -15,10 +15,7 @@ struct IndexedTimelineTests {
     ///
     /// - Returns: What has a timeline.
     private func live() async throws -> [String] {
-        var configuration = LedgerConfiguration()
-        configuration.createIfMissing = true
-        configuration.allowUnsafeFileSystem = true
-        configuration.segmentBytes = 64 << 10
+        let configuration = TestDaemon.smallSegments
         let ledger = try Ledger.open(at: daemon.data, configuration: configuration)
         _ = try await ledger.set(.setPool(name: "p", settings: []))
         for name in ["a/gpu", "b/gpu"] {

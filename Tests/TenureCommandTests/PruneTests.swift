@@ -11,34 +11,6 @@ struct PruneTests {
     private let daemon = TestDaemon()
     private var copy: String { daemon.data + ".copy" }
 
-    /// A ledger of many small segments, and a lease of its first one that lives on.
-    private func live() async throws -> LeaseReference {
-        var configuration = LedgerConfiguration()
-        configuration.createIfMissing = true
-        configuration.allowUnsafeFileSystem = true
-        configuration.segmentBytes = 64 << 10
-        let ledger = try Ledger.open(at: daemon.data, configuration: configuration)
-        _ = try await ledger.set(.setPool(name: "p", settings: []))
-        let resource = ResourceRequest(name: "a/gpu", pool: "p", kind: .gpu, capacity: 4_000)
-        _ = try await ledger.set(.setResource(resource))
-        func grant(_ holder: String) async throws -> LeaseReference {
-            var request = AcquireRequest(
-                pool: "p",
-                claims: [Claim(amounts: [ClaimAmount(kind: .gpu, amount: 1_000)])]
-            )
-            request.holder = holder
-            request.ttlMilliseconds = 6_000_000
-            let grant = try await ledger.acquire(request)
-            return LeaseReference(lease: grant.lease, token: grant.token)
-        }
-        let early = try await grant("early")
-        for _ in 0..<400 { _ = try await ledger.release(try await grant("short")) }
-        ledger.shutdown()
-        // What a checkpoint does not need any more is retired at the next one.
-        for _ in 0..<2 { try Ledger.open(at: daemon.data, configuration: configuration).shutdown() }
-        return early
-    }
-
     private func answer(_ words: String...) async throws -> (status: Int32, words: String) {
         let answer = try await daemon.run(words)
         return (answer.status, answer.words)
@@ -54,7 +26,7 @@ struct PruneTests {
     func `a pruned ledger is audited, copied and served from its snapshot on`(
         isServed: Bool
     ) async throws {
-        let early = try await live()
+        let early = try await daemon.liveInSmallSegments()
         if isServed { try await daemon.start() }
         let none = try await prune("--keep", "1000d")
         #expect(none.status == 0 && none.words.contains("nothing to prune"), "\(none.words)")
@@ -90,7 +62,7 @@ struct PruneTests {
             "end",
             "LEASE",
             "GET",
-            "\(early.lease.rawValue)"
+            early.lease
         )
         #expect(lease.words.contains("early"), "\(lease.words)")
         let log = try await answer("audit", "log", daemon.data)
@@ -98,14 +70,13 @@ struct PruneTests {
         let past = try await answer("audit", "as-of", daemon.data, "3")
         #expect(past.status == 1 && past.words.contains("pruned"), "\(past.words)")
         try await daemon.start()
-        let held = HeldLease(lease: "\(early.lease.rawValue)", token: "\(early.token.rawValue)")
-        #expect(try await daemon.check(held) == "held")
+        #expect(try await daemon.check(early) == "held")
         #expect(try await daemon.stop() == 0)
     }
 
     @Test
     func `what may not be recorded is not deleted`() async throws {
-        _ = try await live()
+        _ = try await daemon.liveInSmallSegments()
         let before = try FileManager.default.contentsOfDirectory(atPath: daemon.data + "/archive")
         try await daemon.start()
         let socket = daemon.data + ".nobody"
