@@ -171,6 +171,13 @@ package struct EngineWorld {
         }
     }
 
+    /// What the wall clock showed whenever the log tells that it was set, in nanoseconds.
+    package func wallClocks() throws -> [UInt64] {
+        try frames().joined().compactMap {
+            if case .wallClockSet(let wall) = $0 { wall } else { nil }
+        }
+    }
+
     /// The process is gone; what the disk keeps is `left`.
     package mutating func die(leaving left: SimulatedDisk) {
         core = nil

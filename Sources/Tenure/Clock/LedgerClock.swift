@@ -2,7 +2,7 @@
 //
 // Within a boot ledger time advances by CLOCK_BOOTTIME, which counts suspend. Over a reboot only
 // the wall clock can tell how long it took: an estimate, never negative, capped and marked. A jump
-// of the wall clock while the ledger runs changes nothing.
+// of the wall clock while the ledger runs changes nothing but that estimate.
 
 internal import CTenureSystem
 internal import Glibc

@@ -15,6 +15,13 @@ struct Pulse {
 
     /// When the writer should be awake again at the latest, on `CLOCK_BOOTTIME`; 0 when unknown.
     var expectedWake: UInt64 = 0
+    /// How far the wall clock must have been set for that to be recorded: one second.
+    static let wallStepNanoseconds: UInt64 = 1_000_000_000
+    /// From one look at it to the next: ten seconds.
+    static let wallLookNanoseconds: UInt64 = 10_000_000_000
+
+    /// When the wall clock is looked at again, on `CLOCK_BOOTTIME`.
+    var nextWallLook: UInt64 = 0
     /// When a sync began that took so long that holders could not renew; 0 when none did.
     var stalledSince: UInt64 = 0
     /// When the last command came in, on `CLOCK_BOOTTIME`.
@@ -38,6 +45,22 @@ extension LedgerCore {
             return
         }
         try stalled(fromBoot: expected)
+    }
+
+    /// Records that the wall clock was set.
+    ///
+    /// The past is told by what it shows since, and the next downtime reckoned by that.
+    func noteWallClock() throws(LedgerFailure) {
+        guard clock.bootNanoseconds >= pulse.nextWallLook, !isReadOnly,
+            let opening = state.facts.opening
+        else { return }
+        let reading = clock.read()
+        pulse.nextWallLook = reading.bootNanoseconds + Pulse.wallLookNanoseconds
+        let time = timeLine.time(at: reading.bootNanoseconds, after: state.facts.time)
+        let then = state.facts.wallAtOpening(showing: reading.wallNanoseconds, at: time)
+        let known = opening.wallNanoseconds
+        guard max(then, known) - min(then, known) >= Pulse.wallStepNanoseconds else { return }
+        try perform(.wallClockSet(nanoseconds: reading.wallNanoseconds), at: time)
     }
 
     /// Records the gap that a long sync made, if one did.

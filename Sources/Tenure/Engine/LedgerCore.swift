@@ -100,6 +100,7 @@ package final class LedgerCore {
         do throws(LedgerFailure) {
             try lookAtDirectory()
             try noteGap()
+            try noteWallClock()
             for submission in batch {
                 if admitted > 0, admitted % EngineLimits.groupCommands == 0 {
                     try serveWaiting()

@@ -244,6 +244,8 @@ public enum Housekeeping: Equatable, Sendable {
     case raiseEpoch(reason: String)
     /// Holders could not renew for a while that ends now.
     case grace(fromNanoseconds: UInt64)
+    /// The wall clock shows something else than what has passed since the opening.
+    case wallClockSet(nanoseconds: UInt64)
     /// Takes back what is due, at most `Limits.reclaimBatch` things.
     case reclaim
     /// The process of a session is dead; with `treeIsGone`, all that it started is too.

@@ -31,6 +31,7 @@ extension LedgerState {
             facts.epoch = epoch
             facts.epochSince = facts.position
         case .grace(let grace): note(grace)
+        case .wallClockSet(let wall): note(wallClock: wall)
         case .granted(let record): try applyGrant(record)
         case .committed(let id, let deadline, let kept): try applyCommit(id, deadline, kept)
         case .renewed(let id, let deadline): try applyRenewal(id, deadline)

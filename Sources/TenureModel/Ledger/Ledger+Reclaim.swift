@@ -16,6 +16,7 @@ extension LedgerState {
         case .raiseEpoch(let reason):
             invariant(facts.epoch < 0x7fff, "I4: the highest bit of a token is never set")
             return Decision(.epochRaised(to: facts.epoch + 1, reason: reason), done)
+        case .wallClockSet(let wall): return Decision(.wallClockSet(nanoseconds: wall), done)
         case .reclaim: return Decision(try reclaim(now: now), done)
         case .processDied(let id, let treeIsGone, let evidence):
             guard let session = try session(id), session.ended == nil else { return Decision(done) }

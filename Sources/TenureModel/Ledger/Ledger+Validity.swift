@@ -50,6 +50,12 @@ extension LedgerState {
         if facts.graces.count > Limits.graces { facts.graces.removeFirst() }
     }
 
+    /// From here on the past is told by what the wall clock shows now, in nanoseconds.
+    mutating func note(wallClock wall: UInt64) {
+        let then = facts.wallAtOpening(showing: wall, at: facts.time)
+        facts.opening?.wallNanoseconds = then
+    }
+
     /// When a lease falls due by its own deadline, grace included.
     func dueTime(of lease: Lease) -> LedgerTime {
         guard !lease.state.isOver else { return lease.deadline }

@@ -281,8 +281,8 @@ extension LedgerState {
         case .budgetDeleted(let tenant):
             relief.shortages.insert(Shortage(budgetOf: tenant))
         case .budgetHeld, .budgetSettled, .opened, .grace, .epochRaised, .pruned, .renewed,
-            .preempted,
-            .handedOver, .sessionOpened, .sessionKept, .sessionForgotten, .answered,
+            .wallClockSet, .preempted, .handedOver, .sessionOpened, .sessionKept, .sessionForgotten,
+            .answered,
             .answersForgotten, .refused, .refusalsCounted,
             .leasesForgotten, .drainAdvanced, .queued, .ticketProlonged, .booked, .bookingMoved,
             .windowPlanned, .windowBegan:

@@ -48,6 +48,13 @@ package struct LedgerFacts: Hashable, Sendable {
     package var storedAnswers: UInt64 = 0
 
     package init() {}
+
+    /// What the wall clock would have shown at the last opening if it had always gone as it does at
+    /// `time`, when it shows `wall`; both in nanoseconds, and never before 1970.
+    package func wallAtOpening(showing wall: UInt64, at time: LedgerTime) -> UInt64 {
+        let passed = time.nanoseconds - openedAt.nanoseconds
+        return wall > passed ? wall - passed : 0
+    }
 }
 
 /// A gap in which holders could not renew, and how long they have after it.
@@ -108,7 +115,8 @@ public struct Opening: Hashable, Sendable {
     public var bootID: String
     /// `CLOCK_BOOTTIME` in nanoseconds.
     public var bootNanoseconds: UInt64
-    /// The wall clock in nanoseconds since 1970, a label and an estimate only.
+    /// The wall clock in nanoseconds since 1970, a label and an estimate only; in the state, as it
+    /// would have been if the clock had always gone as it does since it was set.
     public var wallNanoseconds: UInt64
     /// The inode number of the pid namespace of the ledger's process.
     public var pidNamespace: UInt64

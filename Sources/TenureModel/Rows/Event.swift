@@ -13,6 +13,8 @@ package enum Event: Hashable, Sendable {
     case epochRaised(to: UInt16, reason: String)
     /// History up to a position is no longer kept; `seal` is that of its end, in hexadecimal.
     case pruned(through: Position, seal: String)
+    /// The wall clock was set: it shows `nanoseconds` since 1970 now.
+    case wallClockSet(nanoseconds: UInt64)
     indirect case poolSet(Pool)
     case poolDeleted(name: String)
     /// A pool has learnt from its requests; the prices hold from here on.

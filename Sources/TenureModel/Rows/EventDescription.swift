@@ -8,6 +8,7 @@ extension Event {
         case .grace: "grace"
         case .epochRaised: "epoch-raised"
         case .pruned: "pruned"
+        case .wallClockSet: "wall-clock-set"
         case .poolSet: "pool-set"
         case .poolDeleted: "pool-deleted"
         case .policyLearnt: "policy-learnt"
@@ -113,6 +114,7 @@ extension Event {
             [.init("epoch", .count(UInt64(epoch))), .init("reason", .string(reason))]
         case .pruned(let last, let seal):
             [.init("through", .id(last)), .init("seal", .string(seal))]
+        case .wallClockSet(let wall): [.init("wallTime", .count(wall))]
         case .poolSet(let pool):
             [.init("pool", .string(pool.name)), .init("settings", .map(pool.settings.fields))]
         case .poolDeleted(let name): [.init("pool", .string(name))]

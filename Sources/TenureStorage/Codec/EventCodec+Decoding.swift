@@ -66,6 +66,7 @@ extension ByteReader {
         case .pruned:
             let last: UInt64 = try read()
             return .pruned(through: last, seal: try readString())
+        case .wallClockSet: return .wallClockSet(nanoseconds: try read())
         case .poolSet:
             let name = try readString()
             var settings = try settings()

@@ -91,6 +91,7 @@ extension FieldWriter {
         case .pruned(let last, let seal):
             u64(last)
             text(seal)
+        case .wallClockSet(let wall): u64(wall)
         case .poolSet(let pool):
             text(pool.name)
             settings(pool.settings)
@@ -322,6 +323,7 @@ extension Event {
         case .answersForgotten: .answersForgotten
         case .epochRaised: .epochRaised
         case .pruned: .pruned
+        case .wallClockSet: .wallClockSet
         case .grown: .grown
         case .handedOver: .handedOver
         case .subleased: .subleased

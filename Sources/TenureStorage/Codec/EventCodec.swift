@@ -213,6 +213,7 @@ package enum EventTag: UInt8, CaseIterable, Sendable {
     case windowBegan = 54
     case windowEnded = 55
     case pruned = 56
+    case wallClockSet = 57
     case refused = 128
     case refusalsCounted = 129
 }

@@ -46,6 +46,8 @@ package struct SegmentIndex: Equatable, Sendable {
             case opening = 1
             /// Leases that were not due may be renewed until a time; the value is that time.
             case grace = 2
+            /// The wall clock was set; the value is what it shows, as that of an opening.
+            case wallClock = 3
         }
 
         /// The position of its record.
@@ -63,6 +65,7 @@ package struct SegmentIndex: Equatable, Sendable {
             switch event {
             case .opened(let opening): (sort, value) = (.opening, opening.wallNanoseconds)
             case .grace(let grace): (sort, value) = (.grace, grace.end.nanoseconds)
+            case .wallClockSet(let wall): (sort, value) = (.wallClock, wall)
             default: return nil
             }
         }

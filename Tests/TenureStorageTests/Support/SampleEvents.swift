@@ -49,7 +49,7 @@ extension RandomValues {
         case .sessionForgotten: .sessionForgotten(sessionID())
         case .answered: .answered(storedAnswer())
         case .answersForgotten: .answersForgotten(list { $0.due() })
-        case .pruned: .pruned(through: u64() >> 16, seal: text())
+        case .pruned, .wallClockSet: historyEvent(tag)
         case .epochRaised: .epochRaised(to: UInt16(truncatingIfNeeded: u32()), reason: text())
         case .queued: .queued(ticket())
         case .ticketProlonged: .ticketProlonged(TicketID(rawValue: u64()), until: time())
@@ -304,7 +304,7 @@ enum SampleEvents {
         .windowEnded(
             WindowEnd(window: window.id, cause: .changed, resources: [ResourceID(rawValue: 7)])
         ),
-        .pruned(through: 4_711, seal: "ab12"),
+        .pruned(through: 4_711, seal: "ab12"), .wallClockSet(nanoseconds: 4_711),
         .refused(
             RefusalRecord(tenant: "t", pool: "p", code: .quota, limit: "t gpu", message: "full")
         ),
@@ -469,4 +469,12 @@ enum SampleEvents {
         position: 8,
         expires: LedgerTime(nanoseconds: 3_600_000_000_000)
     )
+}
+
+extension RandomValues {
+    /// An event about the history as such.
+    fileprivate mutating func historyEvent(_ tag: EventTag) -> Event {
+        if tag == .wallClockSet { return .wallClockSet(nanoseconds: u64()) }
+        return .pruned(through: u64() >> 16, seal: text())
+    }
 }

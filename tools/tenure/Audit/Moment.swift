@@ -1,7 +1,7 @@
 // Moments of a ledger's history as people name them: a position, a ledger time, or a wall time.
 //
-// The ledger decides by its own time. Every opening says what the wall clock showed, so a wall time
-// is told from the opening before it, and is an estimate: the clock may have been set meanwhile.
+// The ledger decides by its own time. Every opening says what the wall clock showed, and so does a
+// record when that was set by a second or more, so that a wall time is told from the one before it.
 
 internal import ArgumentParser
 internal import FoundationEssentials
@@ -23,7 +23,7 @@ package enum Moment: Equatable, Sendable {
         A moment is a position (4711), a ledger time as 'audit log' prints it (2h30m), a wall time \
         (2026-11-22T10:30:00Z), or 'end': behind all that happened by then. Before the first \
         record there is an empty ledger; behind the last one nothing more has happened. Wall times \
-        are told from those of the openings, and are as good as the clock was.
+        are those that the clock of the ledger's machine showed.
         """
 
     package init?(argument: String) {
@@ -109,6 +109,15 @@ package struct WallClock: Equatable, Sendable {
     /// The clock showed `wall` nanoseconds since 1970 at `time`, which is later than all before.
     package mutating func note(_ wall: UInt64, at time: LedgerTime) {
         openings.append(Opening(time: time, wall: wall))
+    }
+
+    /// What an event at `time` says of the clock, if it does.
+    mutating func note(_ event: Event, at time: LedgerTime) {
+        switch event {
+        case .opened(let opening): note(opening.wallNanoseconds, at: time)
+        case .wallClockSet(let wall): note(wall, at: time)
+        default: break
+        }
     }
 
     /// Nanoseconds since 1970 at a time of the ledger; nothing before its first opening.

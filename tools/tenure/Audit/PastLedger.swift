@@ -144,9 +144,7 @@ struct PastLedger {
         }
         let time = LedgerTime(nanoseconds: frame.time)
         var clock = clock
-        for case .opened(let opening) in decoded.events {
-            clock.note(opening.wallNanoseconds, at: time)
-        }
+        for event in decoded.events { clock.note(event, at: time) }
         let record = PastRecord(
             position: frame.position,
             time: time,

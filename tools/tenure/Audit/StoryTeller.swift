@@ -126,7 +126,7 @@ struct StoryTeller {
         func note(_ landmark: SegmentIndex.Landmark) {
             guard landmark.position <= last else { return }
             switch landmark.sort {
-            case .opening: clock.note(landmark.value, at: landmark.time)
+            case .opening, .wallClock: clock.note(landmark.value, at: landmark.time)
             case .grace: graces.append(landmark)
             }
         }
@@ -139,7 +139,9 @@ struct StoryTeller {
                 return true
             },
             admitting: { payload in
-                [.resourceSet, .opened, .grace].contains { EventCodec.has($0, in: payload) }
+                [.resourceSet, .opened, .grace, .wallClockSet].contains {
+                    EventCodec.has($0, in: payload)
+                }
             },
             { record in
                 for event in record.events {
