@@ -40,6 +40,7 @@ struct Backlog {
 
     private var first: Deque<Submission> = []
     private var others: Deque<Other> = []
+    /// Some of whom nothing waits any more may be left.
     private var waiting: [Origin: Waiting] = [:]
     /// How many came to and left `first`, and how many left `others`, since the beginning.
     private var (firstAdded, firstTaken, othersTaken): (UInt64, UInt64, UInt64) = (0, 0, 0)
@@ -64,16 +65,31 @@ struct Backlog {
     }
 
     private mutating func add(_ submission: Submission) {
-        let before = waiting[Origin(submission), default: Waiting()]
-        if submission.command.comesFirst, before.others == 0 {
+        let comesFirst = submission.command.comesFirst
+        let (isFirst, hasFirst) = Self.enter(
+            &waiting[Origin(submission), default: Waiting()],
+            comesFirst: comesFirst
+        )
+        if isFirst {
             first.append(submission)
             firstAdded += 1
-            waiting[Origin(submission), default: Waiting()].first += 1
         } else {
-            let behind = before.first > 0 ? firstAdded : 0
-            others.append(Other(submission: submission, behind: behind))
-            waiting[Origin(submission), default: Waiting()].others += 1
+            others.append(Other(submission: submission, behind: hasFirst ? firstAdded : 0))
         }
+    }
+
+    /// Counts a command of an origin: whether it comes first, and whether another of it does.
+    private static func enter(
+        _ waiting: inout Waiting,
+        comesFirst: Bool
+    ) -> (isFirst: Bool, hasFirst: Bool) {
+        let hasFirst = waiting.first > 0
+        if comesFirst, waiting.others == 0 {
+            waiting.first += 1
+            return (true, hasFirst)
+        }
+        waiting.others += 1
+        return (false, hasFirst)
     }
 
     private mutating func next() -> Turn {
@@ -86,16 +102,17 @@ struct Backlog {
             {
                 others.removeFirst()
                 othersTaken += 1
-                leave(other.submission, others: 1)
+                waiting[Origin(other.submission)]?.others -= 1
                 turn.submissions.append(other.submission)
             } else if let submission = first.popFirst() {
                 firstTaken += 1
-                leave(submission, first: 1)
+                waiting[Origin(submission)]?.first -= 1
                 turn.submissions.append(submission)
             } else {
                 break
             }
         }
+        forgetThoseDone()
         while let next = abandoned.first, next.behind <= othersTaken {
             turn.abandoned.append(next.1)
             abandoned.removeFirst()
@@ -103,11 +120,9 @@ struct Backlog {
         return turn
     }
 
-    private mutating func leave(_ submission: Submission, first: Int = 0, others: Int = 0) {
-        let origin = Origin(submission)
-        guard var left = waiting.removeValue(forKey: origin) else { return }
-        left.first -= first
-        left.others -= others
-        if left.first + left.others > 0 { waiting[origin] = left }
+    /// Keeps no more origins in mind than commands, but for a turn's.
+    private mutating func forgetThoseDone() {
+        guard waiting.count > count + EngineLimits.turnCommands || count == 0 else { return }
+        waiting = waiting.filter { $0.value.first + $0.value.others > 0 }
     }
 }
