@@ -2,7 +2,8 @@
 #
 # In a closed loop what is offered is what is outstanding: --clients connections with --depth
 # commands each are enough for the peak; then there are --times as many, by connections first. What
-# the daemon turns away is asked again. A few other connections renew one lease each meanwhile.
+# the daemon turns away is asked again. Then the same once more, while a few other connections renew
+# one lease each.
 
 import concurrent.futures
 
@@ -26,17 +27,21 @@ def scales(options):
         yield times, clients, -(-options.clients * options.depth * times // clients)
 
 
+def load(daemon, seconds, clients, depth):
+    return daemon.bench("load", "--clients", clients, "--depth", depth, "--duration",
+                        f"{seconds}s")
+
+
 def once(daemon, seconds, clients, depth):
+    alone = load(daemon, seconds, clients, depth)
     with concurrent.futures.ThreadPoolExecutor() as pool:
         renewing = pool.submit(daemon.bench, "load", "--mix", "renew", "--clients", RENEWING,
                                "--duration", f"{seconds}s")
-        load = daemon.bench("load", "--clients", clients, "--depth", depth, "--duration",
-                            f"{seconds}s")
-        renewed = renewing.result()
-    asked = {row["operation"]: row for row in load["microseconds"]}
-    renewals = renewed["microseconds"][0]
-    return {"perSecond": float(load["operationsPerSecond"]), "turnedAway": load["turnedAway"],
-            "acquireP99us": float(asked["acquire"]["p99"]),
+        load(daemon, seconds, clients, depth)
+        renewals = renewing.result()["microseconds"][0]
+    asked = {row["operation"]: row for row in alone["microseconds"]}
+    return {"perSecond": float(alone["operationsPerSecond"]), "turnedAway": alone["turnedAway"],
+            "acquireP50us": float(asked["acquire"]["p50"]),
             "renewP50us": float(renewals["p50"]), "renewP99us": float(renewals["p99"])}
 
 
