@@ -49,9 +49,14 @@ struct AuditPastTests {
     /// A pool of four seats, one lease that expires, one that is released and one that stays.
     private func live() async throws -> [String] {
         try await daemon.startWithSeats()
-        let lost = try await daemon.say("ACQUIRE seats seat=1 TENANT a/x HOLDER lost TTL 40")
+        let lost = try await daemon.say("ACQUIRE seats seat=1 TENANT a/x HOLDER lost TTL 2000")
         let given = try await daemon.say("ACQUIRE seats seat=2 TENANT b HOLDER given TTL 600000")
-        try await Task.sleep(for: .milliseconds(150))
+        // Long enough for a busy machine to grant both first, and to take the one back after that.
+        let lease = try daemon.held(lost)
+        while try await daemon.check(lease) == "held" {
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        try await Task.sleep(for: .milliseconds(500))
         let held = try daemon.held(given)
         let back = try await daemon.say("RELEASE \(held.lease) \(held.token)")
         let kept = try await daemon.say("ACQUIRE seats seat=3 TENANT a/y HOLDER kept TTL 600000")
@@ -308,6 +313,29 @@ struct AuditPastTests {
         clock.note(3_600_000_000_000, at: LedgerTime(nanoseconds: 5_000_000_000))
         #expect(clock.text(at: LedgerTime(nanoseconds: 4_000_000_000)) == "1970-01-01T00:01:04Z")
         #expect(clock.text(at: LedgerTime(nanoseconds: 6_000_000_000)) == "1970-01-01T01:00:01Z")
+    }
+
+    @Test
+    func `a wall clock that was set tells the time from then on, and none that it passed over`() {
+        var clock = WallClock()
+        let opening = Opening(
+            bootID: "b",
+            bootNanoseconds: 1,
+            wallNanoseconds: 60_000_000_000,
+            pidNamespace: 1,
+            recovery: "T1",
+            version: "1",
+            isEstimate: false
+        )
+        let set = LedgerTime(nanoseconds: 5_000_000_000)
+        clock.note(.opened(opening), at: LedgerTime(nanoseconds: 1))
+        clock.note(.poolDeleted(name: "p"), at: LedgerTime(nanoseconds: 2))
+        clock.note(.wallClockSet(nanoseconds: 3_600_000_000_000), at: set)
+        #expect(clock.text(at: LedgerTime(nanoseconds: 4_000_000_001)) == "1970-01-01T00:01:04Z")
+        #expect(clock.text(at: set) == "1970-01-01T01:00:00Z")
+        #expect(clock.ledgerTime(at: 61_000_000_000) == LedgerTime(nanoseconds: 1_000_000_001))
+        #expect(clock.ledgerTime(at: 600_000_000_000) == LedgerTime(nanoseconds: 4_999_999_999))
+        #expect(clock.ledgerTime(at: 3_600_000_000_001) == LedgerTime(nanoseconds: 5_000_000_001))
     }
 
     @Test

@@ -93,26 +93,26 @@ struct MomentPassing {
     }
 }
 
-/// What the wall clock showed when a ledger was opened, each time.
+/// What the wall clock showed whenever a ledger was opened, and when the clock was set.
 package struct WallClock: Equatable, Sendable {
-    private struct Opening: Equatable {
+    private struct Sight: Equatable {
         let time: LedgerTime
         let wall: UInt64
     }
 
     /// In the order of their ledger times.
-    private var openings: [Opening] = []
+    private var sights: [Sight] = []
 
     /// The ledger has not been opened yet.
     package init() {}
 
     /// The clock showed `wall` nanoseconds since 1970 at `time`, which is later than all before.
     package mutating func note(_ wall: UInt64, at time: LedgerTime) {
-        openings.append(Opening(time: time, wall: wall))
+        sights.append(Sight(time: time, wall: wall))
     }
 
     /// What an event at `time` says of the clock, if it does.
-    mutating func note(_ event: Event, at time: LedgerTime) {
+    package mutating func note(_ event: Event, at time: LedgerTime) {
         switch event {
         case .opened(let opening): note(opening.wallNanoseconds, at: time)
         case .wallClockSet(let wall): note(wall, at: time)
@@ -122,16 +122,20 @@ package struct WallClock: Equatable, Sendable {
 
     /// Nanoseconds since 1970 at a time of the ledger; nothing before its first opening.
     func nanoseconds(at time: LedgerTime) -> UInt64? {
-        guard let opening = openings.last(where: { $0.time <= time }) else { return nil }
-        let passed = time.nanoseconds - opening.time.nanoseconds
-        let (sum, overflow) = opening.wall.addingReportingOverflow(passed)
+        guard let sight = sights.last(where: { $0.time <= time }) else { return nil }
+        let passed = time.nanoseconds - sight.time.nanoseconds
+        let (sum, overflow) = sight.wall.addingReportingOverflow(passed)
         return overflow ? nil : sum
     }
 
-    /// The time of the ledger when the clock showed this, counted from the opening before.
-    func ledgerTime(at nanoseconds: UInt64) -> LedgerTime {
-        guard let opening = openings.last(where: { $0.wall <= nanoseconds }) else { return .zero }
-        return opening.time.advanced(byNanoseconds: nanoseconds - opening.wall)
+    /// The last time of the ledger at which the clock did not show more than this.
+    package func ledgerTime(at nanoseconds: UInt64) -> LedgerTime {
+        guard let index = sights.lastIndex(where: { $0.wall <= nanoseconds }) else { return .zero }
+        let sight = sights[index]
+        let time = sight.time.advanced(byNanoseconds: nanoseconds - sight.wall)
+        // A clock that was set forward has not shown what it passed over.
+        guard let next = sights.dropFirst(index + 1).first else { return time }
+        return min(time, LedgerTime(nanoseconds: max(next.time.nanoseconds, 1) - 1))
     }
 
     /// The wall time, in UTC to the second; nothing before the first opening.
