@@ -30,7 +30,7 @@ CALLS = ("openat2", "mkdir", "mkdirat", "write", "pwrite64", "pwritev", "fsync",
          "unlinkat", "rmdir", "sendto", "flock", "fcntl")
 LEASES = 300
 SEGMENTS = 2       # that must be retired
-LOAD = 10          # seconds of load at a time, until they are
+LOAD = 4           # seconds of load at a time, until they are
 LIMIT = 300        # seconds that one command may take
 DAMAGED = 41       # bytes that are changed where a repair is tried
 
