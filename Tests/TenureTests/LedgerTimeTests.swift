@@ -13,24 +13,9 @@ import Testing
 struct LedgerTimeTests {
     private static let second: UInt64 = 1_000_000_000
 
-    private func makeWorld(cpus: UInt64 = 20) throws -> EngineWorld {
-        var world = try EngineWorld()
-        world.checkpointRows = 50
-        try world.open()
-        for command in LedgerScratch.setup(cpus: cpus) { _ = try world.core?.ask(command) }
-        return world
-    }
-
-    /// Ends the process and opens the ledger again.
-    private func restart(_ world: inout EngineWorld) throws -> LedgerCore {
-        world.die(leaving: world.disk.processCrash())
-        try world.open()
-        return try #require(world.core)
-    }
-
     @Test
     func `I5: a restart in the same boot keeps the remaining time exactly`() throws {
-        var world = try makeWorld()
+        var world = try EngineWorld.withCPUs()
         let first = try #require(world.core)
         let grant = try first.grant(LedgerScratch.request(ttl: 60_000))
         world.clock.advance(byNanoseconds: 12 * Self.second)
@@ -38,10 +23,10 @@ struct LedgerTimeTests {
         // The wall clock says that no time has passed, or a year: nobody asks it.
         world.clock.stepWall(toNanoseconds: 1)
         world.clock.advance(byNanoseconds: 5 * Self.second)
-        let second = try restart(&world)
+        let second = try world.restart()
         #expect(try second.remaining(grant) == 43_000)
         world.clock.stepWall(toNanoseconds: 365 * 86_400 * Self.second)
-        let third = try restart(&world)
+        let third = try world.restart()
         // Records take a nanosecond each.
         #expect(try third.remaining(grant) == 42_999)
         #expect(try world.openings().map(\.isEstimate) == [false, false, false])
@@ -50,7 +35,7 @@ struct LedgerTimeTests {
     /// Opening takes time, and the clock is looked at more than once meanwhile.
     @Test
     func `I5: however long an opening takes, ledger time gains nothing by restarts`() throws {
-        var world = try makeWorld()
+        var world = try EngineWorld.withCPUs()
         let grant = try #require(world.core).grant(LedgerScratch.request(ttl: 600_000))
         let granted = world.clock.bootNanoseconds
         let base = world.clock
@@ -58,7 +43,7 @@ struct LedgerTimeTests {
         world.wrapClock = { _ in RunningClock(base, step) }
         for _ in 0..<10 {
             step.nanoseconds = 40_000_000
-            let core = try restart(&world)
+            let core = try world.restart()
             step.nanoseconds = 0
             let passed = (base.bootNanoseconds - granted) / 1_000_000
             #expect(passed >= 80)
@@ -70,22 +55,22 @@ struct LedgerTimeTests {
 
     @Test
     func `I5: over a reboot the wall clock is an estimate, never negative and marked`() throws {
-        var world = try makeWorld()
+        var world = try EngineWorld.withCPUs()
         let grant = try #require(world.core).grant(LedgerScratch.request(ttl: 60_000))
         world.clock.advance(byNanoseconds: 9 * Self.second)
         world.clock.reboot(bootID: "second")
-        let second = try restart(&world)
+        let second = try world.restart()
         #expect(try second.remaining(grant) == 51_000)
         // A wall clock that went back: no time has passed, as far as can be told.
         world.clock.stepWall(toNanoseconds: 0)
         world.clock.reboot(bootID: "third")
-        let third = try restart(&world)
+        let third = try world.restart()
         #expect(try third.remaining(grant) == 50_999)
         // The same id with a lower boot time is another boot.
         world.clock.advance(byNanoseconds: 3 * Self.second)
-        _ = try restart(&world)
+        _ = try world.restart()
         world.clock.reboot(bootID: "third")
-        _ = try restart(&world)
+        _ = try world.restart()
         #expect(try world.openings().map(\.isEstimate) == [false, true, true, false, true])
     }
 
@@ -93,7 +78,7 @@ struct LedgerTimeTests {
     @Test(arguments: 1...12 as ClosedRange<UInt64>)
     func `I5: ledger time rises from record to record, whatever clocks do`(seed: UInt64) throws {
         var generator = SeededGenerator(seed: seed)
-        var world = try makeWorld()
+        var world = try EngineWorld.withCPUs()
         var boots = 0
         var last: UInt64 = 0
         for step in 0..<60 {
@@ -104,8 +89,8 @@ struct LedgerTimeTests {
                 boots += 1
                 // The same id and a lower boot time is another boot as well.
                 world.clock.reboot(bootID: "boot-\(boots / 2)")
-                _ = try restart(&world)
-            case 3: _ = try restart(&world)
+                _ = try world.restart()
+            case 3: _ = try world.restart()
             case 4: world.clock.advance(byNanoseconds: generator.next() % (5 * Self.second))
             default: break
             }
@@ -126,7 +111,7 @@ struct LedgerTimeTests {
 
     /// Whether a lease of 4 s is valid 8 s later, when the writer pauses for `pause` ms at a time.
     private func survives(pausesOf pause: UInt64) throws -> Bool {
-        let world = try makeWorld()
+        let world = try EngineWorld.withCPUs()
         let core = try #require(world.core)
         let grant = try core.grant(LedgerScratch.request(ttl: 4_000))
         let due = try core.grant(LedgerScratch.request(ttl: 100))
@@ -193,7 +178,7 @@ struct LedgerTimeTests {
     func `I5: ten thousand leases due at once are invalid at once and taken back in steps`() throws
     {
         let count = 10_000
-        let world = try makeWorld(cpus: UInt64(count) + 1)
+        let world = try EngineWorld.withCPUs(UInt64(count) + 1)
         let core = try #require(world.core)
         var leases: [Grant] = []
         while leases.count < count {
@@ -241,7 +226,7 @@ struct LedgerTimeTests {
     /// More commands than one group takes, none of which writes anything.
     @Test
     func `I5: what was told to be over stays over, wherever the process dies`() throws {
-        var world = try makeWorld()
+        var world = try EngineWorld.withCPUs()
         let core = try #require(world.core)
         let first = try core.grant(LedgerScratch.request(ttl: 1_000))
         let second = try core.grant(LedgerScratch.request(ttl: 60_000))
@@ -268,7 +253,7 @@ struct LedgerTimeTests {
 
     @Test
     func `A late reclaimer can not be seen by who needs the room`() throws {
-        let world = try makeWorld(cpus: 600)
+        let world = try EngineWorld.withCPUs(600)
         let core = try #require(world.core)
         var request = LedgerScratch.request(ttl: 1_000)
         for _ in 0..<600 { _ = try core.grant(request) }
@@ -281,7 +266,7 @@ struct LedgerTimeTests {
 
     @Test
     func `A thousand refusals in one second leave two records`() throws {
-        let world = try makeWorld(cpus: 1)
+        let world = try EngineWorld.withCPUs(1)
         let core = try #require(world.core)
         _ = try core.grant(LedgerScratch.request())
         let before = try world.frames().count

@@ -286,7 +286,7 @@ def choose(ground, wanted, dice, home):
         while len(spread) < wanted:
             call = dice.choice(list(all_of))
             spread.append(Cell(name, call, dice.choice(all_of[call])))
-        cells += spread[:wanted]
+        cells += spread
     dice.shuffle(cells)
     return cells
 

@@ -28,7 +28,9 @@ final class WriterLoop {
         var hasReported = false
         while true {
             let boot = core.clock.bootNanoseconds
-            let wake = knowsAllSessions && backlog.isEmpty ? core.nextWake() : boot
+            // Also where it does not sleep: it notes by when the writer means to be at work again.
+            let due = knowsAllSessions ? core.nextWake() : boot
+            let wake = backlog.isEmpty ? due : boot
             let load = inbox.take(
                 waitingFor: wake > boot ? wake - boot : 0,
                 backlog: backlog.count

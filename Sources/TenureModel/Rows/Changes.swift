@@ -52,7 +52,7 @@ package struct LedgerFacts: Hashable, Sendable {
     /// What the wall clock would have shown at the last opening if it had always gone as it does at
     /// `time`, when it shows `wall`; both in nanoseconds, and never before 1970.
     package func wallAtOpening(showing wall: UInt64, at time: LedgerTime) -> UInt64 {
-        let passed = time.nanoseconds - openedAt.nanoseconds
+        let passed = time > openedAt ? time.nanoseconds - openedAt.nanoseconds : 0
         return wall > passed ? wall - passed : 0
     }
 }

@@ -33,15 +33,7 @@ struct BundleWriter {
         progress: (UInt64) -> Void
     ) throws -> Summary {
         let aside = path + ".new"
-        for place in [path, aside] where PathFacts.exists(place) {
-            throw Failure(
-                .cannotCreate,
-                "'\(place)' exists; "
-                    + (place == aside
-                        ? "an interrupted run may have left it: remove it"
-                        : "choose another name, or remove it")
-            )
-        }
+        try PathFacts.requireFree(path, and: aside, otherwise: "choose another name, or remove it")
         do {
             let file = try FileDescriptor.open(
                 FilePath(aside),

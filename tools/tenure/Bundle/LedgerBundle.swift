@@ -77,15 +77,11 @@ enum LedgerBundle {
         progress: Progress = { _, _ in }
     ) throws -> Document {
         let aside = directory + ".new"
-        for place in [directory, aside] where PathFacts.exists(place) {
-            throw Failure(
-                .cannotCreate,
-                "'\(place)' exists; "
-                    + (place == aside
-                        ? "an interrupted run may have left it: remove it"
-                        : "name a directory that does not")
-            )
-        }
+        try PathFacts.requireFree(
+            directory,
+            and: aside,
+            otherwise: "name a directory that does not"
+        )
         var made = false
         do {
             let read = try BundleReader.read(

@@ -13,6 +13,16 @@ enum PathFacts {
         return unsafe lstat(path, &facts) == 0 || errno != ENOENT
     }
 
+    /// Refuses to make what is there, or where it is made first.
+    static func requireFree(_ path: String, and aside: String, otherwise: String) throws {
+        if exists(path) { throw Failure(.cannotCreate, "'\(path)' exists; \(otherwise)") }
+        guard exists(aside) else { return }
+        throw Failure(
+            .cannotCreate,
+            "'\(aside)' exists; an interrupted run may have left it: remove it"
+        )
+    }
+
     /// Whether the path names a regular file.
     static func isFile(_ path: String) -> Bool {
         var facts = stat()

@@ -92,7 +92,8 @@ struct Anchor: ParsableCommand {
         guard unsafe Glibc.write(ends[1], text, text.utf8.count) == text.utf8.count,
             dup2(ends[0], STDIN_FILENO) >= 0
         else { return failure("no pipe can be written to") }
-        for end in ends { close(end) }
+        // Without a standard input of our own the pipe may have its place already.
+        for end in ends where end != STDIN_FILENO { close(end) }
         // What is ignored stays so in the command, which does not expect it.
         _ = signal(SIGPIPE, SIG_DFL)
         // SAFETY: the copies live until the command has its own; it has the process when it begins.
