@@ -28,6 +28,22 @@ private final class AnswerCount: AnswerSink {
     var total: Int { codes.withLock { $0.values.reduce(0, +) } }
 }
 
+/// Does something at the first answers.
+private final class PausingSink: AnswerSink {
+    private let body: @Sendable () -> Void
+    private let isFirst = Mutex(true)
+
+    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+
+    func deliver(_ answers: [Delivery]) {
+        let isFirst = isFirst.withLock { isFirst in
+            defer { isFirst = false }
+            return isFirst
+        }
+        if isFirst { body() }
+    }
+}
+
 /// Keeps the writer at its first answer until it may go on, and notes the order of all answers.
 private final class HoldingSink: AnswerSink {
     private struct Notes {
@@ -127,6 +143,30 @@ struct OverloadTests {
             try await Task.sleep(for: .milliseconds(5))
         }
         #expect(sink.tickets == [0, limit + 2] + Array(1...limit + 1))
+    }
+
+    /// Its processes may be stopped, or the machine sleep, while more waits than one turn.
+    @Test
+    func `a pause under overload is a gap for holders, as any other`() throws {
+        let clock = VirtualClock()
+        let core = try scratch.core(clock: clock)
+        let inbox = Inbox()
+        let threads = try LedgerThreads.start()
+        let watcher = ProcessWatcher(on: threads.watcher, wake: threads.wake) { _ in }
+        defer {
+            // What has begun is stopped as a ledger does it, then the threads without work.
+            watcher.stop()
+            for thread in [threads.writer, threads.state, threads.explainer] { thread.stop() }
+        }
+        let sink = PausingSink {
+            inbox.add { _ in clock.advance(byNanoseconds: 60_000_000_000) }
+            inbox.stop()
+        }
+        let many = UInt64(EngineLimits.turnCommands) * 3
+        let rest = inbox.add((1...many).map { query($0, sink, of: $0) })
+        #expect(rest.submissions.isEmpty)
+        WriterLoop(core: core, inbox: inbox, watcher: watcher).run { _ in }
+        #expect(core.counters.gaps == 1)
     }
 
     /// Whatever comes when: each command once, in the order of its origin, none of them starved.
