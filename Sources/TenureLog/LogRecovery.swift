@@ -99,10 +99,14 @@ struct LogRecovery {
             // The one being written is never retired.
             throw .missing(position: (all.last?.firstPosition ?? checkpoint.position + 1))
         }
-        if let start = all.firstIndex(of: checkpoint.next),
-            disk.isSegment(continuing: checkpoint)
-        {
-            return Array(all[start...])
+        do throws(DiskError) {
+            if let start = all.firstIndex(of: checkpoint.next),
+                try disk.isSegment(continuing: checkpoint)
+            {
+                return Array(all[start...])
+            }
+        } catch {
+            throw .device(error)
         }
         guard let start = all.lastIndex(where: { $0.firstPosition <= checkpoint.position }) else {
             guard let first = all.first, first.firstPosition == checkpoint.position + 1 else {

@@ -64,22 +64,35 @@ extension Disk {
     /// needs nothing that is before.
     ///
     /// Only its header is read, which whoever walks over the segment checks again.
-    package func isSegment(continuing checkpoint: LogCheckpoint) -> Bool {
+    ///
+    /// - Throws: why a file that is there can not be read (T5): that is no answer.
+    package func isSegment(continuing checkpoint: LogCheckpoint) throws(DiskError) -> Bool {
         let name = checkpoint.next
-        return [name.inLog, name.inArchive].contains { path in
-            guard let header = segmentHeader(at: path) else { return false }
-            return header.firstPosition == name.firstPosition
-                && header.previousSeal == checkpoint.seal
+        for path in [name.inLog, name.inArchive] {
+            guard let header = try readHeader(at: path) else { continue }
+            if header.firstPosition == name.firstPosition, header.previousSeal == checkpoint.seal {
+                return true
+            }
         }
+        return false
     }
 
-    /// The header of the segment in a file, checked against itself; nothing when there is none.
+    /// The header of the segment in a file, checked against itself; nothing when there is none, or
+    /// it can not be read.
     package func segmentHeader(at path: String) -> SegmentHeader? {
+        try? readHeader(at: path)
+    }
+
+    /// The header of the segment in a file; nothing when there is no file, or no header in it.
+    private func readHeader(at path: String) throws(DiskError) -> SegmentHeader? {
         var buffer = AlignedBuffer(byteCount: LogLimits.block)
         var bytes = buffer.mutableBytes
-        guard let file = try? open(path, .readOnly),
-            (try? file.read(into: &bytes, at: 0)) != nil
-        else { return nil }
+        do throws(DiskError) {
+            _ = try open(path, .readOnly).read(into: &bytes, at: 0)
+        } catch {
+            if error.isMissing { return nil }
+            throw error
+        }
         return try? SegmentHeader(reading: buffer.bytes)
     }
 }

@@ -257,6 +257,16 @@ struct StateScanTests {
         #expect(result.findings.first?.sentence.contains("signal 7") == true)
     }
 
+    /// What the kernel kills for want of memory has found nothing.
+    @Test
+    func `a child that somebody killed is an error, and no finding`() {
+        let error = #expect(throws: StorageError.self) {
+            try run("echo 'at leases 3000 00aa'; kill -KILL $$")
+        }
+        #expect(error?.exitCode == 74)
+        #expect(error?.trouble.what.contains("killed by signal") == true)
+    }
+
     @Test(arguments: ["exit 3", "true", "echo 'at leases 1'"])
     func `a child that ends before its end line is a finding`(script: String) throws {
         #expect(try run(script).findings.count == 1)

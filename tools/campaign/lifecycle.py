@@ -188,7 +188,7 @@ class CellRun:
         try:
             self.prepare()
             kill = f"inject={self.cell.call}:signal=KILL:when={self.cell.number}"
-            met = self.traced(["-e", kill]).returncode == -9
+            met = self.traced(["-e", kill]).returncode == -9 or self.killed()
             if met:
                 self.look("after the kill", again=False)
                 self.again()
@@ -196,6 +196,11 @@ class CellRun:
             return met
         finally:
             self.close()
+
+    def killed(self):
+        """Whether the kill met a child of the command, which then ended in its own way."""
+        with open(self.trace, errors="replace") as file:
+            return any("+++ killed by SIGKILL" in line for line in file)
 
     def again(self):
         """The same command once more, which may say what has to be removed first."""

@@ -125,7 +125,10 @@ struct MendingListing {
     /// The index of the first one that a start reads with a state at `checkpoint`.
     func needed(for checkpoint: LogCheckpoint?, on disk: any Disk) -> Int {
         guard let checkpoint else { return 0 }
-        if let index = all.firstIndex(of: checkpoint.next), disk.isSegment(continuing: checkpoint) {
+        // What can not be read is for whoever examines it.
+        if let index = all.firstIndex(of: checkpoint.next),
+            (try? disk.isSegment(continuing: checkpoint)) == true
+        {
             return index
         }
         return all.lastIndex { $0.firstPosition <= checkpoint.position } ?? 0

@@ -33,7 +33,8 @@ package struct SnapshotMaking {
     /// Makes a snapshot of everything up to the end of the last retired segment that ends at or
     /// before `last`.
     ///
-    /// - Returns: the newest snapshot that there is then; nothing without a segment to make one of.
+    /// - Returns: the newest snapshot that there is then, all of it read: the one that was there
+    ///   where nothing has retired since. Nothing without a segment to make one of.
     /// - Throws: `damaged` when the history is, or what came of it; `locked` while another is being
     ///   made; `full` or `device`.
     package func make(through last: Position) throws(StorageError) -> StateSnapshot? {
@@ -42,9 +43,12 @@ package struct SnapshotMaking {
         try StateSnapshot.remove(Self.making, in: directory)
         let before = try StateSnapshot.newest(in: directory)
         let segments = try segments(behind: before, through: last)
-        guard !segments.isEmpty else { return before }
+        guard !segments.isEmpty else {
+            if let before { try check(before.name, at: before.position) }
+            return before
+        }
         let end = try fill(segments, from: before)
-        try check(end)
+        try check(Self.making, at: end.position)
         let made = StateSnapshot(at: end.position)
         try diskCall(directory.path) { () throws(DiskError) in
             try directory.disk.rename(Self.making, to: made.name, replacing: false)
@@ -202,28 +206,35 @@ package struct SnapshotMaking {
 
     // MARK: N4
 
-    private func check(_ end: LogCheckpoint) throws(StorageError) {
-        let path = "\(directory.path)/\(Self.making)"
-        let scan = try StateScanResult.of(
-            directory.path,
-            directory.ledger,
-            runner,
-            name: Self.making
+    private func check(_ name: String, at position: Position) throws(StorageError) {
+        let scan = try StateScanResult.of(directory.path, directory.ledger, runner, name: name)
+        guard let fault = try directory.fault(ofSnapshot: scan, at: position) else { return }
+        throw .damaged(
+            Trouble(
+                "can not stand for the history before it: \(fault)",
+                at: "\(directory.path)/\(name)",
+                "nothing was deleted; see 'tenure audit verify', and look at the disk"
+            )
         )
-        if let finding = scan.findings.first {
-            throw .damaged(
-                Trouble("the snapshot is damaged: \(finding)", at: path, "look at the disk")
-            )
+    }
+}
+
+extension DataDirectory {
+    /// Why what was scanned can not stand for the history up to `position`; nothing when it can.
+    func fault(
+        ofSnapshot scan: StateScanResult,
+        at position: Position
+    ) throws(StorageError) -> String? {
+        if let finding = scan.findings.first { return "\(finding)" }
+        guard let checkpoint = scan.checkpoint else { return "it says no position" }
+        guard checkpoint.position == position else {
+            return "it is of position \(checkpoint.position)"
         }
-        guard directory.disk.isSegment(continuing: end) else {
-            throw .damaged(
-                Trouble(
-                    "the segment behind position \(end.position) does not go on from there",
-                    at: "\(directory.path)/log",
-                    StorageError.keepRemedy
-                )
-            )
+        let end = LogCheckpoint(position: position, seal: checkpoint.seal)
+        let isNext = try diskCall(path) { () throws(DiskError) in
+            try disk.isSegment(continuing: end)
         }
+        return isNext ? nil : "no segment goes on behind position \(position) from its seal"
     }
 }
 

@@ -71,8 +71,7 @@ struct LogReading {
             report.add(.damage, at: "log", "\(told) records can not be read in all")
         }
         if let start = report.log?.firstPosition, start > 1 {
-            let covered = start <= first + 1 ? ", behind what the snapshot stands for" : ""
-            report.add(.note, at: "archive", "history starts at position \(start)\(covered)")
+            report.add(start: start, isCovered: first > 0 && start <= first + 1)
         }
         if let anchor, let log = report.log { compare(anchor, with: log, &report) }
     }
@@ -182,6 +181,23 @@ struct LogReading {
         hasFailed = true
         told += 1
         if told <= Self.toldMax { tell(Finding(.damage, at: place, what)) }
+    }
+}
+
+extension VerifyReport {
+    /// Tells that history does not go back to the first record, and whether it need not.
+    fileprivate mutating func add(start: Position, isCovered: Bool) {
+        if isCovered {
+            let sentence =
+                "history starts at position \(start), behind what the snapshot stands for"
+            return add(.note, at: "archive", sentence)
+        }
+        add(
+            .damage,
+            at: "archive",
+            "history starts at position \(start), and no snapshot stands for what was before it; "
+                + "bring the missing segments, or the snapshot, back from a backup"
+        )
     }
 }
 

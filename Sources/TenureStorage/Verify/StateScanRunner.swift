@@ -1,6 +1,7 @@
 // The child process that scans a state, started and listened to.
 //
-//   V3  However the child ends, the audit goes on: a child that dies is a finding with its place.
+//   V3  A child that dies of what it read is a finding with its place, and the audit goes on. One
+//       that somebody killed says nothing of the state, and nobody may give up history for it.
 
 internal import Glibc
 internal import SystemPackage
@@ -21,7 +22,8 @@ package struct StateScanRunner: Sendable {
 
     /// Scans `state/`, or another one, of the directory `path`.
     ///
-    /// - Throws: `device` when no child can be started; a child that dies is a finding.
+    /// - Throws: `device` when no child can be started, or somebody killed it: the kernel, for want
+    ///   of memory. A child that dies by itself is a finding.
     package func run(
         path: String,
         ledger: LedgerID,
@@ -52,6 +54,15 @@ package struct StateScanRunner: Sendable {
         while unsafe waitpid(child, &status, 0) < 0, errno == EINTR {}
         let signal = status & 0x7f
         let code = (status >> 8) & 0xff
+        if signal != 0, !Self.ownSignals.contains(signal) {
+            throw .device(
+                Trouble(
+                    "the process that reads the state was killed by signal \(signal)",
+                    at: path + "/" + name,
+                    "that says nothing of the state; see whether memory was short, and try again"
+                )
+            )
+        }
         if signal != 0 {
             result.end("was killed by signal \(signal): a page leads out of the file")
         } else if code != 0 || !result.isComplete {
@@ -59,6 +70,11 @@ package struct StateScanRunner: Sendable {
         }
         return result
     }
+
+    /// The signals by which a process ends for what it did or read itself.
+    private static let ownSignals: Set<Int32> = [
+        SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGTRAP,
+    ]
 
     private func spawn(_ words: [String], output: Int32) throws(StorageError) -> pid_t {
         // SAFETY: the actions are initialised before use and destroyed after it.

@@ -79,18 +79,13 @@ package enum Verify {
             report.findings += scan.findings.map {
                 Finding($0.severity, at: "\(snapshot.name)/\($0.place)", $0.sentence)
             }
-            if !scan.findings.isEmpty { return try directory.hasSegment(from: 1) ? .empty : nil }
+            if let fault = try directory.fault(ofSnapshot: scan, at: snapshot.position) {
+                if scan.findings.isEmpty { report.add(.damage, at: snapshot.name, fault) }
+                return try directory.hasSegment(from: 1) ? .empty : nil
+            }
         }
         do throws(StorageError) {
-            let base = try ReplayBase(of: directory)
-            if case .snapshot(let snapshot, _) = base,
-                !directory.disk.isSegment(continuing: base.checkpoint)
-            {
-                let place = "position \(snapshot.position)"
-                report.add(.damage, at: snapshot.name, "the log goes on otherwise from \(place)")
-                return nil
-            }
-            return base
+            return try ReplayBase(of: directory)
         } catch {
             // What keeps the history from being replayed is told where it is compared.
             guard case .damaged = error else { throw error }

@@ -128,6 +128,45 @@ struct SnapshotTests {
         #expect(report.isDamaged)
     }
 
+    /// It may have rotted since it was made: what it stands for is then all there is.
+    @Test(arguments: ["damaged", "of another position", "of another history"])
+    func `nothing is deleted for a snapshot that is not read again`(how: String) throws {
+        let half = try firstPosition(retired[retired.count / 2]) - 1
+        let snapshot = try #require(try make(through: how == "of another history" ? half : .max))
+        switch how {
+        case "damaged":
+            try scene.injure("\(snapshot.name)/data.mdb") { bytes in
+                for index in 2 * 4_096..<bytes.count { bytes[index] = UInt8(index % 251) }
+            }
+        case "of another position":
+            let name = "snapshot-" + String(snapshot.name.suffix(20).dropLast()) + "9"
+            try #require(name != snapshot.name)
+            try FileManager.default.moveItem(
+                atPath: snapshot.path(in: try directory()),
+                toPath: "\(scene.path)/\(name)"
+            )
+        default: try scene.remove(retired[retired.count / 2])
+        }
+        let before = retired
+        #expect(throws: StorageError.self) { try make(through: half) }
+        #expect(retired == before && scene.segments == scene.segments.sorted())
+        #expect(try scene.audit().isDamaged)
+    }
+
+    /// Of what is left nothing shows that it is the whole history.
+    @Test(arguments: ["the snapshot", "the first segment", "the archive"])
+    func `a history that begins behind what nothing stands for is damage`(lost: String) throws {
+        switch lost {
+        case "the snapshot": try scene.remove(try prune().name)
+        case "the first segment": try scene.remove(try #require(retired.first))
+        default: for segment in retired { try scene.remove(segment) }
+        }
+        let report = try scene.audit()
+        #expect(report.isDamaged && report.replayAgrees == nil)
+        let told = report.findings.filter { $0.sentence.contains("no snapshot stands for") }
+        #expect(told.map(\.severity) == [.damage], "\(report.findings)")
+    }
+
     @Test
     func `a state is made anew from a snapshot and what is behind it`() throws {
         _ = try prune()
