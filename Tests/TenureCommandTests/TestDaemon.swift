@@ -149,6 +149,14 @@ final class TestDaemon {
         child?.signal(number)
     }
 
+    /// The most memory that it has had, in KiB.
+    var memoryPeakKiB: Int? {
+        let status = FileManager.default.contents(atPath: "/proc/\(child?.pid ?? 0)/status")
+        let lines = String(decoding: status ?? Data(), as: UTF8.self).split(separator: "\n")
+        let words = lines.first { $0.hasPrefix("VmHWM:") }?.split(whereSeparator: \.isWhitespace)
+        return words.flatMap { $0.count > 1 ? Int($0[1]) : nil }
+    }
+
     /// What its open files are, by number.
     var openFiles: [Int: String] {
         let place = "/proc/\(child?.pid ?? 0)/fd"

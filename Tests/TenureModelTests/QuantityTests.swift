@@ -84,7 +84,7 @@ struct QuantityTests {
 
     @Test(arguments: [
         "", "-a", ".a", "/a", "_a", "a b", "a\u{0}", "a\n", "gr\u{fc}n", "\u{430}", "a,b", "a=b",
-        "a+b", "a*b", String(repeating: "a", count: 129),
+        "a+b", "a*b", String(repeating: "a", count: 129), String(repeating: "a", count: 4_096),
     ])
     func `a name of other bytes is none`(name: String) {
         #expect(!Names.isValid(name))
@@ -93,7 +93,7 @@ struct QuantityTests {
     @Test(arguments: [
         ("a", true), ("a/b", true), ("a/b/c/d/e/f/g/h", true), ("a/b/c/d/e/f/g/h/i", false),
         ("a//b", false), ("../a", false), ("a/../b", false), ("a/.b", false), ("/a", false),
-        ("a/", false), ("", false),
+        ("a/", false), ("", false), (String(repeating: "a/", count: 10_000) + "a", false),
     ])
     func `a tenant is a path of names`(tenant: String, isOne: Bool) {
         #expect(Names.isValidTenant(tenant) == isOne)
