@@ -151,7 +151,7 @@ class Tally:
         print(f"not reached: {told(self.missed)}")
         print(f"injected altogether: {self.injected}; aligned kills: {self.kills}")
         print(f"served on: {self.served}; exit codes: {told(self.exits)}")
-        print(f"died for want of memory: {self.memory}")
+        print(f"died before serving, or for want of memory, by a library: {self.memory}")
         print(f"restarts: {self.restarts}; acknowledged: {self.acknowledged}")
         print(f"losses and grants that must not be: {losses}, hangs: {self.kinds['hang']}, "
               f"traps: {self.kinds['trap']}; violations by rule: {told(self.kinds)}")

@@ -130,6 +130,17 @@ class RulesTest(unittest.TestCase):
         self.assertEqual(self.rules("load:fdatasync:KILL:1", status=-9)[1], set())
         self.assertEqual(self.rules("load:fdatasync:KILL:1", status=-4)[1], {"trap"})
 
+    def test_a_library_without_a_loop_or_thread_may_end_a_start_only(self):
+        for call in ("epoll_create1(EPOLL_CLOEXEC)", "clone3({flags=CLONE_VM}, 88)"):
+            calls = calls_of(f"7 {call} = -1 ENFILE (Too many open files) (INJECTED)")
+            name = f"create:{call.split('(')[0]}:{'EAGAIN' if 'clone' in call else 'ENFILE'}:1"
+            self.assertEqual(self.rules(name, calls, status=-4, served=False), (True, set()))
+            self.assertEqual(self.rules(name, calls, status=-4)[1], {"trap"})
+            self.assertEqual(self.rules(name, calls, status=-11, served=False)[1], {"trap"})
+        calls = calls_of("7 openat2(3</d>, 0, 0, 24) = -1 ENFILE (Too many) (INJECTED)")
+        name = "create:openat2:ENFILE:1"
+        self.assertEqual(self.rules(name, calls, status=-4, served=False)[1], {"trap"})
+
     def test_only_memory_that_no_file_is_behind_may_end_it_by_a_signal(self):
         no = "-1 ENOMEM (Cannot allocate memory) (INJECTED)"
         anonymous = calls_of(f"7 mmap(NULL, 9, PROT_READ, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = {no}")

@@ -3,6 +3,7 @@
 
 import unittest
 
+from book import Book
 from story import EPOCH, MS, JudgeCase
 from world import BUDGET_FIRST, OPEN_MS
 
@@ -41,6 +42,13 @@ class LimitTest(JudgeCase):
         self.spend()
         self.budget(2_006, 0)
         self.breaks("budget")
+
+    def test_what_a_lease_may_have_spent_of_which_nobody_heard(self):
+        book = Book()
+        for tenant, ask in (("p", {"life": 3_000}), ("p", {}), ("c", {"life": 3_000})):
+            book.lapse(self.story.tell(
+                "ACQUIRE", {"tenant": tenant, "kinds": {"chip": 2}, **ask}, "unknown"))
+        self.assertEqual(book.spent_bounds(), (0, 6_004))
 
     def test_what_is_held_without_a_lease(self):
         self.budget(0, 3_000, explained=0)

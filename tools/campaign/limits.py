@@ -14,6 +14,8 @@ SLACK = 4  # thousandths for each lease: every part of every settlement is round
 class LimitBook:
     """Budgets, rates, breakers and revocation of one campaign; `Book` has the leases."""
 
+    lapsed = 0  # thousandths that leases may have spent of which nobody ever heard
+
     # --- budgets -------------------------------------------------------------------------------
 
     def pays(self, entry):
@@ -26,9 +28,16 @@ class LimitBook:
                    for entry in [self.leases.get(number)] if entry and self.pays(entry)
                    for name, amount in amounts.items() if name in World.priced)
 
+    def lapse(self, record):
+        """An acquire without an answer, and without a lease now: it may have had one that ended."""
+        ask = record.ask
+        if BUDGET in levels(ask["tenant"]) and ask.get("life"):
+            most = ask.get("most") or ask["kinds"]
+            self.lapsed += sum(most.values()) * ask["life"] + SLACK
+
     def spent_bounds(self):
         """The least and the most that leases can have used, in thousandths."""
-        least = most = 0
+        least, most = 0, self.lapsed
         for entry in self.leases.values():
             if not self.pays(entry):
                 continue

@@ -5,6 +5,8 @@ import signal
 NAMED = {71, 73, 74}  # no room for a thread or descriptor, a thing not made, a device that failed
 WRITING = {"pwrite64", "pwritev", "writev", "fdatasync", "fsync"}
 MEMORY = {"ENOMEM", "EAGAIN"}
+# By which libdispatch and SwiftNIO get their loops and threads; refused, they end the process.
+LOOPS = {"epoll_create", "epoll_create1", "eventfd2", "timerfd_create", "clone", "clone3"}
 LOADER = "error while loading shared libraries"
 
 
@@ -28,13 +30,16 @@ def on_log(call):
 
 
 def judge_cell(cell, calls, status, served, asked, progress, losses, last_words):
-    """(whether it died because no memory was to be had, [(rule, sentence)]).
+    """(whether it died because a library got nothing, [(rule, sentence)]): memory, or, before the
+    daemon served, a loop or a thread.
 
     `status` is nothing for a daemon that served on, and `asked` says that it was told to stop.
     """
     injected = [call for call in calls if call.injected]
     memory = bool(injected) and cell.fault in MEMORY \
         and all(call.is_anonymous for call in injected)
+    memory |= not served and bool(injected) and status == -signal.SIGILL \
+        and all(call.name in LOOPS for call in injected)
     faults = judge_exit(cell, status, asked, memory, last_words)
     faults += judge_syncs(cell, calls, injected, status)
     faults += judge_reads(cell, injected, status)

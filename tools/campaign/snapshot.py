@@ -293,10 +293,12 @@ class Snapshot:
             if stored:
                 resolved["happened, ended since"] = resolved.get("happened, ended since", 0) + 1
                 self.book.bind(holder, int(stored["lease"]), record)
+                self.book.lapse(record)
                 return
         # Without a live lease it can only have been refused, lost, or have ended since.
         resolved["no trace"] = resolved.get("no trace", 0) + 1
         self.book.pending.pop(holder)
+        self.book.lapse(record)
         if request and record.ask.get("ttl") == 60_000 and record.ask.get("hold") is None:
             self.book.refused.add(holder)
 
