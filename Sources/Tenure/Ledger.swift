@@ -86,9 +86,7 @@ public final class Ledger: Sendable {
             on: threads.explainer
         )
         writer = threads.writer
-        watcher = ProcessWatcher(on: threads.watcher, wake: threads.wake) { finding in
-            inbox.add { core in core.take(finding) }
-        }
+        watcher = ProcessWatcher(on: threads.watcher, wake: threads.wake) { inbox.add($0) }
         let loop = WriterLoop(core: core, inbox: inbox, watcher: watcher)
         // SAFETY: the loop is handed to the writer's thread and touched by no other from here on.
         nonisolated(unsafe) let handed = loop

@@ -60,6 +60,8 @@ public enum Limits {
     public static let breakers = 16_384
     /// The most stored answers; past it a request with an id is answered `BUSY`.
     public static let storedAnswers = 1_000_000
+    /// The most sessions at once: about 256 MiB of memory where they are bound to processes.
+    public static let sessions = 262_144
     /// The most requests that are queued; a ticket is in memory, at about a KiB, and every start
     /// looks at each once.
     public static let tickets = 16_384

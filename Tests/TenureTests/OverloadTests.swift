@@ -29,7 +29,7 @@ private final class AnswerCount: AnswerSink {
 }
 
 /// Does something at the first answers.
-private final class PausingSink: AnswerSink {
+final class FirstAnswer: AnswerSink {
     private let body: @Sendable () -> Void
     private let isFirst = Mutex(true)
 
@@ -158,7 +158,7 @@ struct OverloadTests {
             watcher.stop()
             for thread in [threads.writer, threads.state, threads.explainer] { thread.stop() }
         }
-        let sink = PausingSink {
+        let sink = FirstAnswer {
             inbox.add { _ in clock.advance(byNanoseconds: 60_000_000_000) }
             inbox.stop()
         }

@@ -15,6 +15,11 @@ package enum EngineLimits {
     static let turnCommands = 2_048
     /// How many of them are left to commands that do not come first.
     static let turnShare = 256
+    /// How many deaths of processes the writer takes in beside them.
+    static let turnFindings = 256
+    /// The most sessions that one user may have open who is no admin: a sixteenth of all that there
+    /// may be, because each costs about a KiB of memory, and a step when its process ends.
+    package static let sessionsPerUser = 16_384
     /// How many commands one group takes before it is committed: none waits long for the others.
     static let groupCommands = 1_024
     /// How many frames of reclaim one group takes when nobody else asks: 1,024 leases.

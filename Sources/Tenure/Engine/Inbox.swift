@@ -3,6 +3,7 @@
 internal import CTenureSystem
 internal import Dispatch
 internal import Synchronization
+internal import TenureModel
 
 /// The queue in front of the writer.
 ///
@@ -12,6 +13,8 @@ final class Inbox: Sendable {
     struct Load {
         var submissions: [Submission] = []
         var calls: [@Sendable (LedgerCore) -> Void] = []
+        /// What was found out about processes.
+        var findings: [Housekeeping] = []
         /// Those whose answers nobody takes any more; some may be among `submissions`.
         var abandoned: [Abandonment] = []
         var isStopping = false
@@ -21,7 +24,8 @@ final class Inbox: Sendable {
         fileprivate var backlog = 0
 
         var isEmpty: Bool {
-            submissions.isEmpty && calls.isEmpty && abandoned.isEmpty && !isStopping
+            submissions.isEmpty && calls.isEmpty && findings.isEmpty && abandoned.isEmpty
+                && !isStopping
         }
     }
 
@@ -58,6 +62,14 @@ final class Inbox: Sendable {
         }
         if isOpen { arrived.signal() }
         return isOpen
+    }
+
+    /// Tells the writer what was found out about a process.
+    func add(_ finding: Housekeeping) {
+        load.withLock { load in
+            if !load.isClosed { load.findings.append(finding) }
+        }
+        arrived.signal()
     }
 
     /// Tells the writer of those who are gone; behind what they submitted.

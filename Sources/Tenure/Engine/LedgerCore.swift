@@ -50,6 +50,8 @@ package final class LedgerCore {
     var openedSessions: [Session] = []
     /// Sessions that ended, for the watcher.
     var endedSessions: [SessionID] = []
+    /// Who has how many sessions open.
+    var sessionUsers = SessionUsers()
     /// Whether someone takes these two; without a watcher they would only grow.
     var isWatchingProcesses = false
     /// Whether the disk is so full that only what frees is admitted.
@@ -135,6 +137,9 @@ package final class LedgerCore {
         if isReadOnly, submission.command.needsRoom {
             outbox.add(.refused(Self.readOnlyRefusal), to: submission)
             return
+        }
+        if let refusal = sessionRefusal(of: submission) {
+            return outbox.add(.refused(refusal), to: submission)
         }
         if submission.command.hasAffinities, try !knowsTags() { return deferred.append(submission) }
         let time = now
@@ -267,14 +272,7 @@ package final class LedgerCore {
             try reorder(after: relief)
         }
         counters.count(events)
-        for event in events where isWatchingProcesses {
-            switch event {
-            case .sessionOpened(let session) where session.process != nil:
-                openedSessions.append(session)
-            case .sessionEnded(let id, _, _): endedSessions.append(id)
-            default: break
-            }
-        }
+        if isWatchingProcesses { noteSessions(events) }
     }
 
     /// Syncs what was gathered and hands out what waited for it (A1).

@@ -1,5 +1,6 @@
 // The writer's thread: takes what has come in, runs the engine, sleeps until something is due.
 
+internal import DequeModule
 internal import Dispatch
 internal import Synchronization
 internal import TenureModel
@@ -9,6 +10,8 @@ final class WriterLoop {
     private var core: LedgerCore?
     private let inbox: Inbox
     private var backlog = Backlog()
+    /// What was found out about processes, and not taken in yet.
+    private var findings: Deque<Housekeeping> = []
     private let watcher: ProcessWatcher
     private var lastSession: SessionID?
     private var knowsAllSessions = false
@@ -30,12 +33,18 @@ final class WriterLoop {
             let boot = core.clock.bootNanoseconds
             // Also where it does not sleep: it notes by when the writer means to be at work again.
             let due = knowsAllSessions ? core.nextWake() : boot
-            let wake = backlog.isEmpty ? due : boot
+            let wake = backlog.isEmpty && findings.isEmpty ? due : boot
             let load = inbox.take(
                 waitingFor: wake > boot ? wake - boot : 0,
                 backlog: backlog.count
             )
             for call in load.calls { call(core) }
+            findings += load.findings
+            // However many have died at once, nobody waits for all of them.
+            for _ in 0..<EngineLimits.turnFindings {
+                guard let finding = findings.popFirst() else { break }
+                core.take(finding)
+            }
             // Before, so that nothing is granted to them; what they have just submitted, behind it.
             _ = core.abandon(load.abandoned)
             run(backlog.turn(with: load.submissions, abandoned: load.abandoned), on: core)
@@ -98,7 +107,10 @@ final class WriterLoop {
             knowsAllSessions = true
             return
         }
-        for session in page where session.ended == nil { watcher.watch(session) }
+        for session in page where session.ended == nil {
+            core.sessionUsers.note(session)
+            watcher.watch(session)
+        }
         lastSession = last.id
     }
 }

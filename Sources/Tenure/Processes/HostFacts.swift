@@ -20,6 +20,15 @@ enum HostFacts {
         return unsafe stat("/proc/self/ns/pid", &facts) == 0 ? UInt64(facts.st_ino) : 0
     }()
 
+    /// How many processes may be watched by a descriptor each: a sixteenth of those that this
+    /// process may open, so that clients, the log and the state have the rest.
+    static var watchedProcesses: Int {
+        var limits = rlimit()
+        // SAFETY: the kernel fills the structure that lives on our stack.
+        let result = unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limits)
+        return result == 0 ? min(max(Int(clamping: limits.rlim_cur) / 16, 4), 4_096) : 64
+    }
+
     /// A process that exists now; nothing when there is none of that number.
     static func identify(pid: Int32) -> ProcessIdentity? {
         guard pid > 0, let start = startTicks(of: pid) else { return nil }

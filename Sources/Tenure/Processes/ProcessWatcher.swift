@@ -6,10 +6,14 @@
 //   P1  A death is reported only with proof: the pidfd's word, another start time under the
 //       number, or another boot. Without proof the session's TTL decides, or what stands for
 //       one when the pid namespace changed.
-//   P2  There is one pidfd for each process, from its first session to the end of its last.
+//   P2  There is one pidfd for each process, from its first session to the end of its last; but no
+//       more of them than a share of the descriptors that this process may have. Who opens sessions
+//       can not take those that the log needs. The processes beyond are looked at in turn.
 //   P3  Only the watcher's own thread closes a pidfd, because it may be waiting on it.
 
 internal import CTenureSystem
+internal import DequeModule
+internal import Dispatch
 internal import Glibc
 internal import Synchronization
 internal import TenureModel
@@ -25,8 +29,10 @@ final class ProcessWatcher: Sendable {
     private struct State {
         var watched: [ProcessIdentity: Watched] = [:]
         var processes: [SessionID: ProcessIdentity] = [:]
-        /// Those that could not be watched for want of descriptors or memory.
+        /// Those that are looked at in turn, for want of descriptors or memory.
         var postponed: [SessionID: Session] = [:]
+        /// Their turns; some may have ended since.
+        var turns: Deque<SessionID> = []
         var isStopping = false
 
         mutating func add(_ session: Session, _ process: ProcessIdentity) -> Bool {
@@ -35,10 +41,28 @@ final class ProcessWatcher: Sendable {
             processes[session.id] = process
             return true
         }
+
+        mutating func postpone(_ session: Session) {
+            if postponed.updateValue(session, forKey: session.id) == nil {
+                turns.append(session.id)
+            }
+        }
+
+        /// The next `count` whose turn it is, which are looked at now.
+        mutating func takeTurns(_ count: Int) -> [Session] {
+            var sessions: [Session] = []
+            while sessions.count < count, let id = turns.popFirst() {
+                if let session = postponed.removeValue(forKey: id) { sessions.append(session) }
+            }
+            return sessions
+        }
     }
 
-    /// How long until what could not be watched is tried again, in milliseconds.
-    private static let retryMilliseconds: Int32 = 1_000
+    /// How long between two turns of those that have no pidfd, in nanoseconds.
+    private static let turnNanoseconds: UInt64 = 1_000_000_000
+    /// How many are looked at in one turn: about 20 ms of the watcher's own thread.
+    private static let turnSessions = 1_024
+    private let limit: Int?
     private let state = Mutex(State())
     private let thread: WorkThread
     private let wakeDescriptor: Int32
@@ -46,13 +70,16 @@ final class ProcessWatcher: Sendable {
 
     /// Calls `report` with what was found out, on `thread` or on that of `watch`.
     ///
-    /// `wake` is an eventfd, which it closes in the end.
+    /// `wake` is an eventfd, which it closes in the end; `limit` is the most pidfds at once, when it
+    /// is not to follow from the limit of descriptors.
     init(
         on thread: WorkThread,
         wake: Int32,
+        limit: Int? = nil,
         report: @escaping @Sendable (Housekeeping) -> Void
     ) {
         self.report = report
+        self.limit = limit
         self.thread = thread
         wakeDescriptor = wake
         thread.run { [self] in loop() }
@@ -77,23 +104,41 @@ final class ProcessWatcher: Sendable {
         let descriptor = tenure_pidfd_open(process.pid)
         let found = HostFacts.startTicks(of: process.pid)
         guard descriptor >= 0, found == process.startTicks else {
+            // What can not be read, for want of descriptors, proves nothing.
+            let isUnknown =
+                descriptor < 0 ? descriptor != -ESRCH : found == nil && !Self.hasEnded(descriptor)
             if descriptor >= 0 { close(descriptor) }
-            if descriptor < 0, descriptor != -ESRCH {
-                state.withLock { $0.postponed[session.id] = session }
-                return wake()
-            }
+            if isUnknown { return postpone(session) }
             let what = found.map { "process \(process.pid) started at tick \($0)" }
             let evidence = (what ?? "no process \(process.pid)") + ", not the one that was recorded"
             return report(.processDied(session.id, treeIsGone: false, evidence: evidence))
         }
-        let isSecond = state.withLock { state in
+        let limit = limit ?? HostFacts.watchedProcesses
+        let isKept = state.withLock { state in
             // Someone else may have been faster.
-            if state.add(session, process) { return true }
+            if state.add(session, process) { return false }
+            guard state.watched.count < limit else {
+                state.postpone(session)
+                return false
+            }
             state.watched[process] = Watched(descriptor: descriptor, sessions: [session.id])
             state.processes[session.id] = process
-            return false
+            return true
         }
-        if isSecond { close(descriptor) } else { wake() }
+        if !isKept { close(descriptor) }
+        wake()
+    }
+
+    private func postpone(_ session: Session) {
+        state.withLock { $0.postpone(session) }
+        wake()
+    }
+
+    /// Whether the process of a pidfd has ended.
+    private static func hasEnded(_ descriptor: Int32) -> Bool {
+        var polled = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        // SAFETY: one entry of ours, for the call.
+        return unsafe poll(&polled, 1, 0) > 0
     }
 
     /// Watches for these sessions no longer; those that are not known are passed over.
@@ -126,7 +171,11 @@ final class ProcessWatcher: Sendable {
     }
 
     private func loop() {
-        while let (processes, wait) = prepare() {
+        var turn = DispatchTime.now().uptimeNanoseconds + Self.turnNanoseconds
+        while let processes = prepare() {
+            let now = DispatchTime.now().uptimeNanoseconds
+            let isIdle = state.withLock { $0.postponed.isEmpty }
+            let wait = isIdle ? -1 : Int32(clamping: (max(turn, now) - now + 999_999) / 1_000_000)
             var polled = [pollfd(fd: wakeDescriptor, events: Int16(POLLIN), revents: 0)]
             polled += processes.map { pollfd(fd: $0.1, events: Int16(POLLIN), revents: 0) }
             // SAFETY: the array has as many entries as are named, and outlives the call.
@@ -137,22 +186,23 @@ final class ProcessWatcher: Sendable {
             for (item, entry) in zip(processes, polled.dropFirst()) where entry.revents != 0 {
                 ended(item.0)
             }
-            retryPostponed(after: wait, wasWoken: polled[0].revents != 0)
+            guard DispatchTime.now().uptimeNanoseconds >= turn else { continue }
+            for session in state.withLock({ $0.takeTurns(Self.turnSessions) }) { watch(session) }
+            turn = DispatchTime.now().uptimeNanoseconds + Self.turnNanoseconds
         }
     }
 
-    /// Closes what nobody needs; the processes to wait for, and how long, in milliseconds.
+    /// Closes what nobody needs; the processes to wait for.
     ///
     /// Nothing, with everything closed, when the watcher is to stop.
-    private func prepare() -> ([(ProcessIdentity, Int32)], Int32)? {
+    private func prepare() -> [(ProcessIdentity, Int32)]? {
         state.withLock { state in
             for (process, item) in state.watched where item.sessions.isEmpty || state.isStopping {
                 close(item.descriptor)
                 state.watched[process] = nil
             }
             if state.isStopping { return nil }
-            let processes = state.watched.map { ($0.key, $0.value.descriptor) }
-            return (processes, state.postponed.isEmpty ? -1 : Self.retryMilliseconds)
+            return state.watched.map { ($0.key, $0.value.descriptor) }
         }
     }
 
@@ -170,14 +220,5 @@ final class ProcessWatcher: Sendable {
         for session in item.sessions.sorted() {
             report(.processDied(session, treeIsGone: false, evidence: evidence))
         }
-    }
-
-    private func retryPostponed(after wait: Int32, wasWoken: Bool) {
-        guard wait > 0, !wasWoken else { return }
-        let postponed = state.withLock { state in
-            defer { state.postponed = [:] }
-            return state.postponed.values.sorted { $0.id < $1.id }
-        }
-        for session in postponed { watch(session) }
     }
 }

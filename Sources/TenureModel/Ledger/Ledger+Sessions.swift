@@ -21,6 +21,12 @@ extension LedgerState {
         guard Names.isValid(holder) else {
             return Decision(refused: .malformed, "HOLDER '\(holder.printable)' is no name")
         }
+        guard facts.sessions < UInt64(Limits.sessions) else {
+            return Decision(
+                refused: .busy,
+                "there are \(Limits.sessions) sessions; close some, or share one among leases"
+            )
+        }
         let ttl = request.ttlMilliseconds ?? 0
         let session = Session(
             id: SessionID(rawValue: nextToken.rawValue),
