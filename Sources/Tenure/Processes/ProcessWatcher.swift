@@ -70,8 +70,8 @@ final class ProcessWatcher: Sendable {
 
     /// Calls `report` with what was found out, on `thread` or on that of `watch`.
     ///
-    /// `wake` is an eventfd, which it closes in the end; `limit` is the most pidfds at once, when it
-    /// is not to follow from the limit of descriptors.
+    /// `wake` is an eventfd, which it closes in the end; `limit` is the most pidfds at once, where
+    /// that does not follow from the limit of descriptors.
     init(
         on thread: WorkThread,
         wake: Int32,

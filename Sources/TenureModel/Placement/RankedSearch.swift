@@ -209,14 +209,18 @@ struct RankMeasure {
 
 /// What amounts cost for an hour.
 enum HourlyPrice {
-    /// `amount` base units at `cost` thousandths for a whole unit and hour, in millionths.
+    /// `amount` base units at `cost` thousandths for one unit and hour, in millionths, rounded up.
     ///
-    /// As large as it gets where 64 bits can not tell it.
+    /// A unit is that of budgets (`Kind.baseUnitsPriced`). As large as it gets where 64 bits can
+    /// not tell it.
     static func of(_ amount: UInt64, _ kind: Kind, at cost: UInt64) -> UInt64 {
-        // A whole unit of cpu or gpu is a thousand base units, of all others one.
-        let (product, overflow) = amount.multipliedReportingOverflow(by: cost)
+        let product = UInt128(amount) * UInt128(cost)
+        let (millionths, overflow) = product.multipliedReportingOverflow(by: 1_000)
         if overflow { return .max }
-        return kind.baseUnit == .milli ? product : product.multiplyingSaturating(by: 1_000)
+        let (whole, rest) = millionths.quotientAndRemainder(
+            dividingBy: UInt128(kind.baseUnitsPriced)
+        )
+        return UInt64(clamping: whole + (rest > 0 ? 1 : 0))
     }
 
     /// What parts cost for an hour, in millionths.
