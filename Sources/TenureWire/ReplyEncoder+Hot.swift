@@ -66,7 +66,7 @@ extension ReplyEncoder {
         buffer.writeMapHeader(4, version)
         buffer.writeStaticString("$6\r\nstatus\r\n")
         buffer.writeBulk(ending.status.rawValue)
-        if ending.status == .closed {
+        if ending.isSession {
             buffer.writeStaticString("$7\r\nsession\r\n")
         } else {
             buffer.writeStaticString("$5\r\nlease\r\n")

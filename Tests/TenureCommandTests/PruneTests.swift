@@ -39,6 +39,8 @@ struct PruneTests {
         #expect(!pruned.words.contains("\"segments\":0"), "\(pruned.words)")
         let again = try await prune("--keep", "0s")
         #expect(again.status == 0, "\(again.words)")
+        #expect(!again.words.contains("\"firstPosition\":1,"), "\(again.words)")
+        #expect(!again.words.contains("\"firstPosition\":1}"), "\(again.words)")
         if isServed { #expect(try await daemon.stop() == 0) }
         for words in [
             ["audit", "verify", daemon.data], ["audit", "who", daemon.data, "a/gpu"],

@@ -23,7 +23,7 @@ package enum ExitStatus: Int32, CaseIterable, Sendable {
     /// What it means and what to do.
     package var meaning: String {
         switch self {
-        case .refused: "the ledger said no; the first word on stderr is the code of the refusal"
+        case .refused: "the ledger said no; stderr says 'tenure: CODE sentence'"
         case .usage: "the command line is wrong; nothing was sent"
         case .damaged: "the data is damaged, or a file that was given is not what it should be"
         case .unavailable: "no daemon (journal, command) answers, or it closed the connection"

@@ -113,7 +113,7 @@ public struct LedgerConfiguration: Sendable {
     public var scrubInterval = Duration.seconds(86_400)
     /// Whether to use a file system that does not keep what it promises.
     public var allowUnsafeFileSystem = false
-    /// Whether to make the state anew from a log that goes back to position 1.
+    /// Whether to make the state anew from a log that goes back to position 1, or a snapshot.
     public var rebuildState = false
     /// The most clean rows in memory; for tests of the cache.
     package var cacheRows = Int.max

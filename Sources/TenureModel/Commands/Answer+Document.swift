@@ -88,7 +88,7 @@ extension Ending {
     public var document: Document {
         .map([
             .init("status", .string(status.rawValue)),
-            .init(status == .closed ? "session" : "lease", .id(id)),
+            .init(isSession ? "session" : "lease", .id(id)),
             .init("placements", .list(placements.map(\.document))),
             .init("position", .id(position)),
         ])

@@ -157,6 +157,8 @@ public struct Ending: Equatable, Sendable {
     public var status: Status
     /// The bits of the lease's or session's id.
     public var id: UInt64
+    /// Whether it is a session's.
+    public var isSession = false
     /// What is still held, after a partial release.
     public var placements: [PlacementView]
     /// The position of the ending.

@@ -78,6 +78,7 @@ extension LedgerState {
                     Ending(
                         status: .alreadyEnded,
                         id: reference.session.rawValue,
+                        isSession: true,
                         placements: [],
                         position: facts.position
                     )
@@ -90,6 +91,7 @@ extension LedgerState {
                     Ending(
                         status: .closed,
                         id: session.id.rawValue,
+                        isSession: true,
                         placements: [],
                         position: nextPosition
                     )

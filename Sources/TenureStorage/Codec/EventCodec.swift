@@ -69,6 +69,8 @@
 //    53  window planned    id u64 · window (WindowCoding.swift)
 //    54  window began      id u64
 //    55  window ended      id u64 · cause u8 · count · each: resource u32
+//    56  pruned            through u64 · seal text
+//    57  wall clock set    wall ns u64
 //   128  refused           tenant text · pool text · code text · limit text · message text
 //   129  refusals counted  count · each: tenant text · pool text · code text · limit text
 //                          · count u64

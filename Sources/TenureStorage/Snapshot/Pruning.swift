@@ -73,6 +73,7 @@ package struct Pruning {
         isDry: Bool
     ) throws(StorageError) -> PruningSummary {
         var summary = PruningSummary()
+        summary.firstPosition = try firstPosition()
         for (name, next) in try retired() {
             summary.firstPosition = name.firstPosition
             guard next.firstPosition - 1 <= last else { break }
@@ -108,6 +109,14 @@ package struct Pruning {
             )
         }
         return LogAnchor(position: next.firstPosition - 1, seal: header.previousSeal)
+    }
+
+    /// Where the history begins that is there.
+    private func firstPosition() throws(StorageError) -> Position {
+        try diskCall(directory.path) { () throws(DiskError) in
+            let names = try directory.disk.list(LogPath.archive) + directory.disk.list(LogPath.log)
+            return names.compactMap(SegmentName.init).map(\.firstPosition).min() ?? 1
+        }
     }
 
     /// The segments in archive/ and the one behind each, in order.

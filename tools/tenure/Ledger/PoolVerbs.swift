@@ -34,6 +34,12 @@ struct PoolSet: LedgerVerb {
             0 for never
               preemptionMinRuntime  how long a lease has run before it may be preempted; 0s
               preemptionGrace       how long before a lease is told to leave; 0s
+              reclaimBorrowed       1: who has a guarantee takes back what others borrow \
+            of it; 0
+              agingStep             how long a request waits for each class that it rises; 1h
+              agingCap              the most classes that it rises, at most 4; 4
+              starvationLimit       how long one waits before anything is promised to \
+            it; 0s
               breakerFailures       leases that report a resource as failed open its \
             breaker; 0 for never
               breakerRefusals       requests refused as exhausted, without a grant in \

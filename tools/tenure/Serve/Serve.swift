@@ -95,8 +95,8 @@ struct Serve: AsyncParsableCommand {
     @Flag(
         help: ArgumentHelp(
             "Make the state anew from the log.",
-            discussion: "For a damaged state whose log is whole from its first record on; the "
-                + "damaged state is kept beside it."
+            discussion: "For a damaged state whose log is whole from its first record, or a "
+                + "snapshot, on; the damaged state is kept beside it."
         )
     )
     var rebuildState = false
