@@ -225,6 +225,7 @@ enum Tampering: String, CaseIterable {
     case segmentWritableByGroup
     case segmentIsSymbolicLink
     case segmentIsFIFO
+    case segmentIsDevice
     case segmentHasTwoNames
     case logIsSymbolicLink
     case stateIsSymbolicLink
@@ -263,6 +264,11 @@ struct TamperingTests {
         case .segmentWritableByGroup: unsafe chmod(path(segment), 0o660)
         case .segmentIsSymbolicLink: move(segment, leaving: link)
         case .segmentIsFIFO: move(segment) { _, name in unsafe mkfifo(name, 0o600) }
+        case .segmentIsDevice:
+            // The one that is full; where root may make none it is a FIFO, too.
+            move(segment) { _, name in
+                if unsafe mknod(name, S_IFCHR | 0o600, 0x107) != 0 { unsafe mkfifo(name, 0o600) }
+            }
         case .segmentHasTwoNames: unsafe Glibc.link(path(segment), "\(scratch.path)/second")
         case .logIsSymbolicLink: move("log", leaving: link)
         case .stateIsSymbolicLink: move("state", leaving: link)
