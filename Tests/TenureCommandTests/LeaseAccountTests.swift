@@ -1,7 +1,9 @@
 // What is told of a lease beside its own records: the gaps that moved its end, and who came next.
 
+import Foundation
 import Tenure
 import TenureModel
+import TenureStorage
 import Testing
 
 @testable import TenureCommand
@@ -30,7 +32,7 @@ struct LeaseAccountTests {
             tenant: "t",
             holder: "h",
             uid: nil,
-            granted: time(70),
+            granted: .zero,
             ttlMilliseconds: session == nil ? 6_000 : 0,
             lifetimeEnd: lifetimeEnd,
             session: session,
@@ -142,6 +144,37 @@ struct LeaseAccountTests {
         }
         #expect(account.graces.told.map(\.until) == [Self.time(15_120)])
         #expect(account.graces.told.map(\.position) == [4])
+    }
+
+    /// Every opening is a gap for who has a session; full segments have indexes.
+    @Test
+    func `a gap in a segment that is passed over counts as in one that is read`() async throws {
+        let daemon = TestDaemon()
+        let configuration = TestDaemon.smallSegments
+        let ledger = try Ledger.open(at: daemon.data, configuration: configuration)
+        _ = try await ledger.openSession(SessionRequest(ttlMilliseconds: 600_000))
+        ledger.shutdown()
+        for _ in 0..<40 {
+            try Ledger.open(at: daemon.data, configuration: configuration).shutdown()
+        }
+        let archive = "\(daemon.data)/archive"
+        let names = try FileManager.default.contentsOfDirectory(atPath: archive)
+        let name = try #require(names.filter { $0.hasSuffix(".idx") }.max())
+        let bytes = try #require(FileManager.default.contents(atPath: "\(archive)/\(name)"))
+        let index = try SegmentIndex([UInt8](bytes))
+        let gaps = index.landmarks.compactMap { landmark in
+            if case .grace(let grace) = landmark.sort { (landmark.position, grace) } else { nil }
+        }
+        let (position, gap) = try #require(gaps.first)
+        let deadline = LedgerTime(nanoseconds: gap.from.nanoseconds + 1)
+        var account = self.account([[Self.grant(deadline: deadline)]])
+        // It may be asked again, where the segment is in both directories.
+        for _ in 0..<2 {
+            let isPassed = account.passes(index)
+            #expect(isPassed)
+        }
+        #expect(account.graces.told.first?.position == position)
+        #expect(Set(account.graces.told.map(\.position)).count == account.graces.told.count)
     }
 
     // MARK: Who came next
