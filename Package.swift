@@ -71,7 +71,7 @@ let tests: [Target] = [
         "TenureCommandTests",
         [
             "TenureCommand", "Tenure", "TenureClient", "TenureModel", "TenureWire",
-            "TenureSimulation", "TenureTesting",
+            "TenureStorage", "TenureSimulation", "TenureTesting",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ],
         exclude: ["Fixtures"]

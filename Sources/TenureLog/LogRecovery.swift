@@ -79,6 +79,10 @@ struct LogRecovery {
                     report.ignored.append(path)
                 }
             }
+            // An index says what a segment has, also while that is still in log/.
+            let indexes = listing.log.union(listing.archive).map(\.indexFileName)
+            let own = Set(indexes.map { "\(LogPath.archive)/\($0)" })
+            report.ignored.removeAll { own.contains($0) }
             for path in leftovers { try disk.unlinkIfPresent(path) }
         } catch {
             throw .device(error)

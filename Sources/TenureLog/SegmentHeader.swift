@@ -137,6 +137,9 @@ package struct SegmentName: Hashable, Sendable, Comparable {
         return String(repeating: "0", count: 20 - digits.count) + digits + ".seg"
     }
 
+    /// The name of the file that says what the segment is about.
+    package var indexFileName: String { fileName.dropLast(3) + "idx" }
+
     /// The path while the segment may still be needed to start.
     package var inLog: String { "\(LogPath.log)/\(fileName)" }
     /// The path of the retired segment.

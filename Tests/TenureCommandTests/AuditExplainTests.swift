@@ -65,6 +65,10 @@ struct AuditExplainTests {
         leases["preempted"] = low.lease
         let high = try await daemon.lease("ACQUIRE few seat=1 PRIORITY high TTL 600000 WAIT 60000")
         leases["held"] = high.lease
+        let given = try await daemon.lease("ACQUIRE seats seat=1 TENANT b HOLDER first")
+        let taken = try await daemon.say("HANDOVER \(given.lease) \(given.token) HOLDER second")
+        try await daemon.say("RELEASE \(given.lease) \(try daemon.number("token", in: taken))")
+        leases["handed over"] = given.lease
         let process = try ChildProgram("/bin/sleep", ["600"], output: daemon.home + "/sleep")
         let bound = try await daemon.say("SESSION OPEN PROCESS \(process.pid)")
         let closed = try await daemon.say("SESSION OPEN TTL 600000")
@@ -94,20 +98,24 @@ struct AuditExplainTests {
     @Test
     func `of every end the audit tells what EXPLAIN has answered`() async throws {
         let leases = try await live()
-        #expect(leases.count == 7)
+        #expect(leases.count == 8)
         var told: [String: Document] = [:]
         for (name, lease) in leases { told[name] = try await daemon.say("EXPLAIN \(lease)") }
         #expect(try await daemon.stop() == 0)
         for (name, live) in told {
             let lease = try #require(leases[name])
             let past = try await audit(lease)
-            for field in ["lease", "state", "granted", "renewals", "renewed", "events", "ended"] {
+            for field in [
+                "lease", "state", "heldBy", "grantedTo", "granted", "renewals", "renewed", "events",
+                "ended",
+            ] {
                 let answered = try Self.comparable(#require(live[field]))
                 // A client does not know ids from other numbers.
                 #expect(Self.comparable(past[field] ?? "-") == answered, "\(name): \(field)")
             }
             #expect(text(past, "granted", "wall")?.hasSuffix("Z") == true)
-            if name != "held" { #expect(text(past, "ended", "event") == name, "\(name)") }
+            let end = name == "handed over" ? "released" : name
+            if name != "held" { #expect(text(past, "ended", "event") == end, "\(name)") }
             // Of those that were taken back together only this one.
             let taken = (past["ended"] as? [String: Any])?["leases"] as? [[String: Any]]
             #expect((taken ?? []).allSatisfy { text($0, "lease") == lease }, "\(name)")
@@ -126,10 +134,28 @@ struct AuditExplainTests {
         #expect(text(session, "leases") == "1" && text(session, "ended", "cause") == "closed")
         let expired = try await audit(try #require(leases["expired"]))
         #expect(text(expired, "deadline", "time") != nil)
+        let given = try await audit(try #require(leases["handed over"]))
+        #expect(text(given, "heldBy", "holder") == "second")
+        #expect(text(given, "grantedTo", "holder") == "first")
         let words = try await daemon.run(
             ["audit", "explain", daemon.data, try #require(leases["revoked"])]
         )
         #expect(words.status == 0 && words.words.contains("the host is on fire"))
+    }
+
+    /// Taking it and granting it are one record, and the next holder gives way to a third one.
+    @Test
+    func `who preempts a lease is told as the next holder of what it had`() async throws {
+        try await daemon.startWithSeats("preemptionGap 1")
+        let low = try await daemon.lease("ACQUIRE seats seat=8 PRIORITY low")
+        let high = try await daemon.lease("ACQUIRE seats seat=8 PRIORITY high")
+        try await daemon.say("RELEASE \(high.lease) \(high.token)")
+        _ = try await daemon.lease("ACQUIRE seats seat=8")
+        #expect(try await daemon.stop() == 0)
+        let story = try await audit(low.lease)
+        #expect(text(story, "ended", "event") == "preempted")
+        let next = try #require(story["next"] as? [[String: Any]])
+        #expect(next.map { text($0, "lease") } == [high.lease])
     }
 
     /// A request that is queued behind a lease and passed by one that asks for less, one that gives

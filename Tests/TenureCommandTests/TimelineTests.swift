@@ -6,9 +6,10 @@ import Testing
 
 @Suite("Timeline")
 struct TimelineTests {
-    private static let resource = ResourceID(rawValue: 3)
+    static let resource = ResourceID(rawValue: 3)
 
-    private static func lease(_ id: UInt64, tenant: String, session: UInt64?) -> Event {
+    /// A grant: of `resource` to lease 10, and of another one to all others.
+    static func lease(_ id: UInt64, tenant: String, session: UInt64?) -> Event {
         let terms = LeaseTerms(
             pool: "p",
             tenant: tenant,

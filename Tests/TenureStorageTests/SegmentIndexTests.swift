@@ -180,13 +180,13 @@ struct SegmentIndexTests {
         #expect(try Verify.run(at: scratch.ledger, runner: nil).isDamaged)
     }
 
-    @Test
-    func `an index of an earlier version is not used, and is no damage`() throws {
+    @Test(arguments: [1, 2] as [UInt8])
+    func `an index of an earlier version is not used, and is no damage`(format: UInt8) throws {
         let indexing = try indexing()
         while indexes.count < segments.count - 1 { try indexing.run() }
         let name = segments[1]
         var bytes = try scratch.read(name.index)
-        bytes[8] = 1
+        bytes[8] = format
         var checksum = CRC32C()
         checksum.update(unsafe bytes.span.bytes.extracting(8..<bytes.count))
         for place in 0..<4 {

@@ -60,6 +60,22 @@ struct ExplainTests {
     }
 
     @Test
+    func `a lease that was handed over is told with who has it and who got it`() async throws {
+        let ledger = try await opened()
+        defer { ledger.shutdown() }
+        var request = LedgerScratch.request()
+        request.holder = "first"
+        let grant = try await ledger.acquire(request)
+        let before = try await ledger.explain(.lease(grant.lease))
+        #expect(text(before, "heldBy", "holder") == "first")
+        #expect(before["grantedTo"] == .null)
+        _ = try await ledger.handOver(grant.reference, to: HandOverRequest(holder: "second"))
+        let told = try await ledger.explain(.lease(grant.lease))
+        #expect(text(told, "heldBy", "holder") == "second")
+        #expect(text(told, "grantedTo", "holder") == "first")
+    }
+
+    @Test
     func `a request is explained by its lease, or by its refusal`() async throws {
         let ledger = try await opened(cpus: 2)
         defer { ledger.shutdown() }

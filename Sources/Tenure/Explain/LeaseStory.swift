@@ -60,12 +60,44 @@ package struct SignsOfLife: Sendable {
     }
 }
 
+/// Who has a lease, and what keeps it alive.
+package struct LeaseHolder: Equatable, Sendable {
+    /// The name of the holder.
+    package let holder: String
+    /// The user that the holder is, where that is known.
+    package let uid: UInt32?
+    /// The session that the lease is in.
+    package let session: SessionID?
+
+    /// Who got a lease with these terms.
+    init(_ terms: LeaseTerms) {
+        (holder, uid, session) = (terms.holder, terms.uid, terms.session)
+    }
+
+    /// Who took a lease over.
+    init(_ change: HandOverRecord) {
+        (holder, uid, session) = (change.holder, change.uid, change.session)
+    }
+
+    fileprivate var document: Document {
+        .map([
+            .init("holder", .string(holder)),
+            .init("uid", uid.map { .count(UInt64($0)) } ?? .null),
+            .init("session", session.map { .id($0.rawValue) } ?? .null),
+        ])
+    }
+}
+
 /// The story of a lease, as far as its records were taken in.
 package struct LeaseStory: Sendable {
     /// Whose story it is.
     package let lease: LeaseID
     /// What granted it; nothing until that came.
     package private(set) var grant: StoryEvent?
+    /// Who got it; nothing until that came.
+    package private(set) var grantedTo: LeaseHolder?
+    /// Who took it over, the last one; nothing where nobody did.
+    package private(set) var handedTo: LeaseHolder?
     /// What happened between grant and end, renewals apart.
     package private(set) var events: [StoryEvent] = []
     /// Events that were too many to be kept.
@@ -121,6 +153,7 @@ package struct LeaseStory: Sendable {
 
     private mutating func begin(_ lease: Lease, _ told: StoryEvent) {
         grant = told
+        grantedTo = LeaseHolder(lease.terms)
         (state, deadline) = (lease.state, lease.deadline)
         renewals.begin(at: told.time)
     }
@@ -136,7 +169,9 @@ package struct LeaseStory: Sendable {
             (state, deadline) = (.held, until)
         case .preempted(_, let until, _):
             (state, deadline) = (.preempted, min(deadline, until))
-        case .handedOver(let change): deadline = change.deadline
+        case .handedOver(let change):
+            deadline = change.deadline
+            handedTo = LeaseHolder(change)
         default: break
         }
     }
@@ -148,12 +183,15 @@ package struct LeaseStory: Sendable {
     /// The events of which the resources are told by name.
     package var named: [Event] { (grant.map { [$0.event] } ?? []) + events.map(\.event) }
 
-    /// Grant, renewals, events and end, each as `telling` tells it; of signs of life their places.
+    /// Who has it or had it last, who got it where that is somebody else; grant, renewals, events
+    /// and end, each as `telling` tells it; of signs of life their places.
     package func fields(
         telling: (StoryEvent) -> Document,
         place: (StoryEvent) -> [Document.Field]
     ) -> [Document.Field] {
         [
+            .init("heldBy", (handedTo ?? grantedTo)?.document ?? .null),
+            .init("grantedTo", handedTo.flatMap { _ in grantedTo }?.document ?? .null),
             .init("granted", grant.map(telling) ?? .null),
             .init("renewals", .count(renewals.count)),
             .init("renewed", renewals.document(telling: place)),

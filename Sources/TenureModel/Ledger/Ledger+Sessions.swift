@@ -158,7 +158,7 @@ extension LedgerState {
 
 extension Session {
     /// How far a keep-alive moves the deadline, if there is one, in milliseconds.
-    var renewalMilliseconds: UInt64 {
+    package var renewalMilliseconds: UInt64 {
         ttlMilliseconds > 0 ? ttlMilliseconds : Limits.unseenProcessMilliseconds
     }
 }

@@ -15,11 +15,14 @@ extension LedgerState {
         bound: (Grace) -> UInt64
     ) -> LedgerTime {
         var end = deadline
-        for grace in facts.graces
-        where heldSince < grace.end && end > grace.from && end < .never {
-            let allowance = min(ttlMilliseconds, bound(grace))
-            let until = grace.end.advanced(byMilliseconds: allowance)
-            end = max(end, min(until, lifetimeEnd))
+        for grace in facts.graces {
+            end = grace.prolonged(
+                end,
+                heldSince: heldSince,
+                ttlMilliseconds: ttlMilliseconds,
+                lifetimeEnd: lifetimeEnd,
+                bound: bound
+            )
         }
         return end
     }

@@ -91,8 +91,24 @@ package struct Grace: Hashable, Sendable {
         self.others = others
     }
 
+    /// Until when something is valid that would end at `end` without this gap.
+    ///
+    /// A gap that began before the end and in which the thing was held gives its holder time after
+    /// it, not longer than a TTL or `bound`, and never beyond the longest life.
+    package func prolonged(
+        _ end: LedgerTime,
+        heldSince: LedgerTime,
+        ttlMilliseconds: UInt64,
+        lifetimeEnd: LedgerTime,
+        bound: (Grace) -> UInt64
+    ) -> LedgerTime {
+        guard heldSince < self.end, end > from, end < .never else { return end }
+        let allowance = min(ttlMilliseconds, bound(self))
+        return max(end, min(self.end.advanced(byMilliseconds: allowance), lifetimeEnd))
+    }
+
     /// The longest grace of leases of `pool`, in milliseconds; O(log n).
-    func bound(of pool: String) -> UInt64 {
+    package func bound(of pool: String) -> UInt64 {
         var range = others.indices
         while !range.isEmpty {
             let middle = range.lowerBound + range.count / 2
@@ -104,7 +120,7 @@ package struct Grace: Hashable, Sendable {
     }
 
     /// Until when something may live by this gap at the latest.
-    var reach: LedgerTime {
+    package var reach: LedgerTime {
         end.advanced(byMilliseconds: others.reduce(milliseconds) { max($0, $1.milliseconds) })
     }
 }

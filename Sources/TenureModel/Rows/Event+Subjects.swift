@@ -21,13 +21,17 @@ extension Event {
         case .granted(let record):
             if let served = record.served { body(.id(served.ticket.rawValue)) }
             record.lease.forEachSubject(body)
-        case .subleased(let record): record.lease.forEachSubject(body)
+        case .subleased(let record):
+            record.lease.forEachSubject(body)
+            record.stored?.forEachSubject(body)
         case .grown(let record):
             body(.id(record.lease.rawValue))
             for part in record.added { body(.resource(part.resource)) }
+            record.stored?.forEachSubject(body)
         case .handedOver(let record):
             body(.id(record.lease.rawValue))
             if let session = record.session { body(.id(session.rawValue)) }
+            record.stored?.forEachSubject(body)
         case .committed(let lease, _, _), .renewed(let lease, _), .reduced(let lease, _),
             .released(let lease), .budgetHeld(let lease, _):
             body(.id(lease.rawValue))
@@ -44,11 +48,17 @@ extension Event {
         case .ticketProlonged(let ticket, _), .bookingMoved(let ticket, _):
             body(.id(ticket.rawValue))
         case .ticketEnded(let end): body(.id(end.ticket.rawValue))
-        case .booked(let booking):
-            body(.id(booking.id.rawValue))
-            body(.tenant(booking.ticket.request.tenant))
-            for part in booking.placements { body(.resource(part.resource)) }
+        case .booked(let booking): booking.forEachSubject(body)
         default: forEachSubjectOfSettings(body)
+        }
+    }
+
+    /// The session that the event opens, keeps, ends or forgets.
+    package var session: SessionID? {
+        switch self {
+        case .sessionOpened(let session): session.id
+        case .sessionKept(let id, _), .sessionEnded(let id, _, _), .sessionForgotten(let id): id
+        default: nil
         }
     }
 
@@ -64,9 +74,7 @@ extension Event {
             breaker.subject.forEachSubject(body)
             for probe in breaker.probes { body(.id(probe.rawValue)) }
         case .breakerCleared(let breaker, _): breaker.forEachSubject(body)
-        case .windowPlanned(let window):
-            body(.id(window.id.rawValue))
-            for member in window.members { body(.resource(member.resource)) }
+        case .windowPlanned(let window): window.forEachSubject(body)
         case .windowBegan(let window): body(.id(window.rawValue))
         case .windowEnded(let end): body(.id(end.window.rawValue))
         case .quotaSet(let quota): body(.tenant(quota.tenant))
@@ -74,7 +82,7 @@ extension Event {
         case .tenantLimitsSet(let limits): body(.tenant(limits.tenant))
         case .budgetSet(let budget): body(.tenant(budget.tenant))
         case .budgetDeleted(let tenant): body(.tenant(tenant))
-        case .answered(let answer): body(.tenant(answer.key.tenant))
+        case .answered(let answer): answer.forEachSubject(body)
         case .refused(let refusal): body(.tenant(refusal.tenant))
         case .refusalsCounted(let counts): for count in counts { body(.tenant(count.tenant)) }
         default: break
@@ -83,7 +91,8 @@ extension Event {
 }
 
 extension Lease {
-    fileprivate func forEachSubject(_ body: (Subject) -> Void) {
+    /// Calls `body` with everything that the lease is about.
+    package func forEachSubject(_ body: (Subject) -> Void) {
         body(.id(id.rawValue))
         if let session = terms.session { body(.id(session.rawValue)) }
         if let parent { body(.id(parent.rawValue)) }
@@ -93,11 +102,34 @@ extension Lease {
 }
 
 extension Ticket {
-    fileprivate func forEachSubject(_ body: (Subject) -> Void) {
+    /// Calls `body` with everything that the ticket is about.
+    package func forEachSubject(_ body: (Subject) -> Void) {
         body(.id(id.rawValue))
         if let session = request.session { body(.id(session.rawValue)) }
         body(.tenant(request.tenant))
     }
+}
+
+extension Booking {
+    /// Calls `body` with everything that the booking is about.
+    package func forEachSubject(_ body: (Subject) -> Void) {
+        body(.id(id.rawValue))
+        body(.tenant(ticket.request.tenant))
+        for part in placements { body(.resource(part.resource)) }
+    }
+}
+
+extension Window {
+    /// Calls `body` with everything that the window is about.
+    package func forEachSubject(_ body: (Subject) -> Void) {
+        body(.id(id.rawValue))
+        for member in members { body(.resource(member.resource)) }
+    }
+}
+
+extension StoredAnswer {
+    /// Who asked: the tenant in which the id of the request counts.
+    fileprivate func forEachSubject(_ body: (Subject) -> Void) { body(.tenant(key.tenant)) }
 }
 
 extension BreakerSubject {

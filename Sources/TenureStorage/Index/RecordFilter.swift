@@ -10,10 +10,17 @@ package import TenureModel
 /// Says which records may be about some subjects.
 package struct RecordFilter {
     /// So many are looked for; looking for more costs more than decoding does.
-    private static let patternsMax = 16
+    package static let patternsMax = 16
+    /// Admits every record.
+    package static let all = RecordFilter(patterns: nil)
 
     /// The bytes that are looked for; nothing when that is not worth it.
     private let patterns: [[UInt8]]?
+
+    private init(patterns: [[UInt8]]?) { self.patterns = patterns }
+
+    /// Whether it passes over any record.
+    package var isSelective: Bool { patterns != nil }
 
     /// A filter for records that are about one of these, or that declare a resource.
     package init(_ subjects: Set<Subject>) {

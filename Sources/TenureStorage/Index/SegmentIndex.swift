@@ -3,7 +3,7 @@
 //   offset  bytes  field
 //        0      4  magic "TIDX"
 //        4      4  CRC-32C of bytes 8 to the end
-//        8      2  format version, 2
+//        8      2  format version, 3
 //       10      6  zero
 //       16     16  ledger id
 //       32      8  segment id
@@ -15,7 +15,9 @@
 //      104         ids, then numbers of resources (IdentifierList.swift)
 //                  tenants: count · each: text, in ascending order
 //                  declared resources: count · each: number u32 · name text · kind text
-//                  landmarks: count · each: position u64 · ledger time u64 · sort u8 · value u64
+//                  landmarks: count · each: position u64 · ledger time u64 · sort u8 · of an
+//                    opening (1) or a wall clock that was set (3): what the clock shows u64 · of a
+//                    gap (2): as in its event (EventCodec.swift)
 //
 // An index is derived: without it the segment is read, and whoever makes it anew makes the same
 // bytes. It says where its segment ends, so that a reader which passes over that segment still
@@ -40,14 +42,13 @@ package struct SegmentIndex: Equatable, Sendable {
     /// Something of the segment that is about the ledger as a whole.
     package struct Landmark: Equatable, Sendable {
         /// What it is.
-        package enum Sort: UInt8, Sendable {
-            /// The ledger was opened; the value is what the wall clock showed, in nanoseconds since
-            /// 1970.
-            case opening = 1
-            /// Leases that were not due may be renewed until a time; the value is that time.
-            case grace = 2
-            /// The wall clock was set; the value is what it shows, as that of an opening.
-            case wallClock = 3
+        package enum Sort: Equatable, Sendable {
+            /// The ledger was opened, and the wall clock showed so many nanoseconds since 1970.
+            case opening(wall: UInt64)
+            /// A gap, after which leases that were not due may be renewed for a while.
+            case grace(Grace)
+            /// The wall clock was set, and shows so many nanoseconds since 1970.
+            case wallClock(UInt64)
         }
 
         /// The position of its record.
@@ -56,16 +57,14 @@ package struct SegmentIndex: Equatable, Sendable {
         package let time: LedgerTime
         /// What it is.
         package let sort: Sort
-        /// What the sort says.
-        package let value: UInt64
 
         /// What an event says of the ledger as a whole; nothing where it does not.
         package init?(_ event: Event, at position: Position, time: LedgerTime) {
             (self.position, self.time) = (position, time)
             switch event {
-            case .opened(let opening): (sort, value) = (.opening, opening.wallNanoseconds)
-            case .grace(let grace): (sort, value) = (.grace, grace.end.nanoseconds)
-            case .wallClockSet(let wall): (sort, value) = (.wallClock, wall)
+            case .opened(let opening): sort = .opening(wall: opening.wallNanoseconds)
+            case .grace(let grace): sort = .grace(grace)
+            case .wallClockSet(let wall): sort = .wallClock(wall)
             default: return nil
             }
         }
@@ -74,25 +73,35 @@ package struct SegmentIndex: Equatable, Sendable {
             position = try reader.read()
             time = LedgerTime(nanoseconds: try reader.read())
             let offset = reader.offset
-            guard let sort = Sort(rawValue: try reader.read()) else {
-                throw .invalid(offset: offset, field: "sort of landmark")
+            switch try reader.read(UInt8.self) {
+            case 1: sort = .opening(wall: try reader.read())
+            case 2: sort = .grace(try reader.grace())
+            case 3: sort = .wallClock(try reader.read())
+            default: throw .invalid(offset: offset, field: "sort of landmark")
             }
-            self.sort = sort
-            value = try reader.read()
         }
 
         fileprivate func write(to writer: inout FieldWriter) {
             writer.u64(position)
             writer.u64(time.nanoseconds)
-            writer.u8(sort.rawValue)
-            writer.u64(value)
+            switch sort {
+            case .opening(let wall):
+                writer.u8(1)
+                writer.u64(wall)
+            case .grace(let grace):
+                writer.u8(2)
+                writer.grace(grace)
+            case .wallClock(let wall):
+                writer.u8(3)
+                writer.u64(wall)
+            }
         }
     }
 
     /// Bytes of the largest index that is read: more than the largest segment can have.
     static let byteMax = 512 << 20
     private static let magic: UInt32 = 0x5844_4954
-    private static let format: UInt16 = 2
+    private static let format: UInt16 = 3
     private static let headBytes = 104
 
     /// The position of the first frame of the segment.
@@ -103,7 +112,7 @@ package struct SegmentIndex: Equatable, Sendable {
     package let tenants: [String]
     /// The resources that records declare, in the order of the records.
     package let declared: [Declared]
-    /// The openings and graces among the records, in their order.
+    /// The openings, gaps and settings of the wall clock among the records, in their order.
     package let landmarks: [Landmark]
     private let ids: IdentifierList
     private let resources: IdentifierList

@@ -145,6 +145,4 @@ package struct SegmentIndexing: Sendable {
 extension SegmentName {
     /// The path of the segment's index, wherever the segment is.
     package var index: String { "\(LogPath.archive)/\(indexFileName)" }
-
-    fileprivate var indexFileName: String { fileName.dropLast(3) + "idx" }
 }

@@ -138,12 +138,35 @@ package enum ReplayBase {
         }
     }
 
-    /// The resources that there are.
+    /// The resources, tickets, bookings, windows and settings that there are.
     ///
     /// - Throws: `damaged` when the snapshot can not be read.
-    package func resources(in path: String) throws(StorageError) -> [Resource] {
-        guard case .snapshot(_, let store) = self else { return [] }
-        return try ResidentRows.read(from: store, in: path).resources
+    package func resident(in path: String) throws(StorageError) -> ResidentRows {
+        guard case .snapshot(_, let store) = self else { return ResidentRows() }
+        return try ResidentRows.read(from: store, in: path)
+    }
+
+    /// Calls `body` with every lease that there is, in the order of their ids, those that have
+    /// ended and are still known included.
+    ///
+    /// - Throws: `damaged` when the snapshot can not be read.
+    package func forEachLease(
+        in path: String,
+        _ body: (Lease) -> Void
+    ) throws(StorageError) {
+        guard case .snapshot(_, let store) = self else { return }
+        let rows = try FrontCache(store)
+        do throws(RowFault) {
+            var last: LeaseID?
+            while true {
+                let page = try rows.leases(after: last, limit: Limits.pageItems)
+                guard let end = page.last else { return }
+                for lease in page { body(lease) }
+                last = end.id
+            }
+        } catch {
+            throw StorageError(error, in: path)
+        }
     }
 
     /// The sessions that there are, those that have ended and are still known included.

@@ -70,7 +70,9 @@ struct AuditLog: ParsableCommand {
         commandName: "log",
         abstract: "Print the history: every change with its position and time.",
         discussion: """
-            One line per event. Times are ledger time: nanoseconds since the ledger was created.
+            One line per event. Times are ledger time: nanoseconds since the ledger was created. \
+            Where history does not go back to the first position asked for, that is said: pruned, \
+            or with exit code 65 missing.
 
             EXAMPLES
               tenure audit log /var/lib/tenure --from 1000 --to 1010
@@ -107,11 +109,12 @@ struct AuditLog: ParsableCommand {
 struct AuditTimeline: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "timeline",
-        abstract: "Print what happened to one lease, session, resource or tenant.",
+        abstract: "Print what happened to one lease, session, ticket, resource or tenant.",
         discussion: """
-            A number is a lease or a session; a name is a resource or a tenant, the tenant with \
-            all below it. Leases that were placed on the resource, or that the tenant held, are \
-            followed to their end.
+            A number is a lease (also by a later token), a session, a ticket, a booking or a \
+            window; a name is a resource or a tenant, the tenant with all below it. Leases that \
+            were placed on the resource, or that the tenant held, are followed to their end, with \
+            the session that they were in. After a prune that begins with what was there then.
 
             EXAMPLES
               tenure audit timeline /var/lib/tenure 281474976710661
@@ -123,7 +126,10 @@ struct AuditTimeline: ParsableCommand {
     @Argument(help: ArgumentHelp("Directory of the ledger.", valueName: "directory"))
     var directory: String
 
-    @Argument(help: "Id of a lease or session, name of a resource, or tenant.")
+    @Argument(
+        help:
+            "Number of a lease, session, ticket, booking or window, name of a resource, or tenant."
+    )
     var subject: String
 
     @Flag(help: "Answer as JSON, one object per event.")

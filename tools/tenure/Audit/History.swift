@@ -44,7 +44,7 @@ package struct HistoryEntry {
 
 /// The names of resources as the history gives them; events have their numbers only.
 package struct ResourceNames {
-    fileprivate private(set) var known: [ResourceID: ResourceName] = [:]
+    private(set) var known: [ResourceID: ResourceName] = [:]
 
     /// No resource has been declared yet.
     package init() {}
@@ -92,16 +92,36 @@ struct Before {
     private(set) var names = ResourceNames()
     /// What the wall clock showed at the last opening.
     let clock: WallClock
+    /// The last position that is in the snapshot; 0 without any.
+    let position: Position
+    private let base: ReplayBase
+    private let resident: ResidentRows
+    private let path: String
 
-    fileprivate init(_ resources: [Resource], _ clock: WallClock) {
-        names.learn(resources)
-        self.clock = clock
+    fileprivate init(_ base: ReplayBase, in path: String) throws {
+        resident = try usingDirectory { () throws(StorageError) in try base.resident(in: path) }
+        names.learn(resident.resources)
+        (clock, position) = (base.clock, base.position)
+        (self.base, self.path) = (base, path)
+    }
+
+    /// Tells a timeline what there was.
+    func tell(_ timeline: inout Timeline) throws {
+        for (id, name) in names.known { timeline.learn(id, as: name.name) }
+        for ticket in resident.tickets { timeline.learn(ticket) }
+        for booking in resident.bookings { timeline.learn(booking) }
+        for window in resident.windows { timeline.learn(window) }
+        var told = timeline
+        try usingDirectory { () throws(StorageError) in
+            try base.forEachLease(in: path) { told.learn($0) }
+        }
+        timeline = told
     }
 }
 
 /// A range of the log, and what was found wrong while it was read.
 struct History {
-    private let directory: DataDirectory
+    let directory: DataDirectory
     private let range: ClosedRange<Position>
     /// What is known of the time before the history begins.
     let before: Before
@@ -113,6 +133,8 @@ struct History {
     /// How often something was wrong.
     private(set) var problems: UInt64 = 0
     private var isComplete = true
+    /// What else there is to say of it.
+    private var notes: [String] = []
     private let isBesideData: Bool
 
     /// Nothing has been read yet; the directory stays locked against a daemon.
@@ -125,11 +147,7 @@ struct History {
         isBesideData: Bool = false
     ) throws {
         self.directory = directory
-        let path = directory.path
-        let resources = try usingDirectory { () throws(StorageError) in
-            try base.resources(in: path)
-        }
-        before = Before(resources, base.clock)
+        before = try Before(base, in: directory.path)
         self.range = range
         self.isBesideData = isBesideData
     }
@@ -140,48 +158,34 @@ struct History {
     /// read, because that is where the names of resources are.
     mutating func read(_ body: (HistoryEntry) throws -> Void) throws {
         let range = range
-        try read(
+        try requireHistory(from: range.lowerBound)
+        let reached = try read(
             passing: { $0.end.position <= range.lowerBound },
             admitting: { _ in true },
             body
         )
+        try requireHistory(behind: reached)
     }
 
-    /// Calls `body` with every event that is about the subject of a timeline, in order.
+    /// Calls `body` with every event of the range that is in a record that is admitted, in order.
     ///
-    /// Only segments are read that have no index or one in which the subject is.
+    /// - Returns: the last position that was read or passed over.
+    @discardableResult
     mutating func read(
-        about timeline: Timeline,
-        _ body: (HistoryEntry) throws -> Void
-    ) throws {
-        var timeline = timeline
-        for (id, name) in before.names.known { timeline.learn(id, as: name.name) }
-        var filter = timeline.filter
-        try read(
-            passing: { !timeline.isPart(of: $0) },
-            admitting: { filter.admits($0) },
-            { entry in
-                let followed = timeline.followed.count
-                guard timeline.concerns(entry.event) else { return }
-                if timeline.followed.count != followed { filter = timeline.filter }
-                try body(entry)
-            }
-        )
-    }
-
-    private mutating func read(
         passing isPassed: (SegmentIndex) -> Bool,
         admitting isAdmitted: (RawSpan) -> Bool,
         _ body: (HistoryEntry) throws -> Void
-    ) throws {
+    ) throws -> Position {
         var names = before.names
+        var reached: Position = 0
         let range = range
-        try readRecords(
+        let summary = try readRecords(
             from: 1,
             to: range.upperBound,
             passing: { index in
                 guard isPassed(index) else { return false }
                 names.learn(index)
+                reached = max(reached, index.end.position - 1)
                 return true
             },
             admitting: isAdmitted,
@@ -200,6 +204,7 @@ struct History {
                 }
             }
         )
+        return max(reached, summary.lastPosition)
     }
 
     /// Calls `body` with records from one position to another, in order.
@@ -298,42 +303,57 @@ struct History {
     }
 
     /// The first position of the first segment there is; nothing without any.
-    var firstPosition: Position? {
+    var firstPosition: Position? { get throws { try segments.first?.firstPosition } }
+
+    /// All segments there are, in order.
+    private var segments: [SegmentName] {
         get throws {
             do throws(DiskError) {
                 let names =
                     try directory.disk.list(LogPath.log)
                     + directory.disk.list(LogPath.archive)
-                return names.compactMap(SegmentName.init).min()?.firstPosition
+                return names.compactMap(SegmentName.init).sorted()
             } catch {
                 throw Failure(.inputOutput, "the log can not be listed: \(error)")
             }
         }
     }
 
+    /// Has it told that the history begins behind a position; as a loss, where no snapshot stands
+    /// for what was before it.
+    mutating func requireHistory(from first: Position) throws {
+        guard let begin = try firstPosition else {
+            isComplete = false
+            return notes.append("there is no segment of the log")
+        }
+        guard begin > first else { return }
+        let isPruned = begin <= before.position + 1
+        if !isPruned { isComplete = false }
+        notes.append(
+            "the history begins at position \(begin): what was before it "
+                + (isPruned ? "was pruned" : "is missing")
+        )
+    }
+
+    /// Has it told that segments are missing between where reading has ended and the next one.
+    private mutating func requireHistory(behind last: Position) throws {
+        guard last > 0, last < range.upperBound, isComplete else { return }
+        let next = try segments.first { $0.firstPosition > last }?.firstPosition
+        guard let next, next > last + 1 else { return }
+        isComplete = false
+        notes.append("positions \(last + 1) to \(next - 1) are missing")
+    }
+
     /// Tells what was wrong.
     ///
     /// - Throws: a failure with code 65 when a record may be lost or can not be read.
     func finish() throws {
-        for sentence in sentences { Terminal.word("tenure: \(sentence)") }
+        for sentence in notes + sentences { Terminal.word("tenure: \(sentence)") }
         if problems > UInt64(sentences.count) {
             Terminal.word("tenure: \(problems) things are wrong; 'audit verify' tells all")
         }
         if !isComplete {
             throw Failure(.damaged, "the history in '\(directory.path)' is not complete")
         }
-    }
-}
-
-extension Timeline {
-    /// Whether records of a segment may be about the subject as it is known by now.
-    fileprivate func isPart(of index: SegmentIndex) -> Bool {
-        followed.contains { index.contains($0) }
-            || index.tenants.contains { follows(.tenant($0)) }
-    }
-
-    /// Passes over records that can not be about the subject as it is known by now.
-    fileprivate var filter: RecordFilter {
-        RecordFilter(followed.union(tenant.map { [.tenant($0)] } ?? []))
     }
 }

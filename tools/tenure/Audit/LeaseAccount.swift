@@ -6,22 +6,38 @@ internal import TenureStorage
 
 /// Follows a lease from its grant to its end, and its resources to their next holders.
 struct LeaseAccount {
+    /// A time in a session.
+    struct Stay {
+        let session: SessionID
+        let from: Position
+        /// Where it was handed over to somebody else.
+        var to = Position.max
+        /// The last gap meanwhile.
+        var lastGap: Position?
+    }
+
     /// Resources whose next holder is looked for, at most.
     static let nextMax = 8
     /// Segments that are read behind its end to find them, at most.
     static let segmentsMax = 2
 
     private(set) var story: LeaseStory
-    /// The session that keeps it alive, the last one.
-    private(set) var session: SessionID?
-    /// The keep-alives of that session since it has the lease.
+    /// The sessions that have kept it alive, one after the other.
+    private(set) var stays: [Stay] = []
+    /// The keep-alives of the last session since it has the lease.
     private(set) var keepAlives = SignsOfLife()
     private(set) var sessionEnd: StoryEvent?
+    /// The gaps that its own deadline was moved for.
+    private(set) var graces = GraceAccount()
+    /// The end of its longest life.
+    private(set) var lifetimeEnd = LedgerTime.never
     /// The ticket that it served.
     private(set) var ticket: TicketID?
     /// Who got its resources next, in order.
     private(set) var next: [(resource: ResourceID, by: StoryEvent)] = []
-    private var held: Set<ResourceID> = []
+    /// What it has, sub-leases included.
+    private var held: [ResourceID: UInt64] = [:]
+    /// What it has nothing of any more, and nobody else got yet.
     private var awaited: Set<ResourceID> = []
     private var isCarved = false
     private var segmentsBehind = 0
@@ -31,6 +47,15 @@ struct LeaseAccount {
     /// Where its story ends, as far as it was read.
     var end: StoryEvent? { story.end }
 
+    /// The session that keeps it alive, the last one.
+    var session: SessionID? { stays.last.flatMap { $0.to == .max ? $0.session : nil } }
+
+    /// The last position that is of its story.
+    var last: Position {
+        guard let end else { return .max }
+        return next.map(\.by.position).reduce(end.position, max)
+    }
+
     /// Whether nothing further is looked for.
     var isDone: Bool {
         story.end != nil && (awaited.isEmpty || segmentsBehind > Self.segmentsMax)
@@ -38,8 +63,9 @@ struct LeaseAccount {
 
     /// What records are looked for.
     var subjects: Set<Subject> {
-        if story.end != nil { return Set(awaited.map(Subject.resource)) }
-        var subjects: Set<Subject> = [.id(story.lease.rawValue)]
+        var subjects = Set(awaited.map(Subject.resource))
+        if story.end != nil { return subjects }
+        subjects.insert(.id(story.lease.rawValue))
         if let session { subjects.insert(.id(session.rawValue)) }
         return subjects
     }
@@ -51,6 +77,9 @@ struct LeaseAccount {
             if story.end != nil { segmentsBehind += 1 }
             return false
         }
+        for landmark in index.landmarks {
+            if case .grace(let grace) = landmark.sort { note(grace, at: landmark.position) }
+        }
         return true
     }
 
@@ -59,58 +88,99 @@ struct LeaseAccount {
     /// - Returns: whether other records are looked for from now on.
     mutating func take(_ record: LoggedRecord) -> Bool {
         let before = subjects
-        if story.end == nil { takeLife(record) } else { takeNext(record) }
+        for event in record.events {
+            let told = StoryEvent(position: record.position, time: record.time, event: event)
+            // What takes it and what grants it to the next one may be one record.
+            takeNext(told)
+            if story.end == nil { takeLife(told) }
+        }
         return before != subjects
     }
 
-    private mutating func takeLife(_ record: LoggedRecord) {
-        story.take(record.events, at: record.position, time: record.time)
-        for event in record.events {
-            let told = StoryEvent(position: record.position, time: record.time, event: event)
-            switch event {
-            case .granted(let grant) where grant.lease.id == story.lease:
-                begin(grant.lease, at: record.time)
-                ticket = grant.served?.ticket
-            case .subleased(let carved) where carved.lease.id == story.lease:
-                begin(carved.lease, at: record.time)
-                isCarved = true
-            case .grown(let growth) where growth.lease == story.lease:
-                held.formUnion(growth.added.map(\.resource))
-            case .committed(story.lease, _, let kept): held = Set(kept.map(\.resource))
-            case .handedOver(let change) where change.lease == story.lease:
-                belong(to: change.session, at: record.time)
-            case .sessionKept(let id, _) where id == session: keepAlives.add(told)
-            case .sessionEnded(let id, _, _) where id == session: sessionEnd = told
-            default: break
-            }
+    private mutating func takeLife(_ told: StoryEvent) {
+        let lease = story.lease
+        story.take([told.event], at: told.position, time: told.time)
+        switch told.event {
+        case .granted(let grant) where grant.lease.id == lease:
+            begin(grant.lease, told)
+            ticket = grant.served?.ticket
+        case .subleased(let carved) where carved.lease.id == lease:
+            isCarved = true
+            begin(carved.lease, told)
+        case .grown(let growth) where growth.lease == lease: add(growth.added)
+        case .reduced(lease, let parts): subtract(parts)
+        case .committed(lease, _, let kept):
+            let before = held.keys
+            held = [:]
+            add(kept)
+            for resource in before.sorted() where held[resource] == nil { seek(resource) }
+        case .handedOver(let change) where change.lease == lease:
+            graces.renew(ttlMilliseconds: change.ttlMilliseconds)
+            belong(to: change.session, told)
+        case .sessionKept(let id, _) where id == session: keepAlives.add(told)
+        case .sessionEnded(let id, _, _) where id == session: sessionEnd = told
+        case .grace(let grace): note(grace, at: told.position)
+        default: break
         }
-        // What a sub-lease held goes back to the lease that it is of.
-        if story.end != nil, !isCarved { awaited = Set(held.sorted().prefix(Self.nextMax)) }
+        graces.move(to: story.deadline)
+        if story.end != nil { for resource in held.keys.sorted() { seek(resource) } }
     }
 
-    private mutating func begin(_ lease: Lease, at time: LedgerTime) {
-        held = Set(lease.placements.map(\.resource))
-        belong(to: lease.terms.session, at: time)
+    private mutating func begin(_ lease: Lease, _ told: StoryEvent) {
+        add(lease.placements)
+        graces.begin(lease)
+        lifetimeEnd = lease.terms.lifetimeEnd
+        belong(to: lease.terms.session, told)
     }
 
-    private mutating func belong(to session: SessionID?, at time: LedgerTime) {
-        self.session = session
+    private mutating func belong(to session: SessionID?, _ told: StoryEvent) {
+        if let last = stays.indices.last { stays[last].to = min(stays[last].to, told.position) }
+        if let session { stays.append(Stay(session: session, from: told.position)) }
         keepAlives = SignsOfLife()
-        keepAlives.begin(at: time)
+        keepAlives.begin(at: told.time)
     }
 
-    private mutating func takeNext(_ record: LoggedRecord) {
-        for event in record.events {
-            let parts: [Placement]
-            switch event {
-            case .granted(let grant): parts = grant.lease.placements
-            case .grown(let growth): parts = growth.added
-            default: continue
-            }
-            let told = StoryEvent(position: record.position, time: record.time, event: event)
-            for part in parts where awaited.remove(part.resource) != nil {
-                next.append((part.resource, told))
-            }
+    private mutating func note(_ grace: Grace, at position: Position) {
+        // What is quarantined has ended for its holder.
+        guard story.goesOn, story.state != .quarantined else { return }
+        graces.take(grace, at: position)
+        if session != nil, let last = stays.indices.last { stays[last].lastGap = position }
+    }
+
+    // MARK: What it has, and who gets it next
+
+    private mutating func add(_ parts: [Placement]) {
+        for part in parts {
+            held[part.resource, default: 0] += part.amount
+            // It has come back: who had it meanwhile is not the next one.
+            awaited.remove(part.resource)
+            next.removeAll { $0.resource == part.resource }
+        }
+    }
+
+    private mutating func subtract(_ parts: [Placement]) {
+        for part in parts {
+            guard let amount = held[part.resource] else { continue }
+            held[part.resource] = amount > part.amount ? amount - part.amount : nil
+            if amount <= part.amount { seek(part.resource) }
+        }
+    }
+
+    private mutating func seek(_ resource: ResourceID) {
+        // What a sub-lease held goes back to the lease that it is of.
+        guard !isCarved, next.count + awaited.count < Self.nextMax else { return }
+        awaited.insert(resource)
+    }
+
+    private mutating func takeNext(_ told: StoryEvent) {
+        let parts: [Placement]
+        switch told.event {
+        case .granted(let grant): parts = grant.lease.placements
+        case .grown(let growth) where growth.lease != story.lease: parts = growth.added
+        default: return
+        }
+        for part in parts where awaited.remove(part.resource) != nil {
+            next.append((part.resource, told))
         }
     }
 }
@@ -200,6 +270,8 @@ struct SessionAccount {
     private(set) var opened: StoryEvent?
     private(set) var keepAlives = SignsOfLife()
     private(set) var end: StoryEvent?
+    /// The gaps that its deadline was moved for.
+    private(set) var graces = GraceAccount()
     /// How many leases it had.
     private(set) var count: UInt64 = 0
     /// The first of them.
@@ -207,15 +279,28 @@ struct SessionAccount {
 
     init(of session: SessionID) { self.session = session }
 
+    /// Whether a segment can be passed over by its index.
+    mutating func passes(_ index: SegmentIndex) -> Bool {
+        if index.contains(.id(session.rawValue)) { return false }
+        for landmark in index.landmarks where end == nil {
+            if case .grace(let grace) = landmark.sort { graces.take(grace, at: landmark.position) }
+        }
+        return true
+    }
+
     /// Takes in a record.
     mutating func take(_ record: LoggedRecord) {
-        for event in record.events {
+        for event in record.events where end == nil {
             let told = StoryEvent(position: record.position, time: record.time, event: event)
             switch event {
             case .sessionOpened(let made) where made.id == session:
                 opened = told
                 keepAlives.begin(at: record.time)
-            case .sessionKept(session, _): keepAlives.add(told)
+                graces.begin(made)
+            case .sessionKept(session, let deadline):
+                keepAlives.add(told)
+                graces.move(to: deadline)
+            case .grace(let grace): graces.take(grace, at: record.position)
             case .sessionEnded(session, _, _): end = told
             case .granted(let grant) where grant.lease.terms.session == session:
                 note(grant.lease.id)

@@ -152,11 +152,13 @@ extension History {
             { found = StorySubject(key, in: $0) ?? found }
         )
         guard let found else {
+            let begin = try firstPosition ?? 1
             throw Failure(
                 .refused,
                 "no record has an answer to a request '\(Table.cell(id))' of tenant "
                     + "'\(Table.cell(tenant))'; a refusal that may end by itself keeps no id: see "
                     + "'tenure audit decide'"
+                    + (begin > 1 ? "; the history begins at position \(begin)" : "")
             )
         }
         return found

@@ -14,7 +14,6 @@ struct StoryTeller {
     private var history: History
     private var names = ResourceNames()
     private var clock = WallClock()
-    private var graces: [SegmentIndex.Landmark] = []
 
     init(_ history: History) { self.history = history }
 
@@ -66,7 +65,9 @@ struct StoryTeller {
             to: .max,
             until: { account.isDone },
             passing: { account.passes($0) },
-            admitting: { !account.isDone && filter.admits($0) },
+            admitting: {
+                !account.isDone && (filter.admits($0) || EventCodec.has(.grace, in: $0))
+            },
             { if account.take($0) { filter = RecordFilter(account.subjects) } }
         )
         return account
@@ -88,16 +89,18 @@ struct StoryTeller {
         return wait
     }
 
-    private mutating func account(of session: SessionID) throws -> SessionAccount {
+    private mutating func account(
+        of session: SessionID,
+        to last: Position = .max
+    ) throws -> SessionAccount {
         var account = SessionAccount(of: session)
-        let subject = Subject.id(session.rawValue)
-        let filter = RecordFilter([subject])
+        let filter = RecordFilter([.id(session.rawValue)])
         try history.readRecords(
             from: Token(rawValue: session.rawValue).position,
-            to: .max,
+            to: last,
             until: { account.end != nil },
-            passing: { !$0.contains(subject) },
-            admitting: { filter.admits($0) },
+            passing: { account.passes($0) },
+            admitting: { filter.admits($0) || EventCodec.has(.grace, in: $0) },
             { account.take($0) }
         )
         return account
@@ -119,15 +122,30 @@ struct StoryTeller {
         return account.opened
     }
 
+    /// The gaps that moved the end of a lease: by its own deadline, or by that of its session.
+    private mutating func graces(
+        of account: LeaseAccount
+    ) throws -> [GraceAccount.Prolongation] {
+        var found = account.graces.told
+        for stay in account.stays {
+            guard let last = stay.lastGap, try isThere(stay.session.rawValue) else { continue }
+            let session = try self.account(of: stay.session, to: last)
+            found += session.graces.told.filter { moved in
+                (stay.from..<stay.to).contains(moved.position)
+                    && min(moved.until, account.lifetimeEnd) > moved.before
+            }
+        }
+        return found.sorted { $0.position < $1.position }
+    }
+
     /// Learns how resources are called, and when the ledger was opened, up to a position.
     private mutating func look(to last: Position) throws {
-        var graces: [SegmentIndex.Landmark] = []
         var (names, clock) = (history.before.names, history.before.clock)
         func note(_ landmark: SegmentIndex.Landmark) {
             guard landmark.position <= last else { return }
             switch landmark.sort {
-            case .opening, .wallClock: clock.note(landmark.value, at: landmark.time)
-            case .grace: graces.append(landmark)
+            case .opening(let wall), .wallClock(let wall): clock.note(wall, at: landmark.time)
+            case .grace: break
             }
         }
         try history.readRecords(
@@ -139,7 +157,7 @@ struct StoryTeller {
                 return true
             },
             admitting: { payload in
-                [.resourceSet, .opened, .grace, .wallClockSet].contains {
+                [.resourceSet, .opened, .wallClockSet].contains {
                     EventCodec.has($0, in: payload)
                 }
             },
@@ -150,7 +168,7 @@ struct StoryTeller {
                 }
             }
         )
-        (self.names, self.clock, self.graces) = (names, clock, graces)
+        (self.names, self.clock) = (names, clock)
     }
 
     // MARK: Telling
@@ -160,10 +178,12 @@ struct StoryTeller {
         guard let grant = account.story.grant else {
             throw Failure(.damaged, "the record that granted lease \(lease.rawValue) is missing")
         }
-        let wait = try account.ticket.flatMap { try isThere($0) ? try self.wait(of: $0) : nil }
+        let wait = try account.ticket.flatMap {
+            try isThere($0.rawValue) ? try self.wait(of: $0) : nil
+        }
         let opening = try account.session.flatMap { try self.opening(of: $0) }
-        try look(to: account.next.last?.by.position ?? account.end?.position ?? .max)
-        let ended = account.end?.time ?? .never
+        let graces = try graces(of: account)
+        try look(to: account.last)
         var fields: [Document.Field] = [
             .init("lease", .id(lease.rawValue)), .init("state", .string(account.story.state.name)),
         ]
@@ -175,18 +195,7 @@ struct StoryTeller {
             .init("eventsLeftOut", .count(account.story.left)),
             .init("deadline", time(account.story.deadline)),
             .init("session", session(of: account, opening)),
-            .init(
-                "graces",
-                .list(
-                    graces.filter { $0.time > grant.time && $0.time <= ended }.map { grace in
-                        .map([
-                            .init("position", .id(grace.position)),
-                            .init("from", time(grace.time)),
-                            .init("until", time(LedgerTime(nanoseconds: grace.value))),
-                        ])
-                    }
-                )
-            ),
+            .init("graces", .list(graces.map { document(of: $0, in: account.lifetimeEnd) })),
             .init("next", .list(account.next.map { next(of: $0.resource, $0.by) })),
         ]
         var events = (wait.map { [$0.begin].compactMap(\.self) + $0.changes } ?? [])
@@ -195,8 +204,8 @@ struct StoryTeller {
         return Story(document: .map(fields), lines: lines(of: events))
     }
 
-    private func isThere(_ ticket: TicketID) throws -> Bool {
-        let position = Token(rawValue: ticket.rawValue).position
+    private func isThere(_ number: UInt64) throws -> Bool {
+        let position = Token(rawValue: number).position
         return try history.firstPosition.map { $0 <= position } ?? false
     }
 
@@ -284,6 +293,7 @@ struct StoryTeller {
             .init("kept", account.keepAlives.document(telling: place)),
             .init("leases", .count(account.count)),
             .init("first", .list(account.leases.map { .id($0.rawValue) })),
+            .init("graces", .list(account.graces.told.map { document(of: $0, in: .never) })),
             .init("ended", account.end.map(tell) ?? .null),
         ]
         let events = [account.opened, account.end].compactMap(\.self)
@@ -319,6 +329,14 @@ struct StoryTeller {
         )
     }
 
+    /// A gap, and until when it let its holder live.
+    private func document(of moved: GraceAccount.Prolongation, in life: LedgerTime) -> Document {
+        .map([
+            .init("position", .id(moved.position)), .init("from", time(moved.grace.from)),
+            .init("end", time(moved.grace.end)), .init("until", time(min(moved.until, life))),
+        ])
+    }
+
     private func time(_ time: LedgerTime) -> Document {
         guard time != .never else { return .null }
         return .map([
@@ -334,51 +352,6 @@ struct StoryTeller {
             let head = ["\(told.position)"] + when.compactMap(\.self) + [told.event.name]
             let said = names.fields(of: told.event).filter { !$0.value.isEmpty }
             return (head + said.map(Rendering.assignment)).joined(separator: " ")
-        }
-    }
-}
-
-/// A story, for programs and for people.
-struct Story {
-    /// Everything, for programs.
-    let document: Document
-    /// What happened, in order, for people.
-    let lines: [String]
-
-    /// What people read: the facts, and below them what happened.
-    var text: [String] {
-        guard case .map(let fields) = document else { return lines }
-        // What happened is told in order below.
-        let told: Set<String> = ["granted", "events", "ended", "opened", "queued", "eventsLeftOut"]
-        var facts = Array(fields.prefix(2)) + owner
-        facts += fields.dropFirst(2).filter { !told.contains($0.name) && !$0.value.isEmpty }
-            .map { Document.Field($0.name, $0.value.without(told)) }
-        return Rendering.lines(.map(facts)) + (lines.isEmpty ? [] : [""]) + lines
-    }
-
-    /// Whose it is, what for, and how it ended.
-    private var owner: [Document.Field] {
-        let asked = document["granted"] ?? document["queued"] ?? document["opened"]
-        let names = ["pool", "tenant", "holder", "uid", "request", "purpose", "tags"]
-        var fields = names.compactMap { name in
-            asked?[name].flatMap { $0.isEmpty ? nil : Document.Field(name, $0) }
-        }
-        if let ended = document["ended"], case .string(let how)? = ended["event"] {
-            var words = [how]
-            for name in ["wall", "evidence"] {
-                if case .string(let text)? = ended[name] { words.append(text) }
-            }
-            fields.append(.init("how", .string(words.joined(separator: ", "))))
-        }
-        return fields
-    }
-}
-
-extension Document {
-    fileprivate var isEmpty: Bool {
-        switch self {
-        case .null, .list([]), .map([]), .string(""): true
-        default: false
         }
     }
 }

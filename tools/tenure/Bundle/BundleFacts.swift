@@ -28,7 +28,11 @@ extension BundleManifest {
         let log = try history.readRecords(
             from: 1,
             to: .max,
-            passing: { index in !index.landmarks.contains { $0.sort == .opening } },
+            passing: { index in
+                !index.landmarks.contains { landmark in
+                    if case .opening = landmark.sort { true } else { false }
+                }
+            },
             admitting: { EventCodec.has(.opened, in: $0) },
             { record in
                 for event in record.events {
