@@ -103,7 +103,7 @@ struct AuditHoldingTests {
             let (idle, lived) = (leak["idle"] as? Int ?? 0, leak["lived"] as? Int ?? 0)
             #expect(idle == lived && idle >= 60_000 - 3_000)
             // The last record before it was the grant of the sub-lease.
-            #expect(leak["gaps"] as? Int == 9_000)
+            #expect(leak["inGaps"] as? Int == 9_000)
         }
         let totals = try #require(answer["totals"] as? [[String: Any]])
         #expect(totals.texts("tenant") == ["a/b"])

@@ -71,10 +71,19 @@ struct AuditSpanTests {
         #expect(beyond.status == 1 && beyond.words.contains("ends at position"))
     }
 
-    @Test
-    func `a wall clock that was ahead at the opening hides nothing behind it`() async throws {
+    @Test(arguments: [false, true])
+    func `a wall clock that was ahead at the opening hides nothing behind it`(
+        isIndexed: Bool
+    ) async throws {
         let ahead: UInt64 = 7_200
         let ledger = try ledger(wall: TimedLedger.wall + ahead)
+        for _ in 0..<(isIndexed ? 40 : 0) {
+            let short = try daemon.held(ledger.say("ACQUIRE p gpu=1 TENANT a TTL 600000"))
+            try ledger.say("RELEASE \(short.lease) \(short.token)")
+        }
+        for _ in 0..<(isIndexed ? 4 : 0) { try ledger.checkpoint() }
+        let files = try FileManager.default.contentsOfDirectory(atPath: daemon.data + "/archive")
+        #expect(files.contains { $0.hasSuffix("1.idx") } == isIndexed, "\(files)")
         try ledger.say("ACQUIRE p gpu=1 TENANT a HOLDER first TTL 600000")
         try ledger.pass(2)
         ledger.setWall(TimedLedger.wall + 2)

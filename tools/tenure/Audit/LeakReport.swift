@@ -148,7 +148,7 @@ struct LeakReport {
             .init("wall", .optional(record.clock.text(at: record.time))),
             .init("lived", .count(record.time.milliseconds(since: life.granted))),
             .init("seen", .string(seen)), .init("idle", .count(idle / 1_000_000)),
-            .init("gaps", .count(gaps / 1_000_000)), .init("evidence", .string(evidence)),
+            .init("inGaps", .count(gaps / 1_000_000)), .init("evidence", .string(evidence)),
         ])
     }
 
