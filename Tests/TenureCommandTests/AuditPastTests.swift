@@ -18,11 +18,7 @@ struct AuditPastTests {
 
     /// What an audit prints as JSON.
     private func audit(_ verb: String, _ words: String...) async throws -> [String: Any] {
-        let options = ["audit", verb, daemon.data, "--json"]
-        let answer = try await daemon.run(options + words)
-        #expect(answer.status == 0, "\(answer.words)")
-        let json = try JSONSerialization.jsonObject(with: Data(line(answer.words).utf8))
-        return try #require(json as? [String: Any])
+        try await daemon.audit(verb, words)
     }
 
     private func items(_ answer: [String: Any], _ name: String = "items") throws -> [[String: Any]]

@@ -27,7 +27,7 @@ extension LedgerState {
     /// Calls `body` with every lease, in no stated order.
     ///
     /// O(leases).
-    func forEachLease(_ body: (Lease) -> Void) throws(RowFault) {
+    package func forEachLease(_ body: (Lease) -> Void) throws(RowFault) {
         let changed = leases.keys { _ in true }
         for id in changed.keys.sorted() where changed[id] == true {
             if let lease = try lease(id) { body(lease) }

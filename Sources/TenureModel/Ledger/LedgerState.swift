@@ -328,7 +328,8 @@ extension LedgerState {
         return pools.values[slot].pool.settings
     }
 
-    func resource(named name: String) -> Resource? {
+    /// The resource that has this name now.
+    package func resource(named name: String) -> Resource? {
         resourceIDs[name].flatMap { resource($0) }
     }
 

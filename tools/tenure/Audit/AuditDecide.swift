@@ -16,8 +16,7 @@ struct AuditDecide: ParsableCommand {
             Positions are those of `audit log`; a refusal that is on record has the state of its \
             own position. Who waited without a ticket is on no record: where others waited, \
             what is told is what would have been answered without them; `queued` is how many \
-            tickets there were. The state is made from the first record on, so the whole log must \
-            be there.
+            tickets there were. The state is made by replaying the log \(PastLedger.replayed).
 
             EXAMPLES
               tenure audit decide /var/lib/tenure --at 4711 ACQUIRE gpus gpu=2 TENANT a

@@ -16,7 +16,8 @@ struct AuditExplain: ParsableCommand {
             A number is a lease (also by a later token), a ticket, a booking or a session, and is \
             found at once; anything else, or with --tenant, is the id of a request, which is \
             looked for in all records of its tenant. With --decide what a queued request lacked \
-            is decided again; that makes the state of that moment from the first record on.
+            is decided again; that makes the state of that moment by replaying the log \
+            \(PastLedger.replayed).
 
             Wall times are told from those of the openings, and are as good as the clock was.
 

@@ -8,10 +8,15 @@ struct AuditLeaks: ParsableCommand {
         commandName: "leaks",
         abstract: "Tell what was reclaimed because its holder did not give it back.",
         discussion: """
-            A row for each lease that expired, or whose holder was found dead: what it held, why \
-            it was taken back, and how long it was idle: from the last sign of life (grant, \
-            renewal, keep-alive, or until its process was found dead) until then. Below that what \
-            was idle by tenant and kind, as amounts times hours.
+            A row for each lease that expired, or whose holder was found dead, and for each \
+            sub-lease that was revoked with it: what it held, why it was taken back, and how long \
+            it was idle: from the last sign of life (grant, renewal, keep-alive, or until its \
+            process was found dead) until then, and how much of that was in gaps, in which nobody \
+            could renew. Below that what was idle by tenant and kind, as amounts times hours. A \
+            reservation that lapsed does not count: it was never a lease.
+
+            A sign of life before the history that is left is not known; idle is told from there \
+            on.
 
             \(Moment.words)
 
@@ -37,10 +42,19 @@ struct AuditLeaks: ParsableCommand {
     var json = false
 
     func run() throws {
-        var report = LeakReport(tenant: tenant, from: from)
+        var report = LeakReport(tenant: tenant)
         var lines = LeakLines(isJSON: json)
-        let past = try StoppedLedger(directory).past(at: to, isBesideData: true) { past, record in
-            try report.note(record, in: past) { try lines.add($0) }
+        let past = try StoppedLedger(directory).past(from: from, at: to, isBesideData: true) {
+            past,
+            step in
+            switch step {
+            case .begin:
+                try report.begin(with: past)
+                report.isCounting = from == nil
+            case .from: report.isCounting = true
+            case .before(let record): try report.note(record, in: past) { try lines.add($0) }
+            case .behind: break
+            }
         }
         try lines.finish(past.label, totals: report.totals)
     }
@@ -80,7 +94,9 @@ private struct LeakLines {
         guard count > 0 else { return Terminal.word("nothing was reclaimed") }
         try flush()
         try Terminal.data(
-            Rendering.lines(.list(totals.map { $0.without(["idleUnitSeconds"]) }))
+            Rendering.lines(
+                .list(totals.map { $0.without(["idleUnitSeconds", "gapUnitSeconds"]) })
+            )
         )
     }
 }

@@ -12,8 +12,8 @@ struct AuditAsOf: ParsableCommand {
             leases, tickets, bookings, windows. With one, its answer at that moment: anything \
             that a client can ask and that changes nothing.
 
-            \(Moment.words) The state is made from the first record on, so the whole log must be \
-            there.
+            \(Moment.words) The state is made by replaying the log from its first record, or that \
+            snapshot.
 
             EXAMPLES
               tenure audit as-of /var/lib/tenure 4711
@@ -46,8 +46,8 @@ struct AuditDiff: ParsableCommand {
         commandName: "diff",
         abstract: "Show what is another at one moment than at an earlier one.",
         discussion: """
-            A line for everything that came (+), went (-), or has another value in a field (~). \
-            What is told as a time from now does not count, such as what is left to a lease: so \
+            Where the two moments are, and a line for everything that came (+), went (-), or has \
+            another value in a field (~). What is told as a time from now does not count, such as what is left to a lease: so \
             renewals are not seen.
 
             \(Moment.words)
@@ -71,27 +71,20 @@ struct AuditDiff: ParsableCommand {
     var json = false
 
     func run() throws {
-        var passing = MomentPassing(of: from)
         var before: PastLedger?
-        let ledger = StoppedLedger(directory)
-        var after = try ledger.past(at: to) { past, record in
-            guard before == nil, passing.isPassed(by: record) else { return }
-            before = copy past
-            before?.stand(at: from, before: record.time)
+        var after = try StoppedLedger(directory).past(from: from, at: to) { past, step in
+            if case .from = step { before = copy past }
         }
-        if before == nil {
-            // Nothing happened between them, or they are turned round.
-            guard try ledger.past(at: from).position <= after.position else {
-                throw Failure(.usage, "the first moment is not before the second one")
-            }
+        guard var before else { throw Failure(.software, "the first moment was not come to") }
+        let changes = StateDiff(from: try before.document(), to: try after.document()).changes
+        guard json else {
+            let moments = ["--- \(before.place)", "+++ \(after.place)"]
+            return try Terminal.data(moments + changes.map(StateDiff.line))
         }
-        var earlier = before ?? after
-        let changes = StateDiff(from: try earlier.document(), to: try after.document()).changes
-        guard json else { return try Terminal.data(changes.map(StateDiff.line)) }
         try Terminal.data(
             JSONText.of(
                 .map([
-                    .init("from", .map(earlier.label)), .init("to", .map(after.label)),
+                    .init("from", .map(before.label)), .init("to", .map(after.label)),
                     .init("changes", .list(changes)),
                 ])
             )
@@ -105,7 +98,8 @@ struct AuditWho: ParsableCommand {
         abstract: "Tell who had a resource at a moment, since when, and how that ended.",
         discussion: """
             Since when is told of the holder, and of this resource: from the grant, the hand-over \
-            or the growth that brought it.
+            or whatever else brought it, as far as history goes back. It ended where the lease had \
+            nothing of the resource any more, though it may have gone on with others.
 
             \(Moment.words)
 
@@ -128,19 +122,14 @@ struct AuditWho: ParsableCommand {
     var json = false
 
     func run() throws {
-        var passing = MomentPassing(of: at)
         var history = HoldingHistory(of: resource)
-        var past = try StoppedLedger(directory).past(at: .end) { past, record in
-            if !history.isWatching, passing.isPassed(by: record) {
-                var then = copy past
-                then.stand(at: at, before: record.time)
-                try history.watch(&then)
+        let past = try StoppedLedger(directory).past(from: at, at: .end) { past, step in
+            switch step {
+            case .begin: try history.begin(with: past)
+            case .from: try history.watch(past)
+            case .before: break
+            case .behind(let record): try history.note(record, in: past)
             }
-            history.note(record)
-        }
-        if !history.isWatching {
-            try past.requireEnd(of: at)
-            try history.watch(&past)
         }
         let document = history.document(clock: past.clock)
         try Terminal.data(json ? [JSONText.of(document)] : Rendering.lines(document))

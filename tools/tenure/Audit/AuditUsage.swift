@@ -59,22 +59,21 @@ struct AuditUsage: ParsableCommand {
 
     func run() throws {
         var account = UsageAccount(spanMilliseconds: every, levels: level)
-        var start = from.map { MomentPassing(of: $0) }
-        var last: PastRecord?
-        let past = try StoppedLedger(directory).past(at: to) { past, record in
-            if let last { try account.note(last, in: past) }
-            last = record
-            guard !account.hasBegun, start?.isPassed(by: record) ?? true else { return }
-            var then = copy past
-            then.stand(at: from ?? .end, before: record.time)
-            // Nothing was used before the first record.
-            account.begin(at: from == nil || then.position == 0 ? record.time : then.now)
+        var isDue = false
+        let past = try StoppedLedger(directory).past(from: from, at: to) { past, step in
+            switch step {
+            case .begin:
+                try account.hold(past)
+                isDue = from == nil
+            case .from: isDue = true
+            case .before(let record):
+                guard isDue, !account.hasBegun else { break }
+                // Nothing was used before the first record of all.
+                account.begin(at: record.time)
+            case .behind(let record): try account.note(record, in: past)
+            }
+            if isDue, !account.hasBegun, past.position > 0 { account.begin(at: past.now) }
         }
-        if let from, !account.hasBegun {
-            try past.requireEnd(of: from)
-            account.begin(at: past.now)
-        }
-        if let last { try account.note(last, in: past) }
         try account.finish(at: past.now)
         if csv { return try Terminal.data(CSVText.lines(UsageAccount.columns, account.rows)) }
         let document = Document.map(past.label + [.init("items", .list(account.rows))])

@@ -1,7 +1,7 @@
 // Moments of a ledger's history as people name them: a position, a ledger time, or a wall time.
 //
-// The ledger decides by its own time. Every opening says what the wall clock showed, and so does a
-// record when that was set by a second or more, so that a wall time is told from the one before it.
+// The ledger decides by its own time, and so its past is replayed by that: a wall time becomes a
+// ledger time first (MomentFinder.swift).
 
 internal import ArgumentParser
 internal import FoundationEssentials
@@ -23,7 +23,9 @@ package enum Moment: Equatable, Sendable {
         A moment is a position (4711), a ledger time as 'audit log' prints it (2h30m), a wall time \
         (2026-11-22T10:30:00Z), or 'end': behind all that happened by then. Before the first \
         record there is an empty ledger; behind the last one nothing more has happened. Wall times \
-        are those that the clock of the ledger's machine showed.
+        are those that the clock of the ledger's machine showed; of one that it showed more than \
+        once the last is meant, and that is said. Where history was pruned, a moment before its \
+        snapshot is refused.
         """
 
     package init?(argument: String) {
@@ -50,99 +52,28 @@ package enum Moment: Equatable, Sendable {
 
     /// Beyond this a time has no nanoseconds in 64 bits.
     private static let secondsMax = 18_000_000_000.0
+}
 
-    /// Whether a record happened by then.
-    func includes(_ record: PastRecord) -> Bool {
+extension Moment: ExpressibleByArgument {}
+
+/// A place in the history of one ledger, by its own order.
+enum PastMoment: Equatable {
+    /// Behind the record at a position.
+    case position(Position)
+    /// Behind everything that happened by a time.
+    case time(LedgerTime)
+    /// Behind the last record.
+    case end
+
+    /// Whether a record at this place happened by then.
+    func includes(_ position: Position, _ time: LedgerTime) -> Bool {
         switch self {
-        case .position(let last): record.position <= last
-        case .ledgerTime(let last): record.time <= last
-        case .wallTime(let last):
-            record.clock.nanoseconds(at: record.time).map { $0 <= last } ?? true
+        case .position(let last): position <= last
+        case .time(let last): time <= last
         case .end: true
-        }
-    }
-
-    /// Whether a record at this place can not be included, whatever it says.
-    func excludes(_ position: Position, _ time: LedgerTime) -> Bool {
-        switch self {
-        case .position(let last): position > last
-        case .ledgerTime(let last): time > last
-        case .wallTime, .end: false
         }
     }
 
     /// The last position that can be meant.
     var lastPosition: Position { if case .position(let last) = self { last } else { .max } }
-}
-
-extension Moment: ExpressibleByArgument {}
-
-/// Tells which records are behind a moment: all from the first on that the moment does not include,
-/// also where a clock that was set back seems to bring it again.
-struct MomentPassing {
-    let moment: Moment
-    /// Whether a record was behind it.
-    private(set) var isPassed = false
-
-    init(of moment: Moment) { self.moment = moment }
-
-    /// Whether this record, the next one, is behind the moment.
-    mutating func isPassed(by record: PastRecord) -> Bool {
-        if !isPassed { isPassed = !moment.includes(record) }
-        return isPassed
-    }
-}
-
-/// What the wall clock showed whenever a ledger was opened, and when the clock was set.
-package struct WallClock: Equatable, Sendable {
-    private struct Sight: Equatable {
-        let time: LedgerTime
-        let wall: UInt64
-    }
-
-    /// In the order of their ledger times.
-    private var sights: [Sight] = []
-
-    /// The ledger has not been opened yet.
-    package init() {}
-
-    /// The clock showed `wall` nanoseconds since 1970 at `time`, which is later than all before.
-    package mutating func note(_ wall: UInt64, at time: LedgerTime) {
-        sights.append(Sight(time: time, wall: wall))
-    }
-
-    /// What an event at `time` says of the clock, if it does.
-    package mutating func note(_ event: Event, at time: LedgerTime) {
-        switch event {
-        case .opened(let opening): note(opening.wallNanoseconds, at: time)
-        case .wallClockSet(let wall): note(wall, at: time)
-        default: break
-        }
-    }
-
-    /// Nanoseconds since 1970 at a time of the ledger; nothing before its first opening.
-    func nanoseconds(at time: LedgerTime) -> UInt64? {
-        guard let sight = sights.last(where: { $0.time <= time }) else { return nil }
-        let passed = time.nanoseconds - sight.time.nanoseconds
-        let (sum, overflow) = sight.wall.addingReportingOverflow(passed)
-        return overflow ? nil : sum
-    }
-
-    /// The last time of the ledger at which the clock did not show more than this.
-    package func ledgerTime(at nanoseconds: UInt64) -> LedgerTime {
-        guard let index = sights.lastIndex(where: { $0.wall <= nanoseconds }) else { return .zero }
-        let sight = sights[index]
-        let time = sight.time.advanced(byNanoseconds: nanoseconds - sight.wall)
-        // A clock that was set forward has not shown what it passed over.
-        guard let next = sights.dropFirst(index + 1).first else { return time }
-        return min(time, LedgerTime(nanoseconds: max(next.time.nanoseconds, 1) - 1))
-    }
-
-    /// The wall time, in UTC to the second; nothing before the first opening.
-    package func text(at time: LedgerTime) -> String? {
-        nanoseconds(at: time).map { nanoseconds in
-            let seconds = Double(nanoseconds / 1_000_000_000)
-            return Date(timeIntervalSince1970: seconds).formatted(.iso8601)
-        }
-    }
 }

@@ -77,6 +77,22 @@ struct StateSection: Sendable {
 }
 
 extension PastLedger {
+    /// What is told in place of a time that is not known, because a snapshot does not say it.
+    static let beforeHistory = "before the snapshot"
+
+    /// From where on the past is made, for the help of commands.
+    static let replayed = """
+        from its first record, or the snapshot where history was pruned; a moment before that is \
+        refused
+        """
+
+    /// Where it is in history, for people.
+    var place: String {
+        let time = Durations.text(now.nanoseconds / 1_000_000)
+        return (["position \(position)", time] + (clock.text(at: now).map { [$0] } ?? []))
+            .joined(separator: ", ")
+    }
+
     /// Position, time, and what the wall clock showed, as far as that is known.
     var label: [Document.Field] {
         [

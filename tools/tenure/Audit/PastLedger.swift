@@ -14,6 +14,18 @@ struct PastRecord {
     let clock: WallClock
 }
 
+/// What a replay has come to.
+enum PastStep {
+    /// The history begins: nothing is there, or what a snapshot has.
+    case begin
+    /// The first of two moments, as the ledger stands there.
+    case from
+    /// The next record; the ledger is as it was before it.
+    case before(PastRecord)
+    /// The same record; the ledger is as it was behind it.
+    case behind(PastRecord)
+}
+
 /// A ledger as it was behind one of its records.
 struct PastLedger {
     var state: LedgerState
@@ -28,18 +40,23 @@ struct PastLedger {
     /// The time that was asked for: not before that of the record.
     var now = LedgerTime.zero
 
+    /// What sees a ledger at every step of its replay.
+    typealias Observer = (borrowing PastLedger, PastStep) throws -> Void
+
     /// The ledger in `directory` at a moment.
     ///
-    /// Replays the log from its first record: O(records before). `body` sees each record with the
-    /// ledger as it was before it.
+    /// Replays the log from its first record, or the snapshot where history was pruned: O(records
+    /// before). `body` sees every step, also that to an earlier moment when there is one.
     ///
     /// - Throws: what `body` throws, or a failure when the log does not have all records up to
-    ///   there, when one of them can not be read, or when it ends before a position.
+    ///   there, when one of them can not be read, when it ends before a position, or when the
+    ///   earlier moment is the later one.
     init(
         _ directory: DataDirectory,
         from base: ReplayBase,
-        at moment: Moment,
-        seeing body: (borrowing PastLedger, PastRecord) throws -> Void = { _, _ in }
+        past earlier: PastMoment? = nil,
+        at moment: PastMoment,
+        seeing body: Observer = { _, _ in }
     ) throws {
         let path = directory.path
         (state, sessions) = try usingDirectory { () throws(StorageError) in
@@ -47,90 +64,109 @@ struct PastLedger {
         }
         (position, time) = (base.position, base.facts.time)
         clock = base.clock
-        try Self.require(moment, notBefore: base)
+        now = time
+        try body(self, .begin)
+        var awaited = earlier
+        let next = try replay(directory, past: &awaited, to: moment, body)
+        try requireEnd(of: moment)
+        stand(at: moment, before: next)
+        guard let awaited else { return }
+        // No record is between them.
+        try requireOrder(of: awaited, before: next)
+        try reach(awaited, before: next, body)
+    }
+
+    /// Replays what happened by a moment.
+    ///
+    /// - Returns: the time of the record behind it, if there is one.
+    private mutating func replay(
+        _ directory: DataDirectory,
+        past awaited: inout PastMoment?,
+        to moment: PastMoment,
+        _ body: Observer
+    ) throws -> LedgerTime? {
         var failure: (any Error)?
         var next: LedgerTime?
         let reader = LogReader(disk: directory.disk, ledgerID: directory.ledger)
+        let last = moment.lastPosition
         do throws(LogError) {
-            _ = try reader.read(from: position + 1, to: moment.lastPosition) {
+            // And the one behind it, for its time.
+            _ = try reader.read(from: position + 1, to: last == .max ? last : last + 1) {
                 failure != nil || next != nil
             } frame: { (frame) throws(LogError) in
                 guard failure == nil, next == nil else { return }
                 do {
                     let time = LedgerTime(nanoseconds: frame.time)
                     // What is behind the moment may be of a later version.
-                    guard !moment.excludes(frame.position, time),
-                        let record = try record(frame, upTo: moment)
-                    else {
+                    guard moment.includes(frame.position, time) else {
                         next = time
                         return
                     }
-                    try body(self, record)
-                    try take(record)
+                    try take(record(frame), past: &awaited, body)
                 } catch {
                     failure = error
                 }
             } problem: { problem in
-                guard failure == nil, next == nil, problem.affectsRecords,
-                    position < moment.lastPosition
-                else { return }
+                guard failure == nil, next == nil, problem.affectsRecords, position < last else {
+                    return
+                }
                 failure = Failure(.damaged, "\(problem)")
             }
         } catch {
             throw Failure(.damaged, "the log can not be read: \(error)")
         }
         if let failure { throw failure }
-        try requireEnd(of: moment)
-        stand(at: moment, before: next)
+        return next
     }
 
-    /// Refuses a moment whose history was pruned.
-    private static func require(_ moment: Moment, notBefore base: ReplayBase) throws {
-        guard base.position > 0 else { return }
-        let (first, time) = (base.position, base.facts.time)
-        let isBefore =
-            switch moment {
-            case .position(let asked): asked < first
-            case .ledgerTime(let asked): asked < time
-            case .wallTime(let wall): base.clock.nanoseconds(at: time).map { wall < $0 } ?? false
-            case .end: false
-            }
-        guard isBefore else { return }
-        throw Failure(
-            .refused,
-            "history up to position \(first), \(Durations.text(time.nanoseconds / 1_000_000)), was "
-                + "pruned; a backup of before may have it"
-        )
+    /// Has `body` see the ledger as it stands at a moment that is behind its last record.
+    private func reach(
+        _ moment: PastMoment,
+        before next: LedgerTime?,
+        _ body: Observer
+    ) throws {
+        var then = copy self
+        then.stand(at: moment, before: next)
+        try body(then, .from)
+    }
+
+    /// Refuses an earlier moment that is later than this one, where no record tells that.
+    private func requireOrder(of earlier: PastMoment, before next: LedgerTime?) throws {
+        let isLater: Bool
+        switch earlier {
+        case .position(let asked): isLater = next != nil && asked > position
+        case .end: isLater = next != nil
+        case .time:
+            var then = copy self
+            then.stand(at: earlier, before: next)
+            isLater = then.now > now
+        }
+        guard !isLater else {
+            throw Failure(.usage, "the moment to begin at is later than the one to end at")
+        }
+        try requireEnd(of: earlier)
     }
 
     /// Refuses a position that the log does not reach.
-    func requireEnd(of moment: Moment) throws {
+    private func requireEnd(of moment: PastMoment) throws {
         guard case .position(let last) = moment, position < last else { return }
         throw Failure(.refused, "the log ends at position \(position)")
     }
 
     /// Has it be as late as a moment says: not before its last record, and not behind the time of
     /// the next one, or where there is none behind the last.
-    mutating func stand(at moment: Moment, before next: LedgerTime?) {
-        let asked =
-            switch moment {
-            case .ledgerTime(let asked): asked
-            case .wallTime(let wall): clock.ledgerTime(at: wall)
-            case .position, .end: time
-            }
+    private mutating func stand(at moment: PastMoment, before next: LedgerTime?) {
+        let asked = if case .time(let asked) = moment { asked } else { time }
         now = max(time, min(asked, next ?? time))
     }
 
-    /// The record that comes next; nothing when it is behind the moment.
-    private func record(
-        _ frame: borrowing Frame,
-        upTo moment: Moment
-    ) throws -> PastRecord? {
+    /// The record that comes next.
+    private func record(_ frame: borrowing Frame) throws -> PastRecord {
         guard frame.position == position + 1 else {
             throw Failure(
                 .damaged,
-                "the log does not have the record at position \(position + 1); the past is made "
-                    + "from the first record on"
+                "the log does not have the record at position \(position + 1), without which "
+                    + "the past can not be made"
             )
         }
         let decoded: EventCodec.Decoded
@@ -145,16 +181,29 @@ struct PastLedger {
         let time = LedgerTime(nanoseconds: frame.time)
         var clock = clock
         for event in decoded.events { clock.note(event, at: time) }
-        let record = PastRecord(
+        return PastRecord(
             position: frame.position,
             time: time,
             events: decoded.events,
             clock: clock
         )
-        return moment.includes(record) ? record : nil
     }
 
-    private mutating func take(_ record: PastRecord) throws {
+    private mutating func take(
+        _ record: PastRecord,
+        past awaited: inout PastMoment?,
+        _ body: Observer
+    ) throws {
+        if let moment = awaited, !moment.includes(record.position, record.time) {
+            awaited = nil
+            try reach(moment, before: record.time, body)
+        }
+        try body(self, .before(record))
+        try apply(record)
+        try body(self, .behind(record))
+    }
+
+    private mutating func apply(_ record: PastRecord) throws {
         (position, time, clock) = (record.position, record.time, record.clock)
         now = time
         for event in record.events {
@@ -193,6 +242,13 @@ struct PastLedger {
         }
     }
 
+    /// Calls `body` with every lease, reservation and quarantine, in no stated order.
+    func forEachHolding(_ body: (Lease) -> Void) throws {
+        try readingRows { () throws(RowFault) in
+            try state.forEachLease { if $0.state != .ended { body($0) } }
+        }
+    }
+
     /// Calls `body` with every item of a list, page by page.
     mutating func forEachItem(
         of query: (Page) -> Query,
@@ -218,14 +274,5 @@ func readingRows<Value>(_ body: () throws(RowFault) -> Value) throws -> Value {
         return try body()
     } catch {
         throw Failure(.damaged, error.sentence)
-    }
-}
-
-extension ReplayBase {
-    /// What the wall clock showed at the last opening before.
-    var clock: WallClock {
-        var clock = WallClock()
-        if let opening = facts.opening { clock.note(opening.wallNanoseconds, at: facts.openedAt) }
-        return clock
     }
 }

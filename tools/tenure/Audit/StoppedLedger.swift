@@ -73,25 +73,32 @@ final class StoppedLedger {
         )
     }
 
-    /// The ledger as it was at a moment; `body` sees each record with the ledger before it.
+    /// The ledger as it was at a moment; `body` sees every step of the replay.
+    ///
+    /// With an earlier moment it sees the ledger there too, once and before all that is behind it.
+    ///
+    /// - Throws: a failure when a moment was pruned, or the earlier one is the later one.
     func past(
+        from earlier: Moment? = nil,
         at moment: Moment,
         isBesideData: Bool = false,
-        seeing body: (borrowing PastLedger, PastRecord) throws -> Void = { _, _ in }
+        seeing body: PastLedger.Observer = { _, _ in }
     ) throws -> PastLedger {
         let directory = try directory()
+        let base = try base(of: directory)
+        var finder = MomentFinder(in: directory, from: base, isBesideData: isBesideData)
+        let from = try earlier.map { try finder.find($0) }
+        let found = try finder.find(moment)
         let bar = AuditBar(
             "replay",
             of: directory,
-            to: moment.lastPosition,
+            to: found.lastPosition,
             isBesideData: isBesideData
         )
         defer { bar?.clear() }
-        return try PastLedger(directory, from: try base(of: directory), at: moment) {
-            past,
-            record in
-            bar?.note(record.position)
-            try body(past, record)
+        return try PastLedger(directory, from: base, past: from, at: found) { past, step in
+            if case .before(let record) = step { bar?.note(record.position) }
+            try body(past, step)
         }
     }
 

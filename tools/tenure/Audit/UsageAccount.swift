@@ -62,6 +62,29 @@ struct UsageAccount {
     /// Whether it counts.
     var hasBegun: Bool { begin != nil }
 
+    /// Takes in what is held before the first record.
+    mutating func hold(_ past: borrowing PastLedger) throws {
+        clock = past.clock
+        var leases: [Lease] = []
+        try past.forEachHolding { leases.append($0) }
+        var owners: Set<QuotaKey> = []
+        for lease in leases { hold(lease, in: past, &owners) }
+    }
+
+    private mutating func hold(
+        _ lease: Lease,
+        in ledger: borrowing PastLedger,
+        _ owners: inout Set<QuotaKey>
+    ) {
+        let holding = Holding(
+            tenant: account(of: lease.terms.tenant),
+            parent: lease.parent,
+            amounts: ledger.state.totals(of: lease.placements)
+        )
+        holdings[lease.id] = holding
+        take(holding, at: ledger.time, &owners, +)
+    }
+
     /// Counts from a time on, with what is held then.
     mutating func begin(at time: LedgerTime) {
         begin = time
@@ -86,13 +109,7 @@ struct UsageAccount {
         for id in touched { take(holdings.removeValue(forKey: id), at: record.time, &owners, -) }
         for id in touched.sorted() {
             guard let lease = try ledger.lease(id), lease.state != .ended else { continue }
-            let holding = Holding(
-                tenant: account(of: lease.terms.tenant),
-                parent: lease.parent,
-                amounts: ledger.state.totals(of: lease.placements)
-            )
-            holdings[id] = holding
-            take(holding, at: record.time, &owners, +)
+            hold(lease, in: ledger, &owners)
         }
         for event in record.events {
             guard case .granted(let grant) = event else { continue }

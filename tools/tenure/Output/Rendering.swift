@@ -146,6 +146,7 @@ package enum Rendering {
     ]
 
     private static let durationFields = Set(
-        ["hold", "lived", "idle"] + PoolNumber.allCases.filter(\.isDuration).map(\.rawValue)
+        ["hold", "lived", "idle", "inGaps"]
+            + PoolNumber.allCases.filter(\.isDuration).map(\.rawValue)
     )
 }
