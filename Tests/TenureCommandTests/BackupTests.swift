@@ -28,6 +28,9 @@ struct BackupTests {
         let load = try daemon.launch([
             "bench", "load", "--socket", daemon.socket, "--clients", "4", "--duration", "6s",
         ])
+        while try await daemon.figure("position") ?? 0 < 20 {
+            try await Task.sleep(for: .milliseconds(10))
+        }
         for path in copies {
             try await Task.sleep(for: .milliseconds(700))
             let answer = try await backUp(to: path)

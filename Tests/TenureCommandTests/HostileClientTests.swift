@@ -118,15 +118,18 @@ struct HostileClientTests {
         try await daemon.declare()
         let first = try await daemon.acquire()
         _ = try await daemon.say("HANDOVER \(first[0]) \(first[1]) HOLDER next")
-        for _ in 0..<5 {
-            #expect(try await daemon.refusal("RENEW \(first[0]) \(first[1])") == .fenced)
-        }
+        let stale = try RawSocket(daemon)
+        let count = 300
+        let asked = String(repeating: "RENEW \(first[0]) \(first[1])\r\n", count: count)
+        let said = try await stale.exchange(asked + "PING\r\n", until: "+PONG\r\n")
+        #expect(said.split(separator: "\r\n").count { $0.hasPrefix("-FENCED") } == count)
         #expect(try await daemon.figure("newerTokensRefused") == 0)
         #expect(try await daemon.stop() == 0)
         let log = try await daemon.run(["audit", "log", daemon.data])
         #expect(!log.words.contains("token ahead of the ledger"))
         let told = log.words.split(separator: "\n").filter { $0.contains("code=FENCED") }
-        #expect(told.count == 1, "\(log.words)")
+        // A busy machine may take more than a second for them.
+        #expect((1...count / 10).contains(told.count), "\(log.words)")
     }
 
     /// The process that renews is really stopped, and goes on when another one holds its place.

@@ -179,11 +179,12 @@ struct ConnectionCommandTests {
             await long.close()
             try await harness.wait { harness.front.hubs[0].admission.figures.now == 0 }
             var strangers: [RawConnection] = []
+            // Without a word from any of them, so that it takes less than their time.
             for _ in 0..<ServerLimits.strangers {
-                let raw = try await harness.raw(harness.tcp)
-                try await raw.exchange("PING\r\n", "-NOAUTH Authentication required.\r\n")
-                strangers.append(raw)
+                strangers.append(try await harness.raw(harness.tcp))
             }
+            let most = ServerLimits.strangers
+            try await harness.wait { harness.front.hubs[0].admission.figures.now == most }
             let extra = try await harness.raw(harness.tcp)
             #expect(try await extra.readToEnd().hasPrefix("-BUSY there are 16 connections"))
             await extra.close()
@@ -286,6 +287,44 @@ struct ConnectionCommandTests {
             try await harness.wait { harness.ledger.subscribers == before }
             await client.close()
         }
+    }
+
+    /// What it is told grows without end; what it holds is not touched.
+    @Test
+    func `row 12: a client that does not read its pushes loses its connection`() async throws {
+        try await Harness.run { harness in
+            let before = harness.ledger.subscribers
+            let deaf = try await harness.raw(reads: false)
+            try await deaf.send("HELLO 3\r\nWATCH\r\n")
+            try await harness.wait { harness.ledger.subscribers == before + 1 }
+            let other = try await harness.raw()
+            for turn in 0..<200 where harness.ledger.subscribers > before {
+                for _ in 0..<1_000 {
+                    harness.ledger.notify("granted", lease: LeaseID(rawValue: 5), pool: "a")
+                }
+                try await other.exchange("PING\r\n", "+PONG\r\n")
+                #expect(turn < 199, "it is still told")
+            }
+            try await harness.wait { harness.ledger.subscribers == before }
+            await deaf.close()
+            await other.close()
+        }
+    }
+
+    /// Process 1 is another user's than this one, whoever runs the tests.
+    @Test
+    func `row 35: a process of another user is named by admins only`() throws {
+        let stranger = Caller(uid: 4_000_000_000, isAdmin: false)
+        let refusal = #expect(throws: Refusal.self) {
+            try PeerProcess.identify(pid: 1, for: stranger)
+        }
+        #expect(refusal?.code == .notPermitted)
+        let admin = Caller(uid: 4_000_000_000, isAdmin: true)
+        #expect(try PeerProcess.identify(pid: 1, for: admin).pid == 1)
+        let missing = #expect(throws: Refusal.self) {
+            try PeerProcess.identify(pid: 1 << 30, for: admin)
+        }
+        #expect(missing?.code == .malformed)
     }
 
     @Test

@@ -226,6 +226,22 @@ struct ServingTests {
         }
     }
 
+    /// The time counts from the first byte of a request: more of it is no reason to wait longer.
+    @Test
+    func `row 5: a request that trickles in ends as half of one does`() async throws {
+        try await Harness.run { harness in
+            let slow = try await harness.raw()
+            try await slow.exchange("PING\r\n*1\r\n$4\r\nP", "+PONG\r\n")
+            let begun = NIODeadline.now()
+            try await Task.sleep(for: .milliseconds(200))
+            try await slow.send("I")
+            try await harness.onLoop { $0.sweep(at: begun + .milliseconds(30_001)) }
+            let answer = try await slow.readToEnd()
+            #expect(answer == "-ERR Protocol error: half a request, and nothing for 30 s\r\n")
+            await slow.close()
+        }
+    }
+
     @Test
     func `a thousand connections are served at once`() async throws {
         try await Harness.run { harness in

@@ -82,9 +82,12 @@ struct MomentFinder {
         var last = base.position
         func note(_ landmark: SegmentIndex.Landmark) {
             // A segment may be there twice.
-            guard landmark.sort != .grace, landmark.position > last else { return }
+            guard landmark.position > last else { return }
+            switch landmark.sort {
+            case .opening(let wall), .wallClock(let wall): clock.note(wall, at: landmark.time)
+            case .grace: return
+            }
             last = landmark.position
-            clock.note(landmark.value, at: landmark.time)
         }
         var history = try History(
             directory,
