@@ -72,6 +72,8 @@ package enum ServerLimits {
     /// The same for a daemon that stops, from when its last bytes were written: nobody waits longer
     /// for the end of a client that is idle.
     static let stopFarewellTime = TimeAmount.seconds(1)
+    /// How often a service manager gets a sign of life, where it does not want more.
+    static let aliveInterval = TimeAmount.seconds(1)
     /// How often these times are looked at.
     static let sweepInterval = TimeAmount.seconds(1)
     /// How many lines about clients the log takes between two looks: a client can not fill a disk.
