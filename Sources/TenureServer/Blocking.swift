@@ -1,9 +1,13 @@
 // Work that waits for the disk or the writer stays off the event loops.
 //
 // On threads of two kinds, so that what clients ask for never stands before what the daemon itself
-// has to do: to stop, and to take a role away from somebody.
+// has to do: to stop, and to take a role away from somebody. They are threads of ours, because a
+// pool of SwiftNIO ends the process where there is no room for one.
 
-internal import NIOPosix
+internal import CTenureSystem
+internal import Dispatch
+internal import NIOCore
+internal import Synchronization
 
 /// Runs what waits on a thread that may.
 enum Blocking {
@@ -14,7 +18,7 @@ enum Blocking {
         /// What the daemon does whatever clients ask for.
         case daemon
 
-        fileprivate var pool: NIOThreadPool {
+        fileprivate var workers: Workers {
             switch self {
             case .clients: Blocking.clients
             case .daemon: Blocking.daemon
@@ -22,32 +26,91 @@ enum Blocking {
         }
     }
 
-    private static let clients = pool(threads: 2)
-    private static let daemon = pool(threads: 2)
+    private static let clients = Workers("tenure-clients")
+    private static let daemon = Workers("tenure-daemon")
 
-    /// A pool that lives as long as the process.
-    private static func pool(threads: Int) -> NIOThreadPool {
-        let pool = NIOThreadPool(numberOfThreads: threads)
-        pool.start()
-        return pool
+    /// Starts the threads, which live as long as the process: later there may be no room for them.
+    ///
+    /// Two of the daemon, so that it can end while a policy can not be read.
+    ///
+    /// - Throws: `ServerError` where there is no room already.
+    static func prepare() throws(ServerError) {
+        try clients.start(threads: 2)
+        try daemon.start(threads: 2)
     }
 
-    /// Starts the threads: at the start, because later there may be no room for one.
-    static func prepare() {
-        _ = (clients, daemon)
-    }
-
-    /// What `body` returned; nothing when the process is ending.
+    /// What `body` returned.
     static func run<Value: Sendable>(
         _ kind: Kind,
         _ body: @escaping @Sendable () -> Value
-    ) async -> Value? {
-        // The pools live as long as the process, so there is no error to have.
-        try? await kind.pool.runIfActive(body)
+    ) async -> Value {
+        await withCheckedContinuation { continuation in
+            kind.workers.add { continuation.resume(returning: body()) }
+        }
     }
 
     /// Runs `body` later, for a client unless another kind is named.
     static func start(_ kind: Kind = .clients, _ body: @escaping @Sendable () -> Void) {
-        kind.pool.submit { _ in body() }
+        kind.workers.add(body)
+    }
+}
+
+/// Threads with one queue of work.
+private final class Workers: Sendable {
+    private struct State {
+        var work = CircularBuffer<@Sendable () -> Void>()
+        var threads = 0
+    }
+
+    private let state = Mutex(State())
+    private let available = DispatchSemaphore(value: 0)
+    private let name: String
+
+    init(_ name: String) {
+        self.name = name
+    }
+
+    /// Starts those of so many threads that there are not yet.
+    func start(threads: Int) throws(ServerError) {
+        try state.withLock { (state) throws(ServerError) in
+            while state.threads < threads {
+                try startThread()
+                state.threads += 1
+            }
+        }
+    }
+
+    private func startThread() throws(ServerError) {
+        // SAFETY: the retained reference is taken over by the thread's body, exactly once.
+        let retained = unsafe Unmanaged.passRetained(self)
+        var thread: UInt64 = 0
+        let status = unsafe tenure_thread_start(&thread, retained.toOpaque()) { context in
+            guard let context = unsafe context else { return }
+            unsafe Unmanaged<Workers>.fromOpaque(context).takeRetainedValue().loop()
+        }
+        guard status == 0 else {
+            // SAFETY: there is no thread that would take it over.
+            unsafe retained.release()
+            throw ServerError(
+                "a thread can not be started: errno \(-status); allow more processes and threads "
+                    + "(ulimit -u, TasksMax, pids.max)",
+                exitCode: ServerError.noRoom
+            )
+        }
+    }
+
+    /// Has `work` done when a thread has nothing before it.
+    func add(_ work: @escaping @Sendable () -> Void) {
+        state.withLock { $0.work.append(work) }
+        available.signal()
+    }
+
+    private func loop() {
+        unsafe tenure_thread_describe(name, 0)
+        while true {
+            available.wait()
+            let work = state.withLock { $0.work.popFirst() }
+            work?()
+        }
     }
 }

@@ -34,7 +34,7 @@ struct Front: Sendable {
         held: HeldBytes = HeldBytes()
     ) async throws -> Front {
         try Descriptors.requireRoom(forLoops: configuration.threads)
-        Blocking.prepare()
+        try Blocking.prepare()
         let file =
             try passed.map(SocketFile.init)
             ?? SocketFile.listen(at: configuration.socketPath, group: configuration.socketGroup)
@@ -61,7 +61,7 @@ struct Front: Sendable {
         }
         let relays = hubs.map { LossRelay(hub: $0) }
         let subscriptions =
-            await Blocking.run(.daemon) { relays.map { ledger.subscribe($0, to: .lost) } } ?? []
+            await Blocking.run(.daemon) { relays.map { ledger.subscribe($0, to: .lost) } }
         let addresses = ServerAddresses(
             socketPath: file.path,
             tcpPort: listeners.count > 1 ? listeners[1].localAddress?.port : nil

@@ -110,7 +110,7 @@ public struct TenureService: Service {
             switch ending {
             case .asked:
                 await front.stop(within: drainTime)
-                _ = await Blocking.run(.daemon) { ledger.shutdown() }
+                await Blocking.run(.daemon) { ledger.shutdown() }
                 // The last group or the last checkpoint may have failed.
                 return lastFailure.value
             case .failed(let sentence, let exitCode):
