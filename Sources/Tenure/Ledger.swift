@@ -130,6 +130,16 @@ public final class Ledger: Sendable {
         inbox.abandon(tickets.map { Abandonment(ticket: $0, sink: sink) })
     }
 
+    /// Calls `body` on the writer's thread when it comes by, unless the ledger has failed or ended.
+    ///
+    /// Never waits, and is never turned away for what else waits: who asks wants to know whether
+    /// the writer lives.
+    package func whenWriterComesBy(_ body: @escaping @Sendable () -> Void) {
+        inbox.add { core in
+            if core.failure == nil { body() }
+        }
+    }
+
     /// Ends all waits because the ledger is about to close; from now on nobody waits.
     package func endWaiting() {
         inbox.add { $0.endWaiting() }

@@ -1,17 +1,116 @@
 // Work that waits for the disk or the writer stays off the event loops.
+//
+// On threads of two kinds, so that what clients ask for never stands before what the daemon itself
+// has to do: to stop, and to take a role away from somebody. They are threads of ours, because a
+// pool of SwiftNIO ends the process where there is no room for one.
 
-internal import NIOPosix
+internal import CTenureSystem
+internal import Dispatch
+internal import NIOCore
+internal import Synchronization
 
 /// Runs what waits on a thread that may.
 enum Blocking {
-    /// What `body` returned; nothing when the process is ending.
-    static func run<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value? {
-        // The pool of NIO lives as long as the process, so there is no error to have.
-        try? await NIOThreadPool.singleton.runIfActive(body)
+    /// Whose work it is.
+    enum Kind {
+        /// What a client has asked for.
+        case clients
+        /// What the daemon does whatever clients ask for.
+        case daemon
+
+        fileprivate var workers: Workers {
+            switch self {
+            case .clients: Blocking.clients
+            case .daemon: Blocking.daemon
+            }
+        }
     }
 
-    /// Runs `body` later.
-    static func start(_ body: @escaping @Sendable () -> Void) {
-        NIOThreadPool.singleton.submit { _ in body() }
+    private static let clients = Workers("tenure-clients")
+    private static let daemon = Workers("tenure-daemon")
+
+    /// Starts the threads, which live as long as the process: later there may be no room for them.
+    ///
+    /// Two of the daemon, so that it can end while a policy can not be read.
+    ///
+    /// - Throws: `ServerError` where there is no room already.
+    static func prepare() throws(ServerError) {
+        try clients.start(threads: 2)
+        try daemon.start(threads: 2)
+    }
+
+    /// What `body` returned.
+    static func run<Value: Sendable>(
+        _ kind: Kind,
+        _ body: @escaping @Sendable () -> Value
+    ) async -> Value {
+        await withCheckedContinuation { continuation in
+            kind.workers.add { continuation.resume(returning: body()) }
+        }
+    }
+
+    /// Runs `body` later, for a client unless another kind is named.
+    static func start(_ kind: Kind = .clients, _ body: @escaping @Sendable () -> Void) {
+        kind.workers.add(body)
+    }
+}
+
+/// Threads with one queue of work.
+private final class Workers: Sendable {
+    private struct State {
+        var work = CircularBuffer<@Sendable () -> Void>()
+        var threads = 0
+    }
+
+    private let state = Mutex(State())
+    private let available = DispatchSemaphore(value: 0)
+    private let name: String
+
+    init(_ name: String) {
+        self.name = name
+    }
+
+    /// Starts those of so many threads that there are not yet.
+    func start(threads: Int) throws(ServerError) {
+        try state.withLock { (state) throws(ServerError) in
+            while state.threads < threads {
+                try startThread()
+                state.threads += 1
+            }
+        }
+    }
+
+    private func startThread() throws(ServerError) {
+        // SAFETY: the retained reference is taken over by the thread's body, exactly once.
+        let retained = unsafe Unmanaged.passRetained(self)
+        var thread: UInt64 = 0
+        let status = unsafe tenure_thread_start(&thread, retained.toOpaque()) { context in
+            guard let context = unsafe context else { return }
+            unsafe Unmanaged<Workers>.fromOpaque(context).takeRetainedValue().loop()
+        }
+        guard status == 0 else {
+            // SAFETY: there is no thread that would take it over.
+            unsafe retained.release()
+            throw ServerError(
+                "a thread can not be started: errno \(-status); allow more processes and threads "
+                    + "(ulimit -u, TasksMax, pids.max)",
+                exitCode: ServerError.noRoom
+            )
+        }
+    }
+
+    /// Has `work` done when a thread has nothing before it.
+    func add(_ work: @escaping @Sendable () -> Void) {
+        state.withLock { $0.work.append(work) }
+        available.signal()
+    }
+
+    private func loop() {
+        unsafe tenure_thread_describe(name, 0)
+        while true {
+            available.wait()
+            let work = state.withLock { $0.work.popFirst() }
+            work?()
+        }
     }
 }

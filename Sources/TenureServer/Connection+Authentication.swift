@@ -22,29 +22,24 @@ extension Connection {
                 )
             )
         }
-        let now = WallClock.monotonicSeconds
-        if hub.verifier.isClosed(at: now) { return rejectForNow() }
-        if credentials.user == "default" {
-            guard let password = hub.password, Roles.isSame(credentials.password, password) else {
-                hub.verifier.noteFailure(at: now)
-                return reject()
-            }
-            if introduce(.password) { then(self) }
-            return
-        }
-        guard let policy else {
-            hub.verifier.noteFailure(at: now)
-            return reject()
+        // Where there is nothing to guess nothing is counted: that would close the door to others
+        // for free.
+        let isPassword = credentials.user == "default"
+        guard isPassword ? hub.password != nil : policy != nil else { return reject() }
+        let attempt = SecretVerifier.Attempt(
+            account: credentials.user,
+            secret: credentials.password,
+            peer: origin,
+            now: WallClock.monotonicSeconds,
+            date: WallClock.seconds
+        )
+        if isPassword, let password = hub.password {
+            return take(hub.verifier.check(attempt, against: password), then)
         }
         isVerifying = true
         afterVerifying = then
-        hub.verifier.verify(
-            credentials.user,
-            credentials.password,
-            of: policy.accounts[credentials.user],
-            now: now,
-            date: WallClock.seconds
-        ) { [hub, number] outcome in
+        let account = policy?.accounts[credentials.user]
+        hub.verifier.verify(attempt, of: account) { [hub, number] outcome in
             hub.eventLoop.execute { hub.state.value.settle(outcome, of: number) }
         }
     }
@@ -57,13 +52,22 @@ extension Connection {
         // How long we take is not its fault; how often it may try is bounded.
         strangerSince = .now()
         guard isOpen else { return }
+        take(outcome) { then?($0) }
+        proceed()
+    }
+
+    private func take(_ outcome: SecretVerifier.Outcome, _ then: (Connection) -> Void) {
         switch outcome {
         case .right(let identity):
-            if introduce(identity) { then?(self) }
+            if introduce(identity) { then(self) }
         case .wrong: reject()
-        case .tooMany: rejectForNow()
+        case .closed(let bound): rejectForNow(Self.sentence(bound))
+        case .busy:
+            rejectForNow(
+                "\(ServerLimits.secretsWaiting) passwords wait to be looked at, or "
+                    + "\(ServerLimits.secretsWaitingPerPeer) of one address, the limit"
+            )
         }
-        proceed()
     }
 
     /// Takes whom the client's certificate names, which has been verified when this is called.
@@ -93,16 +97,25 @@ extension Connection {
         if passwordAttempts >= ServerLimits.passwordAttempts { finish() }
     }
 
-    private func rejectForNow() {
-        warn("no password is looked at: too many were wrong")
+    private func rejectForNow(_ sentence: String) {
+        warn("no password is looked at", ["reason": "\(sentence)"])
         reply {
             $0.writeError(
                 code: RefusalCode.busy.rawValue,
-                "\(ServerLimits.failuresPerWindow) wrong passwords within "
-                    + "\(ServerLimits.failureWindowSeconds) s, the limit of all connections "
-                    + "together; try again later, or use the Unix socket"
+                sentence + "; try again later, or use the Unix socket"
             )
         }
         finish()
+    }
+
+    private static func sentence(_ bound: FailureWindows.Bound) -> String {
+        let (count, whose) =
+            switch bound {
+            case .peer: (ServerLimits.failuresPerPeer, "one address")
+            case .account: (ServerLimits.failuresPerAccount, "one account")
+            case .all: (ServerLimits.failuresPerWindow, "all connections together")
+            }
+        return "\(count) wrong passwords within \(ServerLimits.failureWindowSeconds) s, the limit "
+            + "of \(whose)"
     }
 }

@@ -25,7 +25,7 @@ extension Connection {
         case .openSession(let session, let process): open(session, process)
         case .connection(let command):
             if let refusal = Roles.refusal(of: command, for: standing, identity) {
-                return refuse(refusal)
+                return reply(refusal)
             }
             perform(command)
         case .refused(let refusal): reply(refusal)
@@ -36,7 +36,7 @@ extension Connection {
         var request = request
         let session = Command.openSession(request)
         if let refusal = Roles.refusal(of: session, for: standing, identity) {
-            return refuse(refusal)
+            return reply(refusal)
         }
         do throws(Refusal) {
             switch process {
@@ -161,14 +161,11 @@ extension Connection {
         }
     }
 
-    /// Answers INFO; the figures wait for the writer, so the text is made elsewhere.
+    /// Answers INFO; the figures wait for the writer, and what follows on the connection for them.
     private func info(_ sections: [String]) {
         let ticket = openSlot()
-        let commands = hub.state.value.commands
-        Blocking.start { [hub] in
-            let text = InfoText.make(sections, hub: hub, commands: commands)
-            hub.answer(ticket, .document(.string(text)))
-        }
+        informing = ticket
+        hub.state.value.tellFigures(.init(ticket: ticket, sections: sections), hub: hub)
     }
 
     /// Answers EXPLAIN; the log is read elsewhere.

@@ -10,6 +10,8 @@ extension Connection {
     /// Decodes what is there, within a turn's bounds, submits it and writes what is ready.
     func proceed() {
         var isMore = false
+        // Before anything is decoded within its bounds.
+        refreshStanding()
         if isOpen { isMore = decode() }
         if isInputEnded, !isMore { finish() }
         submit()
@@ -17,13 +19,15 @@ extension Connection {
         if isInputEnded { callOffWait() }
         slots.takeReady(into: &output)
         flush()
+        countHeld()
         noteProgress(isMore: isMore)
         holdRead(isMore)
     }
 
     private var isFull: Bool {
-        wait != nil || isVerifying || slots.waiting + weight >= ServerLimits.outstanding
-            || slots.heldBytes + output.readableBytes >= ServerLimits.pendingOutputBytes
+        wait != nil || informing != nil || isVerifying || isChoked
+            || slots.waiting + weight >= ServerLimits.outstanding
+            || slots.heldBytes + output.readableBytes >= outputLimit
             || !(context?.channel.isWritable ?? true)
     }
 
@@ -81,10 +85,10 @@ extension Connection {
 
     /// Stops reading while there is more than can be taken, and begins again.
     private func holdRead(_ isMore: Bool) {
-        isReadHeld = isMore
+        isReadHeld = isMore || isPressed
         if isMore {
             if !isFull { scheduleTurn() }
-        } else if isReadWanted {
+        } else if isReadWanted, !isReadHeld {
             isReadWanted = false
             context?.read()
         }
@@ -102,7 +106,7 @@ extension Connection {
     /// Sends `command` to the ledger with the next batch.
     func send(_ command: Command) {
         if let refusal = Roles.refusal(of: command, for: standing, identity) {
-            return refuse(refusal)
+            return reply(refusal)
         }
         let sequence = slots.open(version)
         if command.waits { wait = ticket(sequence) }
@@ -121,10 +125,10 @@ extension Connection {
         )
     }
 
-    /// Refuses what the role does not allow.
-    func refuse(_ refusal: Refusal) {
+    /// Logs what a caller was not permitted, whoever has found that out.
+    private func noteRefusal(in answer: Answer) {
+        guard case .refused(let refusal) = answer, refusal.code == .notPermitted else { return }
         warn("a command was not permitted", ["reason": "\(refusal.message)"])
-        reply(refusal)
     }
 
     /// Keeps a place for an answer that comes later; its ticket.
@@ -140,7 +144,9 @@ extension Connection {
     func settle(_ ticket: UInt64, _ answer: Answer) {
         let sequence = ticket & ((1 << ReplySlots.sequenceBits) - 1)
         guard slots.settle(sequence, answer) else { return }
+        noteRefusal(in: answer)
         if wait == ticket { wait = nil }
+        if informing == ticket { informing = nil }
         if !weights.isEmpty, let weight = weights.removeValue(forKey: sequence) {
             self.weight -= weight
         }
@@ -176,6 +182,7 @@ extension Connection {
 
     /// Refuses at once, behind what is outstanding.
     func reply(_ refusal: Refusal) {
+        noteRefusal(in: .refused(refusal))
         reply { ReplyEncoder.write(refusal, to: &$0) }
     }
 
@@ -184,7 +191,7 @@ extension Connection {
     /// A client that does not read what is pushed to it loses its connection; its leases stay.
     func push(_ name: String, _ document: Document) {
         guard isOpen, version == .three else { return }
-        guard output.readableBytes < ServerLimits.pendingOutputBytes,
+        guard output.readableBytes < outputLimit,
             context?.channel.isWritable ?? false
         else {
             warn("closed a connection that does not read its pushes")

@@ -8,7 +8,8 @@
 //       connection happens after it. When the client is gone, the wait is called off.
 //
 // How requests flow is in Connection+Flow.swift; what the commands of a connection answer, in
-// Connection+Commands.swift.
+// Connection+Commands.swift; who is at the other end, in Connection+Standing.swift; what it may
+// hold and how long things may take, in HeldBytes.swift and Connection+Sweep.swift.
 
 internal import CTenureSystem
 internal import Logging
@@ -49,10 +50,14 @@ final class Connection: ChannelDuplexHandler {
     /// Whether it is in the list of those to write to.
     var isTouched = false
     /// Who is at the other end.
-    private(set) var identity = Identity.stranger
+    var identity = Identity.stranger
     /// What that amounts to under the policy of `policyVersion`.
-    private(set) var standing = Standing.stranger
-    private var policyVersion: UInt64 = 0
+    var standing = Standing.stranger
+    var policyVersion: UInt64 = 0
+    /// Whether the bounds of who has no role hold for it; nothing before any do.
+    var isRestricted: Bool?
+    /// Where it comes from, over TCP.
+    var origin = PeerAddress.unknown
     /// Whether a secret is being looked at; nothing is decoded meanwhile.
     var isVerifying = false
     /// What is done when the secret was right.
@@ -66,12 +71,16 @@ final class Connection: ChannelDuplexHandler {
     var watched: String??
     /// The process that connected.
     private(set) var peer: ProcessIdentity?
-    private(set) var isStranger = false
+    var isStranger = false
     private(set) var context: ChannelHandlerContext?
-    private var user: UInt32?
-    private var isAdmitted = false
+    var user: UInt32?
+    var isAdmitted = false
+    /// Whether it is among the connections of those who have no role.
+    var isCountedWithoutRole = false
     var phase = Phase.new
-    var decoder = RequestDecoder(limits: .known)
+    var decoder = RequestDecoder(limits: .unknown)
+    /// The most bytes of answers that may wait for its client.
+    var outputLimit = ServerLimits.pendingOutputBytesWithoutRole
     var input = ByteBuffer()
     var output = ByteBuffer()
     var slots = ReplySlots()
@@ -81,16 +90,19 @@ final class Connection: ChannelDuplexHandler {
     /// The ticket of the request that may wait, until it is answered.
     var wait: UInt64?
     private var hasCalledOff = false
+    /// The ticket of the INFO that is under way, until it is answered.
+    var informing: UInt64?
+    var holding = Holding()
     var isReadHeld = false
     var isReadWanted = false
     var isTurnScheduled = false
     var isInputEnded = false
     private var hasSaidFarewell = false
-    private var isTurnedAway = false
+    var isTurnedAway = false
     var requestBegan: NIODeadline?
 
     /// Whether TLS is not agreed on yet: nothing that is said to the client can leave before.
-    private var isAgreeing: Bool
+    private(set) var isAgreeing: Bool
 
     init(hub: LoopHub, isLocal: Bool, isAgreeing: Bool = false) {
         self.hub = hub
@@ -117,9 +129,11 @@ final class Connection: ChannelDuplexHandler {
             self.peer = Ledger.identifyProcess(pid: peer.pid)
         } else {
             isStranger = true
-            decoder.limits = .unknown
+            origin = PeerAddress(context.remoteAddress)
+            refreshStanding()
         }
-        if let why = hub.admission.enter(user: user) {
+        isCountedWithoutRole = user != nil && standing.role == nil
+        if let why = hub.admission.enter(user: user, lacksRole: isCountedWithoutRole) {
             isTurnedAway = hub.admission.linger()
             guard isTurnedAway else {
                 phase = .closed
@@ -143,64 +157,6 @@ final class Connection: ChannelDuplexHandler {
         }
         flush()
         context.fireChannelActive()
-    }
-
-    private static func credentials(of channel: any Channel) -> tenure_peer? {
-        var peer = tenure_peer(pid: 0, uid: 0, gid: 0)
-        let operations = channel.pipeline.syncOperations
-        let result = try? operations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) {
-            // SAFETY: the descriptor is open for the call, and the structure is filled in it.
-            unsafe tenure_peer_credentials($0, &peer)
-        }
-        return result == 0 ? peer : nil
-    }
-
-    /// The groups of the peer; none where no policy asks for them.
-    private func groups(of channel: any Channel, _ peer: tenure_peer) -> [UInt32] {
-        guard hub.policies.policy != nil else { return [] }
-        let operations = channel.pipeline.syncOperations
-        var groups = [UInt32](repeating: 0, count: ServerLimits.peerGroups)
-        let count = try? operations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) {
-            // SAFETY: the descriptor is open for the call, and the array has the room it is told.
-            unsafe tenure_peer_groups($0, &groups, Int32(clamping: groups.count))
-        }
-        // A kernel that does not tell leaves the one group that it tells otherwise.
-        return [peer.gid] + groups.prefix(max(Int(count ?? 0), 0))
-    }
-
-    /// From now on it is `identity` that asks.
-    private func become(_ identity: Identity) {
-        self.identity = identity
-        policyVersion = 0
-        refreshStanding()
-    }
-
-    /// Looks whether the identity still amounts to the same.
-    func refreshStanding() {
-        let version = hub.policies.version
-        if version != policyVersion {
-            policyVersion = version
-            standing = hub.policies.standing(of: identity)
-        }
-        if let expires = standing.expires, WallClock.seconds >= expires { standing = .stranger }
-    }
-
-    /// The connection has authenticated as `identity`; false when that has too many connections,
-    /// which it is told.
-    func introduce(_ identity: Identity) -> Bool {
-        let standing = hub.policies.standing(of: identity)
-        if isStranger {
-            if let why = hub.admission.introduce(user: standing.caller.uid) {
-                reply { $0.writeError(code: RefusalCode.busy.rawValue, why) }
-                finish()
-                return false
-            }
-            isStranger = false
-            user = standing.caller.uid
-        }
-        become(identity)
-        decoder.limits = .known
-        return true
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -264,8 +220,7 @@ final class Connection: ChannelDuplexHandler {
         callOffWait()
         leaveAdmission()
         hub.state.value.remove(self)
-        input = ByteBuffer()
-        output = ByteBuffer()
+        releaseHeld()
     }
 
     /// Tells the ledger that nobody takes the answer of the request that waits, if one does.
@@ -273,16 +228,6 @@ final class Connection: ChannelDuplexHandler {
         guard let wait, !hasCalledOff else { return }
         hasCalledOff = true
         hub.ledger.abandon([wait], of: hub)
-    }
-
-    private func leaveAdmission() {
-        if isTurnedAway {
-            isTurnedAway = false
-            hub.admission.depart()
-        }
-        guard isAdmitted else { return }
-        isAdmitted = false
-        hub.admission.leave(user: user, isStranger: isStranger)
     }
 }
 
@@ -294,7 +239,9 @@ extension Connection {
         guard output.readableBytes > 0 else { return }
         let bytes = output
         output = ByteBuffer()
+        holding.noteWritten(bytes.readableBytes)
         context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+        countHeld()
     }
 
     /// Writes the last bytes, then ends our side; the client ends the other when it has read them.
@@ -304,6 +251,7 @@ extension Connection {
     private func sayFarewell(_ context: ChannelHandlerContext) {
         phase = .lingering(until: .now() + ServerLimits.farewellTime)
         let written = context.eventLoop.makePromise(of: Void.self)
+        holding.noteWritten(output.readableBytes)
         context.writeAndFlush(wrapOutboundOut(output), promise: written)
         output = ByteBuffer()
         input = ByteBuffer()
@@ -325,13 +273,15 @@ extension Connection {
         }
     }
 
-    /// Logs what a client did, within the loop's budget: strangers can not fill the log.
+    /// Logs what a client did, within bounds: strangers can not fill the log.
     func warn(_ message: Logger.Message, _ facts: Logger.Metadata = [:]) {
-        guard hub.state.value.mayWarn() else { return }
         var metadata = facts
         metadata["connection"] = "\(number)"
         metadata["user"] = "\(identity.text)"
-        hub.logger.warning(message, metadata: metadata)
+        if !isLocal, let address = context?.remoteAddress?.ipAddress {
+            metadata["address"] = "\(address)"
+        }
+        hub.log.warn(message, of: identity.text, metadata)
     }
 
     /// Ends at once.
@@ -357,33 +307,7 @@ extension Connection {
     func fail(_ refusal: Refusal) {
         slots.settleAll(.refused(refusal))
         wait = nil
+        informing = nil
         drain()
-    }
-
-    /// Ends the connection when it has taken too long for something.
-    func sweep(at now: NIODeadline) {
-        switch phase {
-        case .lingering(let until) where now > until:
-            abort()
-        case .open where isStranger && isVerifying: break
-        case .open where isAgreeing && now > strangerSince + ServerLimits.strangerTime:
-            abort()
-        case .open where isStranger && now > strangerSince + ServerLimits.strangerTime:
-            let limit = ServerLimits.seconds(ServerLimits.strangerTime)
-            reply {
-                $0.writeError(
-                    code: "NOAUTH",
-                    "not authenticated within \(limit) s; send AUTH first"
-                )
-            }
-            drain()
-        case .open:
-            guard let began = requestBegan, now > began + ServerLimits.requestTime else { return }
-            let limit = ServerLimits.seconds(ServerLimits.requestTime)
-            let sentence = "Protocol error: half a request, and nothing for \(limit) s"
-            reply(Refusal(.malformed, sentence))
-            drain()
-        case .new, .finishing, .lingering, .closed: break
-        }
     }
 }

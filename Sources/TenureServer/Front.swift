@@ -30,15 +30,25 @@ struct Front: Sendable {
         _ logger: Logger,
         policies: PolicyBoard = PolicyBoard(nil, path: nil),
         tls: TLSBoard? = nil,
-        passed: PassedSocket? = nil
+        passed: PassedSocket? = nil,
+        held: HeldBytes = HeldBytes()
     ) async throws -> Front {
         try Descriptors.requireRoom(forLoops: configuration.threads)
+        try Blocking.prepare()
         let file =
             try passed.map(SocketFile.init)
             ?? SocketFile.listen(at: configuration.socketPath, group: configuration.socketGroup)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.threads)
         let verifier = SecretVerifier(hasAccounts: policies.policy != nil)
-        let hubs = await makeHubs(group, ledger, configuration, logger, policies, verifier)
+        let hubs = await makeHubs(
+            group,
+            ledger,
+            configuration,
+            logger,
+            policies,
+            verifier,
+            held
+        )
         var listeners: [any Channel] = []
         do {
             try await listen(group, hubs, file, configuration.tcp, tls, &listeners)
@@ -51,19 +61,12 @@ struct Front: Sendable {
         }
         let relays = hubs.map { LossRelay(hub: $0) }
         let subscriptions =
-            await Blocking.run { relays.map { ledger.subscribe($0, to: .lost) } } ?? []
+            await Blocking.run(.daemon) { relays.map { ledger.subscribe($0, to: .lost) } }
         let addresses = ServerAddresses(
             socketPath: file.path,
             tcpPort: listeners.count > 1 ? listeners[1].localAddress?.port : nil
         )
-        logger.info(
-            "listening",
-            metadata: [
-                "socket": "\(addresses.socketPath)",
-                "tcp": "\(addresses.tcpPort.map { "\($0)" } ?? "off")",
-                "tls": "\(tls == nil ? "off" : "on")",
-            ]
-        )
+        announce(addresses, configuration, logger)
         return Front(
             addresses: addresses,
             group: group,
@@ -75,6 +78,25 @@ struct Front: Sendable {
             ledger: ledger,
             verifier: verifier
         )
+    }
+
+    /// Tells the log where it listens, and who is let in beside what a policy says.
+    private static func announce(
+        _ addresses: ServerAddresses,
+        _ configuration: ServerConfiguration,
+        _ logger: Logger
+    ) {
+        logger.info(
+            "listening",
+            metadata: [
+                "socket": "\(addresses.socketPath)",
+                "tcp": "\(addresses.tcpPort.map { "\($0)" } ?? "off")",
+                "tls": "\(configuration.tcp?.tls == nil ? "off" : "on")",
+            ]
+        )
+        if configuration.tcp?.password != nil {
+            logger.notice("who says the password over TCP is an admin, beside every policy")
+        }
     }
 
     /// Begins to accept; what listens already is in `listeners` when it throws.
@@ -106,9 +128,11 @@ struct Front: Sendable {
         _ configuration: ServerConfiguration,
         _ logger: Logger,
         _ policies: PolicyBoard,
-        _ verifier: SecretVerifier
+        _ verifier: SecretVerifier,
+        _ held: HeldBytes
     ) async -> [LoopHub] {
         let admission = Admission(descriptors: Descriptors.limit)
+        let log = ClientLog(logger)
         let numbers = ConnectionNumbers()
         var hubs: [LoopHub] = []
         for loop in group.makeIterator() {
@@ -116,7 +140,8 @@ struct Front: Sendable {
                 let hub = LoopHub(
                     eventLoop: loop,
                     ledger: ledger,
-                    logger: logger,
+                    log: log,
+                    held: held,
                     admission: admission,
                     numbers: numbers,
                     password: configuration.tcp?.password,
@@ -153,6 +178,9 @@ struct Front: Sendable {
             }
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(.writeBufferWaterMark, value: watermark)
+            // A byte that is sent out of band wakes the event loop and is not there when it reads,
+            // over which SwiftNIO ends debug builds. In line it is a byte like any other.
+            .childChannelOption(.socketOption(.init(rawValue: SO_OOBINLINE)), value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     guard let hub = hubs.first(where: { $0.eventLoop === channel.eventLoop }) else {
@@ -238,6 +266,7 @@ struct Front: Sendable {
 
     private func finish() async {
         for subscription in subscriptions { ledger.unsubscribe(subscription) }
+        hubs.first?.log.tellLeftOut(now: .max)
         // It tells the loops what it has found.
         await verifier.end()
         // What is left after the drain closes with its loop.

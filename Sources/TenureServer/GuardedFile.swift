@@ -1,15 +1,15 @@
 // Files that decide who may do what: read through one descriptor, and only when nobody else can
-// have written them, or, where they are secret, read them.
+// have written them or put them there, or, where they are secret, read them.
 
 internal import Glibc
 
 /// Reads a file that must be safe.
-enum GuardedFile {
+package enum GuardedFile {
     /// What makes a file safe.
-    enum Rule {
-        /// Nobody but its owner can write it, and it is no link.
+    package enum Rule: Sendable {
+        /// Nobody but its owner can write it, it is no link and has no other name.
         case trusted
-        /// Nobody but its owner can read or write it.
+        /// Nobody but its owner can read or write it, and it has no other name.
         case secret
         /// Anybody may read it; who can write it is looked at as for `trusted`.
         case published
@@ -18,34 +18,45 @@ enum GuardedFile {
     /// The bytes of the file at `path`, which a sentence calls `name`.
     ///
     /// - Throws: with exit code 77 when the file is not safe, 78 when it is not there or too long.
-    static func read(
+    package static func read(
         _ path: String,
         _ name: String,
         _ rule: Rule,
         atMost limit: Int
     ) throws(ServerError) -> [UInt8] {
-        // What renews certificates puts links to them; a policy is named itself.
-        let following = rule == .trusted ? O_NOFOLLOW : 0
-        // SAFETY: the path is a string of ours for the call.
-        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | following)
-        guard descriptor >= 0 else {
+        let file = try open(path, name, rule)
+        try check(file, path, name, rule)
+        return try contents(file, path, name, atMost: limit)
+    }
+
+    private static func open(
+        _ path: String,
+        _ name: String,
+        _ rule: Rule
+    ) throws(ServerError) -> OpenFile {
+        let way: GuardedPath
+        do throws(GuardedPath.Fault) {
+            // What renews certificates puts links to them; a policy is named itself.
+            way = try GuardedPath.walk(path, followingLast: rule != .trusted)
+        } catch {
+            switch error {
+            case .unsafe(let place, let why):
+                throw refused(path, name, "is not safe, because \(place) \(why)")
+            case .refused(_, let number): throw unreadable(path, name, number)
+            }
+        }
+        let flags = O_RDONLY | O_NONBLOCK | O_NOFOLLOW
+        guard let file = way.directory.open(way.name ?? ".", flags) else {
             if errno == ELOOP {
                 throw refused(path, name, "is a symbolic link; name the file itself")
             }
-            // SAFETY: the C library's text is copied at once.
-            let reason = unsafe String(cString: strerror(errno))
-            throw ServerError(
-                "\(name) '\(path)' can not be read: \(reason)",
-                exitCode: errno == EACCES ? ServerError.notPermitted : ServerError.configuration
-            )
+            throw unreadable(path, name, errno)
         }
-        defer { close(descriptor) }
-        try check(descriptor, path, name, rule)
-        return try contents(descriptor, path, name, atMost: limit)
+        return file
     }
 
     private static func contents(
-        _ descriptor: CInt,
+        _ file: OpenFile,
         _ path: String,
         _ name: String,
         atMost limit: Int
@@ -54,7 +65,7 @@ enum GuardedFile {
         var part = [UInt8](repeating: 0, count: 64 << 10)
         while bytes.count <= limit {
             // SAFETY: the kernel writes no more than the buffer has.
-            let count = unsafe Glibc.read(descriptor, &part, part.count)
+            let count = file.use { unsafe Glibc.read($0, &part, part.count) }
             if count < 0, errno == EINTR { continue }
             guard count >= 0 else {
                 throw ServerError(
@@ -73,14 +84,12 @@ enum GuardedFile {
 
     /// By descriptor, so that what is checked is what is read.
     private static func check(
-        _ descriptor: CInt,
+        _ file: OpenFile,
         _ path: String,
         _ name: String,
         _ rule: Rule
     ) throws(ServerError) {
-        var facts = stat()
-        // SAFETY: the kernel fills the structure during the call.
-        guard unsafe fstat(descriptor, &facts) == 0 else {
+        guard let facts = file.facts else {
             throw ServerError(
                 "\(name) '\(path)' can not be looked at: error \(errno)",
                 exitCode: ServerError.inputOutput
@@ -96,6 +105,10 @@ enum GuardedFile {
                 "belongs to user \(facts.st_uid); 'chown' it to root or to the daemon's user"
             )
         }
+        // Whose other name may be where others decide what is there under this one.
+        guard facts.st_nlink == 1 || rule == .published else {
+            throw refused(path, name, "has \(facts.st_nlink) names; make a copy of its own")
+        }
         if rule == .secret, facts.st_mode & 0o077 != 0 {
             throw refused(path, name, "is open to others; 'chmod 600' it")
         }
@@ -106,6 +119,15 @@ enum GuardedFile {
                 "can be written by others than its owner; 'chmod go-w' it"
             )
         }
+    }
+
+    private static func unreadable(_ path: String, _ name: String, _ number: CInt) -> ServerError {
+        // SAFETY: the C library's text is copied at once.
+        let reason = unsafe String(cString: strerror(number))
+        return ServerError(
+            "\(name) '\(path)' can not be read: \(reason)",
+            exitCode: number == EACCES ? ServerError.notPermitted : ServerError.configuration
+        )
     }
 
     private static func refused(_ path: String, _ name: String, _ why: String) -> ServerError {

@@ -8,13 +8,18 @@ enum InfoText {
     /// The version of the daemon.
     static let version = "0.1.0"
 
-    /// The named sections, or all.
-    static func make(_ sections: [String], hub: LoopHub, commands: UInt64) -> String {
+    /// The named sections, or all, with what the ledger has told.
+    static func make(
+        _ sections: [String],
+        _ ledger: Document,
+        hub: LoopHub,
+        commands: UInt64
+    ) -> String {
         let everything: Set<String> = ["all", "default", "everything"]
         let wanted = Set(sections)
         let isAll = wanted.isEmpty || !wanted.isDisjoint(with: everything)
         var text = ""
-        for (name, fields) in figures(hub, commands) {
+        for (name, fields) in figures(ledger, hub, commands) {
             guard isAll || wanted.contains(name.lowercased()) else { continue }
             if !text.isEmpty { text += "\r\n" }
             text += "# \(name)\r\n"
@@ -24,6 +29,7 @@ enum InfoText {
     }
 
     private static func figures(
+        _ ledger: Document,
         _ hub: LoopHub,
         _ commands: UInt64
     ) -> [(name: String, fields: [Document.Field])] {
@@ -53,7 +59,7 @@ enum InfoText {
                 ]
             ),
         ]
-        guard case .map(let fields) = hub.ledger.figures() else { return result }
+        guard case .map(let fields) = ledger else { return result }
         // What the ledger groups becomes a section; the rest is the section Ledger.
         var plain: [Document.Field] = []
         var grouped: [(name: String, fields: [Document.Field])] = []

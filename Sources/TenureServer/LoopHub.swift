@@ -1,7 +1,6 @@
 // The meeting place of one event loop: answers and notices come in from the writer's thread, each
 // group as one task of the loop, and go to the connections they are for.
 
-internal import Logging
 internal import NIOCore
 internal import Synchronization
 internal import Tenure
@@ -19,7 +18,8 @@ final class LoopHub: AnswerSink {
 
     let eventLoop: any EventLoop
     let ledger: any ServedLedger
-    let logger: Logger
+    let log: ClientLog
+    let held: HeldBytes
     let admission: Admission
     let numbers: ConnectionNumbers
     let password: String?
@@ -32,7 +32,8 @@ final class LoopHub: AnswerSink {
     init(
         eventLoop: any EventLoop,
         ledger: any ServedLedger,
-        logger: Logger,
+        log: ClientLog,
+        held: HeldBytes,
         admission: Admission,
         numbers: ConnectionNumbers,
         password: String?,
@@ -41,7 +42,8 @@ final class LoopHub: AnswerSink {
     ) {
         self.eventLoop = eventLoop
         self.ledger = ledger
-        self.logger = logger
+        self.log = log
+        self.held = held
         self.admission = admission
         self.numbers = numbers
         self.password = password
@@ -79,7 +81,8 @@ final class LoopHub: AnswerSink {
         eventLoop.scheduleRepeatedTask(
             initialDelay: ServerLimits.sweepInterval,
             delay: ServerLimits.sweepInterval
-        ) { [state] task in
+        ) { [state, log] task in
+            log.tellLeftOut()
             state.value.sweep(at: .now())
             if state.value.isEmptied { task.cancel() }
         }
@@ -116,13 +119,8 @@ final class LoopState {
     var isEmptied: Bool { isStopped && connections.isEmpty }
     /// Commands that were answered or sent to the ledger.
     var commands: UInt64 = 0
-    private var warnings = 0
-
-    /// Whether the log may take another line about what a client did.
-    func mayWarn() -> Bool {
-        warnings += 1
-        return warnings <= ServerLimits.warningsPerSweep
-    }
+    /// Who waits for the ledger's figures.
+    var desk = FiguresDesk()
 
     /// Adds a connection that was let in; false when the loop stops.
     func add(_ connection: Connection) -> Bool {
@@ -174,6 +172,11 @@ final class LoopState {
         guard let connection = connections[ticket >> ReplySlots.sequenceBits] else { return }
         connection.settle(ticket, answer)
         connection.proceed()
+    }
+
+    /// Whether the connection that asked is still there.
+    func isThere(_ ticket: UInt64) -> Bool {
+        connections[ticket >> ReplySlots.sequenceBits] != nil
     }
 
     /// Notes that the loss of `lease` is to be pushed to `connection`.
@@ -281,10 +284,13 @@ extension LoopState {
         }
     }
 
-    /// Ends connections that take too long.
+    /// Ends connections that take too long, or too much.
     func sweep(at now: NIODeadline) {
-        warnings = 0
-        for connection in connections.values { connection.sweep(at: now) }
+        for connection in connections.values {
+            connection.sweepHeld(at: now)
+            connection.sweep(at: now)
+        }
+        makeRoom(connections.values, at: now)
     }
 
     /// Lets connections finish what is outstanding and end; succeeds when all have.

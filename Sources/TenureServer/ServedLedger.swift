@@ -9,6 +9,9 @@ package protocol ServedLedger: AnyObject, Sendable {
     func submit(_ batch: [Submission])
     /// Ends the waits of commands whose answers nobody takes any more; never waits.
     func abandon(_ tickets: [UInt64], of sink: any AnswerSink)
+    /// Calls `body` on the writer's thread when it comes by; never waits, and is never turned away
+    /// for what else waits. After a failure, or the end, `body` is not called.
+    func whenWriterComesBy(_ body: @escaping @Sendable () -> Void)
     /// Ends all waits because the ledger is about to close; never waits.
     func endWaiting()
     /// Sends notices from the next group on; may wait for the writer.

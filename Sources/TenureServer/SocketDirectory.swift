@@ -9,63 +9,57 @@ enum SocketDirectory {
     /// - Throws: with exit code 77, naming the component.
     static func prepare(for path: String) throws(ServerError) {
         let directory = parent(of: path)
-        // SAFETY: the path is a string of ours for the call.
-        if unsafe mkdir(directory, 0o700) != 0, errno != EEXIST, errno != EROFS, errno != EACCES {
-            throw SocketFile.failure("create the directory of the socket", directory, errno)
+        do throws(GuardedPath.Fault) {
+            let way = try GuardedPath.walk(directory, followingLast: false)
+            guard let name = way.name else { return try checkOwn(way.directory, directory) }
+            try checkOwn(try make(name, in: way.directory, directory), directory)
+        } catch {
+            throw serverError(error)
         }
-        try checkOwn(directory)
-        try checkAncestors(of: directory)
+    }
+
+    /// The directory, which is made where it is missing; not what a link in its place leads to.
+    private static func make(
+        _ name: String,
+        in parent: OpenFile,
+        _ directory: String
+    ) throws(GuardedPath.Fault) -> OpenFile {
+        // What is there already is looked at below, and so is that there is none.
+        // SAFETY: the name is a string of ours for the call.
+        if parent.use({ unsafe mkdirat($0, name, 0o700) }) != 0,
+            ![EEXIST, EROFS, EACCES].contains(errno)
+        {
+            throw .refused(directory, errno)
+        }
+        guard let made = parent.open(name, GuardedPath.pathOnly | O_NOFOLLOW) else {
+            throw .refused(directory, errno)
+        }
+        return made
     }
 
     /// The directory itself: no link, ours or root's, nobody else may write.
-    private static func checkOwn(_ directory: String) throws(ServerError) {
-        var facts = stat()
-        // SAFETY: the kernel fills the structure during the call.
-        guard unsafe lstat(directory, &facts) == 0 else {
-            throw SocketFile.failure("look at the directory of the socket", directory, errno)
-        }
+    private static func checkOwn(
+        _ own: OpenFile,
+        _ directory: String
+    ) throws(GuardedPath.Fault) {
+        guard let facts = own.facts else { throw .refused(directory, errno) }
         guard facts.st_mode & S_IFMT == S_IFDIR else {
-            throw refused(directory, "is a symbolic link or no directory")
+            throw .unsafe(directory, "is a symbolic link or no directory")
         }
-        guard facts.st_uid == geteuid() || facts.st_uid == 0 else {
-            throw refused(directory, "belongs to user \(facts.st_uid)")
-        }
-        guard facts.st_mode & 0o022 == 0 else {
-            throw refused(directory, "can be written by others than its owner")
-        }
+        if let fault = GuardedPath.fault(facts, directory, allowsSticky: false) { throw fault }
     }
 
-    /// Those above, where links have been followed: ours or root's, or sticky where others write.
-    private static func checkAncestors(of directory: String) throws(ServerError) {
-        // SAFETY: realpath allocates its result, which is copied and freed here.
-        guard let resolved = unsafe realpath(parent(of: directory), nil) else {
-            throw SocketFile.failure("resolve the path", directory, errno)
+    private static func serverError(_ fault: GuardedPath.Fault) -> ServerError {
+        switch fault {
+        case .unsafe(let component, let why):
+            ServerError(
+                "the socket would not be safe: \(component) \(why); use a directory of mode 0700 "
+                    + "of the daemon's user",
+                exitCode: ServerError.notPermitted
+            )
+        case .refused(let component, let number):
+            SocketFile.failure("go on with the path of the socket", component, number)
         }
-        var path = unsafe String(cString: resolved)
-        unsafe free(resolved)
-        while true {
-            var facts = stat()
-            // SAFETY: the kernel fills the structure during the call.
-            guard unsafe stat(path, &facts) == 0 else {
-                throw SocketFile.failure("look at", path, errno)
-            }
-            guard facts.st_uid == geteuid() || facts.st_uid == 0 else {
-                throw refused(path, "belongs to user \(facts.st_uid)")
-            }
-            guard facts.st_mode & 0o022 == 0 || facts.st_mode & S_ISVTX != 0 else {
-                throw refused(path, "can be written by others and is not sticky")
-            }
-            if path == "/" { return }
-            path = parent(of: path)
-        }
-    }
-
-    private static func refused(_ component: String, _ why: String) -> ServerError {
-        ServerError(
-            "the socket would not be safe: \(component) \(why); use a directory of mode 0700 of "
-                + "the daemon's user",
-            exitCode: ServerError.notPermitted
-        )
     }
 
     /// The directory part of an absolute path.

@@ -57,7 +57,7 @@ public struct TenureService: Service {
     ///
     /// One that is wrong changes nothing.
     public func reload() {
-        Blocking.start { [policies, tls, logger] in
+        Blocking.start(.daemon) { [policies, tls, logger] in
             policies.reload(logger)
             tls.withLock { $0 }?.reload(logger)
         }
@@ -110,7 +110,7 @@ public struct TenureService: Service {
             switch ending {
             case .asked:
                 await front.stop(within: drainTime)
-                _ = await Blocking.run { ledger.shutdown() }
+                await Blocking.run(.daemon) { ledger.shutdown() }
                 // The last group or the last checkpoint may have failed.
                 return lastFailure.value
             case .failed(let sentence, let exitCode):

@@ -27,6 +27,16 @@ package struct RequestLimits: Equatable, Sendable {
         closesPastBounds: false
     )
 
+    /// Bounds for a caller that is known and may do nothing: what it sends is refused for want of a
+    /// role, in words that say so, unless it is long.
+    package static let withoutRole = RequestLimits(
+        arguments: 1_024,
+        argumentBytes: 16 << 10,
+        requestBytes: 64 << 10,
+        inlineBytes: 16 << 10,
+        closesPastBounds: false
+    )
+
     /// Bounds for a caller that has not authenticated: memory before AUTH is an attack surface.
     package static let unknown = RequestLimits(
         arguments: 10,

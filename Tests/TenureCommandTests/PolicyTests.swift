@@ -46,6 +46,20 @@ struct PolicyTests {
         #expect(!FileManager.default.fileExists(atPath: daemon.data))
     }
 
+    /// It would be an admin's, whatever the policy says, and clients have a variable of that name.
+    @Test
+    func `a password in the environment is refused beside a policy`() async throws {
+        try write(account(#""observe""#, "$scrypt$ln=14,r=8,p=5$\(salt)$\(salt)\(salt.dropLast())"))
+        let variable = "export TENURE_PASSWORD=0123456789abcdef"
+        let options = ["--policy", path, "--tcp", "127.0.0.1:7421"]
+        try daemon.spawn(options, limits: variable)
+        #expect(try await daemon.end() == 78)
+        #expect(daemon.words.contains("TENURE_PASSWORD would make an admin"))
+        #expect(!FileManager.default.fileExists(atPath: daemon.data))
+    }
+
+    private var salt: String { String(repeating: "A", count: 22) }
+
     /// Over TCP with an account, whose role the file changes under the running daemon.
     @Test
     func `SIGHUP takes a good policy as a whole, and keeps the old one over a bad one`()

@@ -122,36 +122,6 @@ struct AccountTests {
     }
 
     @Test
-    func `past the limit of wrong secrets none is looked at for a while`() throws {
-        let verifier = SecretVerifier(hasAccounts: false)
-        for count in 0..<ServerLimits.failuresPerWindow {
-            #expect(!verifier.isClosed(at: 100), "\(count)")
-            verifier.noteFailure(at: 100)
-        }
-        #expect(verifier.isClosed(at: 100))
-        #expect(verifier.isClosed(at: 159))
-        #expect(!verifier.isClosed(at: 160))
-        verifier.noteFailure(at: 160)
-        #expect(!verifier.isClosed(at: 160))
-    }
-
-    @Test
-    func `past the limit of wrong secrets AUTH is BUSY, for right ones too`() async throws {
-        try await Harness.run(tcp: true, policy: try Self.policy()) { harness in
-            let verifier = harness.front.hubs[0].verifier
-            for _ in 0..<ServerLimits.failuresPerWindow {
-                verifier.noteFailure(at: WallClock.monotonicSeconds)
-            }
-            for words in ["AUTH ci \"\(Self.secret)\"\r\n", "AUTH \"\(Harness.password)\"\r\n"] {
-                let raw = try await harness.raw(harness.tcp)
-                try await raw.send(words)
-                #expect(try await raw.readToEnd().hasPrefix("-BUSY 60 wrong passwords within 60 s"))
-                await raw.close()
-            }
-        }
-    }
-
-    @Test
     func `a secret that has ended opens nothing`() async throws {
         let policy = try Self.policy(expires: "2001-01-01T00:00:00Z")
         try await Harness.run(tcp: true, policy: policy) { harness in

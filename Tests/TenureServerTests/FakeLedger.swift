@@ -22,10 +22,15 @@ final class FakeLedger: ServedLedger {
         var lastFailure: String?
         var abandoned: [UInt64] = []
         var endsWaiting = false
+        var isFull = false
+        var comingBy: [@Sendable () -> Void] = []
+        var holdsFigures = false
+        var figuresAsked = 0
     }
 
     private let state = Mutex(State())
     private let writer = DispatchQueue(label: "fake writer")
+    private let figuresReleased = DispatchSemaphore(value: 0)
 
     /// Everything that was submitted.
     var commands: [Command] { state.withLock { $0.commands } }
@@ -53,6 +58,35 @@ final class FakeLedger: ServedLedger {
         writer.async { body(.document(.map([.init("explained", .string("\(subject)"))]))) }
     }
 
+    /// How many wait for the writer to come by while it is held.
+    var comingByCount: Int { state.withLock { $0.comingBy.count } }
+    /// How often figures were asked for.
+    var figuresAsked: Int { state.withLock { $0.figuresAsked } }
+
+    func whenWriterComesBy(_ body: @escaping @Sendable () -> Void) {
+        let isHeld = state.withLock { state in
+            if state.isHeld { state.comingBy.append(body) }
+            return state.isHeld
+        }
+        if !isHeld { writer.async(execute: body) }
+    }
+
+    /// From now on every command is turned away, as where too many wait.
+    func fill() {
+        state.withLock { $0.isFull = true }
+    }
+
+    /// From now on figures do not come before `releaseFigures()`.
+    func holdFigures() {
+        state.withLock { $0.holdsFigures = true }
+    }
+
+    /// Figures come again, for those who wait too.
+    func releaseFigures() {
+        state.withLock { $0.holdsFigures = false }
+        figuresReleased.signal()
+    }
+
     func endWaiting() {
         state.withLock { $0.endsWaiting = true }
     }
@@ -75,11 +109,12 @@ final class FakeLedger: ServedLedger {
 
     /// Answers what has waited, and everything from now on.
     func resume() {
-        let waiting = state.withLock { state in
+        let (waiting, comingBy) = state.withLock { state in
             state.isHeld = false
-            defer { state.waiting = [] }
-            return state.waiting
+            defer { (state.waiting, state.comingBy) = ([], []) }
+            return (state.waiting, state.comingBy)
         }
+        for body in comingBy { writer.async(execute: body) }
         writer.async { self.answer(waiting) }
     }
 
@@ -130,7 +165,16 @@ final class FakeLedger: ServedLedger {
     }
 
     func figures() -> Document {
-        .map([
+        let isHeld = state.withLock { state in
+            state.figuresAsked += 1
+            return state.holdsFigures
+        }
+        if isHeld {
+            figuresReleased.wait()
+            // For the next one who waits.
+            figuresReleased.signal()
+        }
+        return .map([
             .init("position", .id(7)), .init("cache", .map([.init("hits", .count(3 as UInt64))])),
         ])
     }
@@ -158,13 +202,19 @@ final class FakeLedger: ServedLedger {
                 state.position += 1
                 return state.position
             }
-            let answer = Self.answer(submission.command, position)
+            let isFull = state.withLock { $0.isFull }
+            let answer =
+                isFull
+                ? .refused(Refusal(.busy, "65536 commands wait already"))
+                : Self.answer(submission.command, position)
             submission.sink.deliver([Delivery(ticket: submission.ticket, answer: answer)])
         }
     }
 
     private static func answer(_ command: Command, _ position: UInt64) -> Answer {
         switch command {
+        case .acquire(let request) where request.pool == "theirs":
+            return .refused(Refusal(.notPermitted, "user 7 may not act for tenant theirs"))
         case .acquire(let request) where request.pool == "full":
             return .refused(Refusal(.exhausted, "0 of 8 gpu are free in pool full"))
         case .acquire(let request):

@@ -50,11 +50,22 @@ struct Harness {
         tcp: Bool = false,
         policy: AccessPolicy? = nil,
         tls: ListenerTLS? = nil,
+        password: String? = Self.password,
+        log: (any LogHandler)? = nil,
+        held: HeldBytes = HeldBytes(),
         _ body: (Harness) async throws -> Void
     ) async throws {
         let directory = try TemporaryDirectory()
         defer { directory.remove() }
-        let harness = try await Harness(directory: directory, tcp: tcp, policy: policy, tls: tls)
+        let harness = try await Harness(
+            directory: directory,
+            tcp: tcp,
+            policy: policy,
+            tls: tls,
+            password: password,
+            log: log,
+            held: held
+        )
         do {
             try await body(harness)
         } catch {
@@ -69,21 +80,26 @@ struct Harness {
         directory: TemporaryDirectory,
         tcp: Bool,
         policy: AccessPolicy?,
-        tls: ListenerTLS?
+        tls: ListenerTLS?,
+        password: String?,
+        log: (any LogHandler)?,
+        held: HeldBytes
     ) async throws {
         self.directory = directory
         var configuration = ServerConfiguration(socketPath: "\(directory.path)/s")
-        if tcp { configuration.tcp = .init(port: 0, password: Self.password) }
+        if tcp { configuration.tcp = .init(port: 0, password: password) }
+        if policy != nil { configuration.policyPath = "/not/read" }
         try configuration.check()
-        var logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        logger.logLevel = .critical
+        var logger = Logger(label: "test") { _ in log ?? SwiftLogNoOpLogHandler() }
+        if log == nil { logger.logLevel = .critical }
         policies = PolicyBoard(policy, path: nil)
         front = try await Front.start(
             ledger,
             configuration,
             logger,
             policies: policies,
-            tls: try tls.map(TLSBoard.init)
+            tls: try tls.map(TLSBoard.init),
+            held: held
         )
     }
 

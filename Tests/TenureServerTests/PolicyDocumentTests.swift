@@ -212,6 +212,46 @@ struct PolicyDocumentTests {
     }
 
     @Test
+    func `a file with a second name, or where others could put another, is refused with 77`()
+        throws
+    {
+        try file("{}") { path in
+            let directory = String(path.dropLast("/file".count))
+            #expect(unsafe link(path, "\(directory)/s") == 0)
+            let error = #expect(throws: ServerError.self) { try PolicyFile.read(path) }
+            #expect(error?.exitCode == 77)
+            #expect(error?.sentence.contains("has 2 names") == true)
+            #expect(unsafe unlink("\(directory)/s") == 0)
+            #expect(unsafe chmod(directory, 0o777) == 0)
+            let other = #expect(throws: ServerError.self) { try PolicyFile.read(path) }
+            #expect(other?.exitCode == 77)
+            #expect(other?.sentence.contains("\(directory) can be written by others") == true)
+            #expect(unsafe chmod(directory, 0o1777) == 0)
+            _ = try PolicyFile.read(path)
+        }
+    }
+
+    @Test
+    func `what is published may be named by a link, where only its owner can put one`() throws {
+        try file("x") { path in
+            let directory = String(path.dropLast("/file".count))
+            #expect(unsafe symlink("file", "\(directory)/link") == 0)
+            let link = "\(directory)/link"
+            for rule in [GuardedFile.Rule.published, .secret] {
+                let bytes = try GuardedFile.read(link, "file", rule, atMost: 9)
+                #expect(bytes == [0x78])
+            }
+            #expect(unsafe chmod(directory, 0o1777) == 0)
+            #expect(try GuardedFile.read(link, "file", .published, atMost: 9) == [0x78])
+            #expect(unsafe chmod(directory, 0o777) == 0)
+            let error = #expect(throws: ServerError.self) {
+                try GuardedFile.read(link, "file", .published, atMost: 9)
+            }
+            #expect(error?.exitCode == 77)
+        }
+    }
+
+    @Test
     func `a link, a directory and what is missing are refused`() throws {
         try file("{}") { path in
             let link = String(path.dropLast("file".count)) + "link"

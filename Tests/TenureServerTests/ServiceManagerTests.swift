@@ -184,8 +184,33 @@ struct ServiceManagerTests {
         #expect(unsafe access(socket, F_OK) == 0)
     }
 
-    /// The writer is held as by a sync that does not return: the read of the watchdog waits there,
-    /// and no sign can follow before its answer.
+    /// Clients that ask and ask are no reason to end the daemon of all.
+    @Test
+    func `row 67: there are signs of life while every command is turned away`() async throws {
+        let directory = try TemporaryDirectory()
+        defer { directory.remove() }
+        let manager = try ManagerSocket("@tenure-test-\(directory.path)")
+        let ledger = FakeLedger()
+        ledger.fill()
+        let service = TenureService(
+            serving: ledger,
+            configuration: ServerConfiguration(socketPath: "\(directory.path)/s"),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+            manager: ServiceManager(
+                notifier: ServiceNotifier(address: manager.name),
+                watchdogMicroseconds: 2_000,
+                socket: nil
+            )
+        )
+        let running = Task { try await service.run() }
+        #expect(manager.next()?.hasPrefix("READY=1") == true)
+        for _ in 0..<5 { #expect(manager.next() == "WATCHDOG=1") }
+        running.cancel()
+        try await running.value
+    }
+
+    /// The writer is held as by a sync that does not return: it does not come by, and no sign can
+    /// follow before it does.
     @Test
     func `row 67: there are signs of life as long as the writer answers, and none else`()
         async throws
@@ -208,11 +233,11 @@ struct ServiceManagerTests {
         #expect(manager.next()?.hasPrefix("READY=1") == true)
         for _ in 0..<5 { #expect(manager.next() == "WATCHDOG=1") }
         ledger.hold()
-        while ledger.waitingCount == 0 { try await Task.sleep(for: .milliseconds(1)) }
+        while ledger.comingByCount == 0 { try await Task.sleep(for: .milliseconds(1)) }
         while manager.next(waits: false) != nil {}
         try await Task.sleep(for: .milliseconds(50))
         #expect(manager.next(waits: false) == nil)
-        #expect(ledger.waitingCount == 1)
+        #expect(ledger.comingByCount == 1)
         ledger.resume()
         #expect(manager.next() == "WATCHDOG=1")
         running.cancel()

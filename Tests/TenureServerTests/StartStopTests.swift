@@ -126,6 +126,35 @@ struct StartStopTests {
         }
     }
 
+    /// The directory that a link leads to is safe in all of these: it is the way there that is not.
+    @Test
+    func `row 38: a link above the directory is followed only where nobody else can put one`()
+        throws
+    {
+        try inDirectory { path in
+            let inner = "\(path)/inner"
+            #expect(unsafe mkdir(inner, 0o700) == 0)
+            #expect(unsafe mkdir("\(inner)/directory", 0o700) == 0)
+            defer { _ = unsafe rmdir("\(inner)/directory") }
+            #expect(unsafe symlink("inner", "\(path)/link") == 0)
+            #expect(exitCode(at: "\(path)/link/directory/s") == nil)
+            #expect(unsafe chmod(path, 0o777) == 0)
+            #expect(exitCode(at: "\(path)/link/directory/s") == 77)
+            // Nobody else can put another in its place.
+            #expect(unsafe chmod(path, 0o1777) == 0)
+            #expect(exitCode(at: "\(path)/link/directory/s") == nil)
+            #expect(unsafe chmod(path, 0o700) == 0)
+            #expect(exitCode(at: "\(path)/link/../inner/directory/s") == nil)
+            if geteuid() == 0 {
+                #expect(unsafe lchown("\(path)/link", 4_242, 4_242) == 0)
+                #expect(exitCode(at: "\(path)/link/directory/s") == 77)
+            }
+            #expect(unsafe unlink("\(path)/link") == 0)
+            #expect(unsafe symlink("link", "\(path)/link") == 0)
+            #expect(exitCode(at: "\(path)/link/directory/s") == 73)
+        }
+    }
+
     @Test
     func `U3, row 39: what is in the way stays, but for a dead socket of ours`() throws {
         try inDirectory { path in

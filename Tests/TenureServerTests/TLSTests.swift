@@ -3,6 +3,7 @@
 import Glibc
 import Logging
 import NIOCore
+import NIOSSL
 import TenureModel
 import TenureTesting
 import Testing
@@ -87,10 +88,10 @@ struct TLSTests {
         }
     }
 
-    @Test(arguments: [#""ci.example.org""#, #""ci""#])
-    func `a client certificate opens the account that names it`(names: String) async throws {
+    @Test
+    func `a client certificate opens the account that names it`() async throws {
         let files = try CertificateFiles()
-        let policy = try Self.policy(names)
+        let policy = try Self.policy()
         try await Harness.run(tcp: true, policy: policy, tls: try files.listener()) { harness in
             let tls = try files.client(TestCertificates.client, TestCertificates.clientKey)
             let client = try await TenureClient.connect(to: harness.tcp, tls: tls)
@@ -102,6 +103,32 @@ struct TLSTests {
             await #expect(throws: Refusal.self) { try await client.send(["STATUS"]) }
             await client.close()
         }
+    }
+
+    /// The authority has looked at the other names; the common one may be what the client wanted.
+    @Test
+    func `a common name opens nothing where the certificate has another kind of name`()
+        async throws
+    {
+        let files = try CertificateFiles()
+        let policy = try Self.policy(#""ci""#)
+        try await Harness.run(tcp: true, policy: policy, tls: try files.listener()) { harness in
+            let tls = try files.client(TestCertificates.client, TestCertificates.clientKey)
+            await #expect(throws: ClientError.self) {
+                try await TenureClient.connect(to: harness.tcp, tls: tls)
+            }
+            #expect(harness.ledger.callers.isEmpty)
+        }
+    }
+
+    @Test
+    func `names are those of hosts, or the common name as it is`() throws {
+        func names(_ text: String) throws -> [String]? {
+            let certificate = try NIOSSLCertificate(bytes: Array(text.utf8), format: .pem)
+            return ClientCertificate(certificate)?.names
+        }
+        #expect(try names(TestCertificates.client) == ["ci.example.org"])
+        #expect(try names(TestCertificates.onlyCommonName) == ["ci, spare; x"])
     }
 
     @Test

@@ -7,7 +7,8 @@
 //   openssl ca -selfsign -startdate 20200101000000Z -enddate 21200101000000Z -extensions root …
 //   openssl ca -cert authority.pem -keyfile authority.key -extensions leaf …
 //
-// `root` has `basicConstraints = critical,CA:true`, `leaf` has `subjectAltName = …`.
+// `root` has `basicConstraints = critical,CA:true`, `leaf` has `subjectAltName = …`. The one
+// without that is of `openssl req -x509 -new -key NAME.key -subj '/CN=…' -days 36500`.
 
 /// Texts in PEM.
 enum TestCertificates {
@@ -114,6 +115,21 @@ enum TestCertificates {
         G+r3PDAfBgNVHSMEGDAWgBSgpMeVGzZ4I6YvwtvDtx14z5O7PzAKBggqhkjOPQQD
         AgNHADBEAiBltnG4HtP08gce9/nQs1DqBrxW+GYi6pLe9vzPiWC/2wIgVXCz5F4G
         YeICYu9ahUxBopEjkuBmqd2esPg4o1jPvmY=
+        -----END CERTIFICATE-----
+        """
+
+    /// Of `ci, spare; x`, which is a common name and its only one; signed by nobody else.
+    static let onlyCommonName = """
+        -----BEGIN CERTIFICATE-----
+        MIIBhDCCASugAwIBAgIUTkk8tX8D3PUHTtuN4Olr+B4oC2EwCgYIKoZIzj0EAwIw
+        FzEVMBMGA1UEAwwMY2ksIHNwYXJlOyB4MCAXDTI2MTEyMjIzMzU0NVoYDzIxMjYx
+        MDI5MjMzNTQ1WjAXMRUwEwYDVQQDDAxjaSwgc3BhcmU7IHgwWTATBgcqhkjOPQIB
+        BggqhkjOPQMBBwNCAARbBopaCAyuD+jvEk4Fegc8warxqBQu+AUJxBqDXx3AtpsG
+        A/6jOg3JLgd3B/xLhPcZkxPV74/pyq7EN3YCZhSbo1MwUTAdBgNVHQ4EFgQUhel2
+        EJNexOiXqkywwDuY+9qEcCwwHwYDVR0jBBgwFoAUhel2EJNexOiXqkywwDuY+9qE
+        cCwwDwYDVR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNHADBEAiA1fNU7YXVrUOpb
+        CvZriOxZQPbxvPd1TAnerkFlvy0DQgIgKQjeI6q+jJtntl+k0yoxRHRn3IVchP6X
+        LJpOK6WNXSs=
         -----END CERTIFICATE-----
         """
 

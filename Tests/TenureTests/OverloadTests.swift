@@ -98,6 +98,29 @@ struct OverloadTests {
         _ = try await ledger.acquire(LedgerScratch.request())
     }
 
+    /// How much waits says nothing of whether the writer lives.
+    @Test
+    func `a call when the writer comes by is taken where every command is turned away`()
+        async throws
+    {
+        let ledger = try scratch.open()
+        let sink = HoldingSink()
+        ledger.submit([query(0, sink, of: 0)])
+        while sink.tickets.isEmpty { try await Task.sleep(for: .milliseconds(1)) }
+        let limit = UInt64(EngineLimits.waitingCommands)
+        ledger.submit((1...limit).map { query($0, sink, of: 1) })
+        let refused = AnswerCount()
+        ledger.submit([query(0, refused, of: 2)])
+        #expect(refused[.busy] == 1)
+        let (signs, continuation) = AsyncStream.makeStream(of: Void.self)
+        ledger.whenWriterComesBy { continuation.yield() }
+        sink.letGo()
+        var iterator = signs.makeAsyncIterator()
+        await iterator.next()
+        ledger.shutdown()
+        ledger.whenWriterComesBy { Issue.record("nobody comes by any more") }
+    }
+
     private func query(_ ticket: UInt64, _ sink: any AnswerSink, of origin: UInt64) -> Submission {
         Submission(
             command: .query(.status),

@@ -1,23 +1,26 @@
-// Signs of life for a service manager: only as long as the ledger's writer answers.
+// Signs of life for a service manager: only as long as the ledger's writer goes round.
 //
-// A read is asked of the writer, and its answer is durable like every other: while a sync hangs
-// there is none, so the manager gets no sign and ends the daemon, whose clients could only wait. An
-// idle ledger, and one whose disk is full, answers.
+// The writer is asked by a call that no limit turns away: how much clients ask says nothing of
+// whether it lives. It syncs on its own thread, so while a sync hangs it does not come by, the
+// manager gets no sign and ends the daemon, whose clients could only wait. An idle ledger, and one
+// whose disk is full, answers.
+//
+// It is asked about every second, so that nearly all of the manager's time is the writer's.
 
 internal import NIOCore
 internal import Synchronization
 internal import Tenure
-internal import TenureModel
 
 /// Sends signs of life.
-final class Watchdog: AnswerSink {
+final class Watchdog: Sendable {
     private let ledger: any ServedLedger
     private let loops: [any EventLoop]
     private let notifier: ServiceNotifier
     private let interval: TimeAmount
     private let isOver = Atomic<Bool>(false)
 
-    /// A watchdog whose manager waits for `microseconds`; half of that is between two signs.
+    /// A watchdog whose manager waits for `microseconds`; half of that, or a second, is between two
+    /// signs.
     init(
         _ ledger: any ServedLedger,
         _ loops: [any EventLoop],
@@ -27,7 +30,7 @@ final class Watchdog: AnswerSink {
         self.ledger = ledger
         self.loops = loops
         self.notifier = notifier
-        interval = .microseconds(Int64(clamping: microseconds / 2))
+        interval = min(.microseconds(Int64(clamping: microseconds / 2)), ServerLimits.aliveInterval)
     }
 
     /// Begins.
@@ -38,15 +41,10 @@ final class Watchdog: AnswerSink {
 
     private func ask() {
         if isOver.load(ordering: .relaxed) { return }
-        ledger.submit([
-            Submission(command: .query(.status), caller: .embedder, ticket: 0, sink: self)
-        ])
-    }
-
-    func deliver(_ answers: [Delivery]) {
-        if isOver.load(ordering: .relaxed) { return }
-        // A refusal comes from where commands wait, and says nothing of the writer.
-        if case .document? = answers.first?.answer { pass(through: loops[...]) } else { pause() }
+        ledger.whenWriterComesBy {
+            if self.isOver.load(ordering: .relaxed) { return }
+            self.pass(through: self.loops[...])
+        }
     }
 
     /// Goes through all event loops, so that one that hangs gives no sign either.

@@ -119,7 +119,7 @@ final class TLSBoard: Sendable {
 
 /// What a client's certificate, which has been verified, says of it.
 struct ClientCertificate {
-    /// The common names, and the names of hosts and URIs.
+    /// The names of hosts and URIs; the common names only where there is no other kind of name.
     let names: [String]
     /// When it ends, in seconds since 1970.
     let expires: Double
@@ -129,19 +129,23 @@ struct ClientCertificate {
         guard let bytes = try? certificate.toDERBytes(),
             let parsed = try? Certificate(derEncoded: bytes)
         else { return nil }
-        var names: [String] = []
-        for part in parsed.subject {
-            for attribute in part where attribute.type == .RDNAttributeType.commonName {
-                names.append(String(describing: attribute.value))
-            }
-        }
-        for name in (try? parsed.extensions.subjectAlternativeNames) ?? SubjectAlternativeNames() {
-            switch name {
-            case .dnsName(let text), .uniformResourceIdentifier(let text): names.append(text)
-            default: break
-            }
-        }
+        guard let names = try? Self.names(of: parsed) else { return nil }
         self.names = names
         expires = Double(certificate.notValidAfter)
+    }
+    /// The common name is what an authority may leave to who asks for a certificate, while it has
+    /// looked at the other names: with these it says nothing.
+    private static func names(of certificate: Certificate) throws -> [String] {
+        if let alternatives = try certificate.extensions.subjectAlternativeNames {
+            return alternatives.compactMap { name in
+                switch name {
+                case .dnsName(let text), .uniformResourceIdentifier(let text): text
+                default: nil
+                }
+            }
+        }
+        return certificate.subject.flatMap { part in
+            part.filter { $0.type == .RDNAttributeType.commonName }.compactMap { String($0.value) }
+        }
     }
 }

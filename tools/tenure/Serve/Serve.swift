@@ -13,9 +13,10 @@ struct Serve: AsyncParsableCommand {
             --existing nowhere. What the host has is declared as the pool 'local', with resources \
             that are watched over restarts; --no-detect leaves that out. Without a policy \
             everybody who can connect may hold for any tenant; with one, who is not in it may do \
-            nothing. TCP needs a password, or a policy with accounts; beyond loopback it needs \
-            TLS too. SIGTERM and SIGINT drain and stop; SIGHUP reads policy and \
-            certificates again, and without them stops too.
+            nothing. TCP needs a password, or a policy with accounts; with a policy a password is \
+            taken from --password-file only. Beyond loopback TCP needs TLS too. SIGTERM and \
+            SIGINT drain and stop; SIGHUP reads policy and certificates again, and without them \
+            stops too.
 
             EXAMPLES
               tenure serve
@@ -165,7 +166,7 @@ struct Serve: AsyncParsableCommand {
         configuration.policyPath = policy.map(Serve.absolute)
         guard let tcp else { return configuration }
         let address = try HostPort(tcp)
-        let password = try passwordFile.map(PasswordFile.read) ?? places.password
+        let password = try password(places)
         if password == nil, policy == nil {
             throw Failure(
                 .configuration,
@@ -186,6 +187,23 @@ struct Serve: AsyncParsableCommand {
             )
         }
         return configuration
+    }
+
+    /// The one password, which is named in the command where there is a policy.
+    ///
+    /// A shell that asks daemons has a variable of the same name with the secret of an account:
+    /// that would be an admin's here, beside the policy.
+    private func password(_ places: Places) throws -> String? {
+        if let passwordFile { return try PasswordFile.read(passwordFile) }
+        guard let password = places.password else { return nil }
+        guard policy == nil else {
+            throw Failure(
+                .configuration,
+                "TENURE_PASSWORD would make an admin of whoever knows it, beside what --policy "
+                    + "says; unset it, or say so with --password-file"
+            )
+        }
+        return password
     }
 
     /// Makes the directories above the ledger's, as a first start needs them.
