@@ -6,7 +6,8 @@ NAMED = {71, 73, 74}  # no room for a thread or descriptor, a thing not made, a 
 WRITING = {"pwrite64", "pwritev", "writev", "fdatasync", "fsync"}
 MEMORY = {"ENOMEM", "EAGAIN"}
 # By which libdispatch and SwiftNIO get their loops and threads; refused, they end the process.
-LOOPS = {"epoll_create", "epoll_create1", "eventfd2", "timerfd_create", "clone", "clone3"}
+LOOPS = {"epoll_create", "epoll_create1", "epoll_ctl", "eventfd2", "timerfd_create", "clone",
+         "clone3"}
 LOADER = "error while loading shared libraries"
 
 
