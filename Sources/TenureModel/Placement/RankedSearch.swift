@@ -214,12 +214,15 @@ enum HourlyPrice {
     /// A unit is that of budgets (`Kind.baseUnitsPriced`). As large as it gets where 64 bits can
     /// not tell it.
     static func of(_ amount: UInt64, _ kind: Kind, at cost: UInt64) -> UInt64 {
+        let units = kind.baseUnitsPriced
+        // Rankings ask this of many ranges: what comes out even needs no long division.
+        if 1_000 % units == 0 {
+            return amount.multiplyingSaturating(by: cost).multiplyingSaturating(by: 1_000 / units)
+        }
         let product = UInt128(amount) * UInt128(cost)
         let (millionths, overflow) = product.multipliedReportingOverflow(by: 1_000)
         if overflow { return .max }
-        let (whole, rest) = millionths.quotientAndRemainder(
-            dividingBy: UInt128(kind.baseUnitsPriced)
-        )
+        let (whole, rest) = millionths.quotientAndRemainder(dividingBy: UInt128(units))
         return UInt64(clamping: whole + (rest > 0 ? 1 : 0))
     }
 
