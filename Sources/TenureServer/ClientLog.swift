@@ -27,16 +27,16 @@ final class ClientLog: Sendable {
         self.logger = logger
     }
 
-    /// Tells what `user` did, if there is room for it in this second.
+    /// Tells what `user` did, if there is room for it in this second; else the facts are not made.
     func warn(
         _ message: Logger.Message,
         of user: String,
-        _ facts: Logger.Metadata,
+        _ facts: @autoclosure () -> Logger.Metadata,
         now: Int64 = WallClock.monotonicSeconds
     ) {
         tellLeftOut(now: now)
         guard second.withLock({ $0.hasRoom(for: user) }) else { return }
-        logger.warning(message, metadata: facts)
+        logger.warning(message, metadata: facts())
     }
 
     /// Tells what was left out of a second that is over.

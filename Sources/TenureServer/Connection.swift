@@ -274,14 +274,20 @@ extension Connection {
     }
 
     /// Logs what a client did, within bounds: strangers can not fill the log.
-    func warn(_ message: Logger.Message, _ facts: Logger.Metadata = [:]) {
-        var metadata = facts
-        metadata["connection"] = "\(number)"
-        metadata["user"] = "\(identity.text)"
+    func warn(_ message: Logger.Message, _ facts: @autoclosure () -> Logger.Metadata = [:]) {
+        let user = identity.text
+        hub.log.warn(message, of: user, identifying(facts(), user))
+    }
+
+    /// Says whose facts these are.
+    private func identifying(_ facts: Logger.Metadata, _ user: String) -> Logger.Metadata {
+        var facts = facts
+        facts["connection"] = "\(number)"
+        facts["user"] = "\(user)"
         if !isLocal, let address = context?.remoteAddress?.ipAddress {
-            metadata["address"] = "\(address)"
+            facts["address"] = "\(address)"
         }
-        hub.log.warn(message, of: identity.text, metadata)
+        return facts
     }
 
     /// Ends at once.
