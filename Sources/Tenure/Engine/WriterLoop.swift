@@ -40,7 +40,8 @@ final class WriterLoop {
             )
             for call in load.calls { call(core) }
             findings += load.findings
-            // However many have died at once, nobody waits for all of them.
+            // However many have died at once, nobody waits for all of them. What is left when it
+            // ends is found again at the next start.
             for _ in 0..<EngineLimits.turnFindings {
                 guard let finding = findings.popFirst() else { break }
                 core.take(finding)

@@ -22,7 +22,7 @@ enum HostFacts {
 
     /// How many processes may be watched by a descriptor each: a sixteenth of those that this
     /// process may open, so that clients, the log and the state have the rest.
-    static var watchedProcesses: Int {
+    static var watchedProcessesMax: Int {
         var limits = rlimit()
         // SAFETY: the kernel fills the structure that lives on our stack.
         let result = unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limits)

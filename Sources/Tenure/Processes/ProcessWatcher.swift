@@ -113,7 +113,7 @@ final class ProcessWatcher: Sendable {
             let evidence = (what ?? "no process \(process.pid)") + ", not the one that was recorded"
             return report(.processDied(session.id, treeIsGone: false, evidence: evidence))
         }
-        let limit = limit ?? HostFacts.watchedProcesses
+        let limit = limit ?? HostFacts.watchedProcessesMax
         let isKept = state.withLock { state in
             // Someone else may have been faster.
             if state.add(session, process) { return false }
