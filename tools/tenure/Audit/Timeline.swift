@@ -46,9 +46,8 @@ package struct Timeline {
     /// Whether `event` is about the subject; remembers what it brings into it, and forgets what it
     /// ends.
     package mutating func concerns(_ event: Event) -> Bool {
-        var isPart = event.session.map { stays[$0] != nil } ?? false
-        event.forEachSubject { isPart = isPart || follows($0) }
-        guard isPart else { return false }
+        let isOfStay = event.session.map { stays[$0] != nil } ?? false
+        guard isOfStay || isPart(event.forEachSubject) else { return false }
         follow(event)
         leave(event)
         return true
@@ -101,31 +100,34 @@ package struct Timeline {
     /// A lease that was granted before the history begins.
     package mutating func learn(_ lease: Lease) {
         if own.contains(.id(lease.token.rawValue)) { learn(lease.id) }
-        var isPart = false
-        lease.forEachSubject { isPart = isPart || follows($0) }
-        guard isPart, lease.state != .ended else { return }
+        guard lease.state != .ended, isPart(lease.forEachSubject) else { return }
         follow(lease.id, in: lease.state == .quarantined ? nil : lease.terms.session)
     }
 
     /// Someone who waited when the history begins.
     package mutating func learn(_ ticket: Ticket) {
-        var isPart = false
-        ticket.forEachSubject { isPart = isPart || follows($0) }
-        if isPart { follow(ticket.id.rawValue) }
+        learn(ticket.id.rawValue, ticket.forEachSubject)
     }
 
     /// A booking that was made before the history begins.
     package mutating func learn(_ booking: Booking) {
-        var isPart = false
-        booking.forEachSubject { isPart = isPart || follows($0) }
-        if isPart { follow(booking.id.rawValue) }
+        learn(booking.id.rawValue, booking.forEachSubject)
     }
 
     /// A window that was planned before the history begins.
     package mutating func learn(_ window: Window) {
+        learn(window.id.rawValue, window.forEachSubject)
+    }
+
+    private mutating func learn(_ id: UInt64, _ forEachSubject: ((Subject) -> Void) -> Void) {
+        if isPart(forEachSubject) { follow(id) }
+    }
+
+    /// Whether something is about what is followed by now.
+    private func isPart(_ forEachSubject: ((Subject) -> Void) -> Void) -> Bool {
         var isPart = false
-        window.forEachSubject { isPart = isPart || follows($0) }
-        if isPart { follow(window.id.rawValue) }
+        forEachSubject { isPart = isPart || follows($0) }
+        return isPart
     }
 
     // MARK: What comes and goes
