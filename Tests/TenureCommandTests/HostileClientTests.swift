@@ -192,11 +192,8 @@ struct HostileClientTests {
         try await daemon.start()
         try await daemon.declare()
         let lease = try await daemon.acquire()
-        let client = try daemon.connectSilently()
+        let client = try await daemon.connectDeafly()
         defer { close(client) }
-        let request = Array(String(repeating: "COMMAND DOCS\r\n", count: 200).utf8)
-        #expect(unsafe write(client, request, request.count) == request.count)
-        while try await daemon.figure("total_commands_processed") ?? 0 < 10 { await Task.yield() }
         #expect(try await daemon.stop() == 0)
         try await daemon.start()
         #expect(try await daemon.holds(lease))

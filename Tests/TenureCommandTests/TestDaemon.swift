@@ -192,6 +192,21 @@ final class TestDaemon {
         return descriptor
     }
 
+    /// A connection of a client that has asked for more than it will read; its descriptor.
+    func connectDeafly() async throws -> Int32 {
+        let client = try connectSilently()
+        let request = Array(String(repeating: "COMMAND DOCS\r\n", count: 200).utf8)
+        // SAFETY: the array lives for the call.
+        guard unsafe write(client, request, request.count) == request.count else {
+            close(client)
+            throw TestFailure("not sent: error \(errno)")
+        }
+        // As many as fit into what the client does not read.
+        let enough = 10
+        while try await figure("total_commands_processed") ?? 0 < enough { await Task.yield() }
+        return client
+    }
+
     /// The status with which the daemon ends, within a minute.
     func end() async throws -> Int32 {
         for _ in 0..<6_000 {

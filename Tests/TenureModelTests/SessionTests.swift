@@ -1,7 +1,8 @@
 // Sessions: liveness shared by many leases, ended by time, by their holder or by a death.
 
-import TenureModel
 import Testing
+
+@testable import TenureModel
 
 @Suite("Sessions")
 struct SessionTests {
@@ -42,6 +43,21 @@ struct SessionTests {
         }
         try world.reclaim()
         #expect(try world.count("held") == (lives ? 1 : 0))
+    }
+
+    @Test
+    func `past the sessions that there may be another one is BUSY`() throws {
+        let world = try World.slots(2)
+        let open = Command.openSession(SessionRequest(ttlMilliseconds: 60_000, holder: "job"))
+        for (count, code) in [(Limits.sessions - 1, nil), (Limits.sessions, .busy)]
+            as [(Int, RefusalCode?)]
+        {
+            let before = world.state
+            var state = copy before
+            state.facts.sessions = UInt64(count)
+            let answer = try state.decide(open, caller: .embedder, now: world.now).answer
+            #expect(answer.code == code, "\(count)")
+        }
     }
 
     @Test

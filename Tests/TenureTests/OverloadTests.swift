@@ -173,14 +173,8 @@ struct OverloadTests {
     func `a pause under overload is a gap for holders, as any other`() throws {
         let clock = VirtualClock()
         let core = try scratch.core(clock: clock)
-        let inbox = Inbox()
-        let threads = try LedgerThreads.start()
-        let watcher = ProcessWatcher(on: threads.watcher, wake: threads.wake) { _ in }
-        defer {
-            // What has begun is stopped as a ledger does it, then the threads without work.
-            watcher.stop()
-            for thread in [threads.writer, threads.state, threads.explainer] { thread.stop() }
-        }
+        let scene = try WriterScene()
+        let inbox = scene.inbox
         let sink = FirstAnswer {
             inbox.add { _ in clock.advance(byNanoseconds: 60_000_000_000) }
             inbox.stop()
@@ -188,7 +182,7 @@ struct OverloadTests {
         let many = UInt64(EngineLimits.turnCommands) * 3
         let rest = inbox.add((1...many).map { query($0, sink, of: $0) })
         #expect(rest.submissions.isEmpty)
-        WriterLoop(core: core, inbox: inbox, watcher: watcher).run { _ in }
+        scene.run(core)
         #expect(core.counters.gaps == 1)
     }
 

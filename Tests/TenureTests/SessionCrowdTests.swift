@@ -31,16 +31,9 @@ struct SessionCrowdTests {
     func `P2: processes beyond the limit of descriptors are seen to end all the same`()
         async throws
     {
-        let threads = try LedgerThreads.start()
-        let found = Mutex<[SessionID]>([])
-        let watcher = ProcessWatcher(on: threads.watcher, wake: threads.wake, limit: 1) { finding in
-            guard case .processDied(let id, _, _) = finding else { return }
-            found.withLock { $0.append(id) }
-        }
-        defer {
-            watcher.stop()
-            for thread in [threads.writer, threads.state, threads.explainer] { thread.stop() }
-        }
+        let found = FoundDead()
+        let scene = try WriterScene(limit: 1) { found.note($0) }
+        let watcher = scene.watcher
         let children = try (0..<4).map { _ in try ChildProcess(sleepingSeconds: 600) }
         for (number, child) in children.enumerated() {
             watcher.watch(try session(UInt64(number + 1), of: child.pid))
@@ -49,11 +42,11 @@ struct SessionCrowdTests {
         // The last first: it has no descriptor.
         for (count, child) in children.reversed().enumerated() {
             child.kill()
-            while found.withLock({ $0.count }) < count {
+            while found.sessions.count < count {
                 try await Task.sleep(for: .milliseconds(10))
             }
         }
-        #expect(found.withLock { $0.map(\.rawValue) } == [3, 2, 1])
+        #expect(found.sessions.map(\.rawValue) == [3, 2, 1])
     }
 
     @Test
@@ -94,13 +87,8 @@ struct SessionCrowdTests {
     @Test
     func `however many have died, nobody waits for all of them`() throws {
         let core = try scratch.core(clock: VirtualClock())
-        let inbox = Inbox()
-        let threads = try LedgerThreads.start()
-        let watcher = ProcessWatcher(on: threads.watcher, wake: threads.wake) { _ in }
-        defer {
-            watcher.stop()
-            for thread in [threads.writer, threads.state, threads.explainer] { thread.stop() }
-        }
+        let scene = try WriterScene()
+        let inbox = scene.inbox
         let count = EngineLimits.turnFindings * 3
         let codes = SessionAnswers()
         let open = Command.openSession(SessionRequest(ttlMilliseconds: 600_000))
@@ -122,8 +110,20 @@ struct SessionCrowdTests {
         }
         let status = Submission(command: .query(.status), caller: .embedder, ticket: 0, sink: sink)
         #expect(inbox.add([status]).submissions.isEmpty)
-        WriterLoop(core: core, inbox: inbox, watcher: watcher).run { _ in }
+        scene.run(core)
         #expect(alive.withLock { $0 } == count - EngineLimits.turnFindings)
+    }
+}
+
+/// The sessions whose processes were found dead.
+private final class FoundDead: Sendable {
+    private let found = Mutex<[SessionID]>([])
+
+    var sessions: [SessionID] { found.withLock { $0 } }
+
+    func note(_ finding: Housekeeping) {
+        guard case .processDied(let id, _, _) = finding else { return }
+        found.withLock { $0.append(id) }
     }
 }
 
