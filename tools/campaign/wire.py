@@ -4,9 +4,15 @@
 # is one of three: a reply, a refusal with its code, or `Lost` (sent, but nobody knows).
 # Works with redis-py 4.3 (RESP2) and later ones (RESP2 and RESP3).
 
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+import sys
+
+try:
+    import redis
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+except ModuleNotFoundError:
+    sys.exit(f"{sys.executable} has no `redis`, the stock client; Debian's is in python3-redis, "
+             "for /usr/bin/python3")
 
 CODES = {
     "ERR", "NOPERM", "IDTOOOLD", "CONFLICT", "NOTFOUND", "FENCED", "EXPIRED", "UNSATISFIABLE",
