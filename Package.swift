@@ -244,8 +244,7 @@ let package = Package(
             name: "TenureFuzzing",
             dependencies: [
                 "TenureBase", "TenureLog", "TenureModel", "TenureStorage", "TenureSimulation",
-                "TenureTesting",
-                "TenureWire",
+                "TenureServer", "TenureTesting", "TenureWire",
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             path: "Tests/TenureFuzzing",

@@ -36,6 +36,8 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     case rows
     /// The small documents: ledger.json, an anchor, the index of a segment.
     case documents
+    /// The policy: who may do what.
+    case policies
 
     /// Reads `bytes`.
     ///
@@ -51,6 +53,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         case .events: try FuzzRecords.events(bytes)
         case .rows: try FuzzRecords.rows(bytes)
         case .documents: try FuzzRecords.documents(bytes)
+        case .policies: try FuzzPolicy.policy(bytes)
         }
     }
 }

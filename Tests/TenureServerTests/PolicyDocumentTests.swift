@@ -67,6 +67,15 @@ struct PolicyDocumentTests {
         #expect(!standing.caller.isAdmin)
     }
 
+    @Test
+    func `in another encoding than UTF-8 nothing is read, or twice the same would be taken`() {
+        let twice = #"{"users": [], "users": []}"#.utf8
+        for bytes in [twice.flatMap { [$0, 0] }, twice.flatMap { [0, $0] }, [0xff] + twice] {
+            let fault = #expect(throws: PolicyFault.self) { try PolicyDocument.read(bytes) }
+            #expect(fault?.sentence == "is no UTF-8; save it in that encoding")
+        }
+    }
+
     /// One row for each slip; the sentence names the place and what is wrong.
     @Test(arguments: [
         ("", "is no JSON"),

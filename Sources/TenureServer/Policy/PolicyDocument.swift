@@ -28,6 +28,10 @@ package enum PolicyDocument {
     ///
     /// - Throws: what is wrong with it, and where.
     package static func read(_ bytes: [UInt8]) throws(PolicyFault) -> AccessPolicy {
+        // A decoder of JSON also takes UTF-16 and UTF-32, in which no name would be found twice.
+        guard !bytes.contains(0), String(validating: bytes, as: UTF8.self) != nil else {
+            throw PolicyFault(sentence: "is no UTF-8; save it in that encoding")
+        }
         if let name = RepeatedNames.first(in: bytes) {
             throw PolicyFault(sentence: "the field '\(name)' is twice in one object; keep one")
         }
