@@ -1,8 +1,8 @@
 // Work that waits for the disk or the writer stays off the event loops.
 //
-// On threads of two kinds, so that what clients ask for never stands before what the daemon itself
-// has to do: to stop, and to take a role away from somebody. They are threads of ours, because a
-// pool of SwiftNIO ends the process where there is no room for one.
+// On threads of several kinds, so that what clients ask for never stands before what the daemon
+// itself has to do: to stop, and to take a role away from somebody. They are threads of ours,
+// because a pool of SwiftNIO ends the process where there is no room for one.
 
 internal import CTenureSystem
 internal import Dispatch
@@ -17,26 +17,31 @@ enum Blocking {
         case clients
         /// What the daemon does whatever clients ask for.
         case daemon
+        /// Looking at secrets, one after the other: each takes a processor and 16 MiB for a while.
+        case secrets
 
         fileprivate var workers: Workers {
             switch self {
             case .clients: Blocking.clients
             case .daemon: Blocking.daemon
+            case .secrets: Blocking.secrets
             }
         }
+
+        /// The daemon has two, so that it can end while a policy can not be read.
+        fileprivate var threads: Int { self == .secrets ? 1 : 2 }
     }
 
     private static let clients = Workers("tenure-clients")
     private static let daemon = Workers("tenure-daemon")
+    private static let secrets = Workers("tenure-secrets")
 
-    /// Starts the threads, which live as long as the process: later there may be no room for them.
-    ///
-    /// Two of the daemon, so that it can end while a policy can not be read.
+    /// Starts the threads of a kind, which live as long as the process: later there may be no room
+    /// for them.
     ///
     /// - Throws: `ServerError` where there is no room already.
-    static func prepare() throws(ServerError) {
-        try clients.start(threads: 2)
-        try daemon.start(threads: 2)
+    static func prepare(_ kind: Kind) throws(ServerError) {
+        try kind.workers.start(threads: kind.threads)
     }
 
     /// What `body` returned.

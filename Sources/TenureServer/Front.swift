@@ -34,12 +34,13 @@ struct Front: Sendable {
         held: HeldBytes = HeldBytes()
     ) async throws -> Front {
         try Descriptors.requireRoom(forLoops: configuration.threads)
-        try Blocking.prepare()
+        try Blocking.prepare(.clients)
+        try Blocking.prepare(.daemon)
+        let verifier = try SecretVerifier(hasAccounts: policies.policy != nil)
         let file =
             try passed.map(SocketFile.init)
             ?? SocketFile.listen(at: configuration.socketPath, group: configuration.socketGroup)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.threads)
-        let verifier = SecretVerifier(hasAccounts: policies.policy != nil)
         let hubs = await makeHubs(
             group,
             ledger,

@@ -85,8 +85,10 @@ struct GuessingTests {
     }
 
     @Test
-    func `a password that was right before lets in while others guess, from where nobody does`() {
-        let verifier = SecretVerifier(hasAccounts: false)
+    func `a password that was right before lets in while others guess, from where nobody does`()
+        throws
+    {
+        let verifier = try SecretVerifier(hasAccounts: false)
         let word = Harness.password
         #expect(isRight(verifier.check(attempt(word, .host(1)), against: word)))
         for guess in 0..<UInt32(ServerLimits.failuresPerAccount) {
@@ -106,8 +108,8 @@ struct GuessingTests {
     }
 
     @Test
-    func `a password that was never right waits for the minute to be over`() {
-        let verifier = SecretVerifier(hasAccounts: false)
+    func `a password that was never right waits for the minute to be over`() throws {
+        let verifier = try SecretVerifier(hasAccounts: false)
         let word = Harness.password
         for guess in 0..<UInt32(ServerLimits.failuresPerAccount) {
             _ = verifier.check(attempt("\(guess)", .host(100 + guess)), against: word)
@@ -121,7 +123,7 @@ struct GuessingTests {
     func `a secret of an account that was right is known again, until the policy has it no more`()
         async throws
     {
-        let verifier = SecretVerifier(hasAccounts: true)
+        let verifier = try SecretVerifier(hasAccounts: true)
         let policy = try Self.policy()
         let attempt = attempt(Self.secret, .host(1), as: "ci")
         #expect(isRight(await verify(verifier, attempt, policy)))
@@ -143,7 +145,7 @@ struct GuessingTests {
     /// The thread looks at one of them; nobody waits for the others.
     @Test
     func `so many secrets wait and no more, in all and of one address`() async throws {
-        let verifier = SecretVerifier(hasAccounts: true)
+        let verifier = try SecretVerifier(hasAccounts: true)
         let policy = try Self.policy()
         let (outcomes, continuation) = AsyncStream.makeStream(of: Bool.self)
         let count = ServerLimits.secretsWaitingPerPeer + 1

@@ -5,7 +5,6 @@
 //   V2  Everything else that is looked at costs a scrypt, whether the account is there or not, and
 //       waits in a queue that is bounded, in all and for each address.
 
-internal import NIOPosix
 internal import Synchronization
 
 /// Checks secrets of accounts on a thread of its own.
@@ -34,24 +33,27 @@ final class SecretVerifier: Sendable {
     }
 
     fileprivate struct State {
+        /// Whether secrets are looked at: where there are accounts, until the end.
+        var isOpen: Bool
         var failures = FailureWindows()
         var known = KnownSecrets()
         var waiting = 0
         var waitingByPeer: [PeerAddress: Int] = [:]
     }
 
-    private let state = Mutex(State())
-    private let thread: NIOThreadPool?
+    private let state: Mutex<State>
 
     /// Stands in for accounts that there are not, so that a name is not told by the time it takes.
     private static let nobody = SecretHash(
         "$scrypt$ln=14,r=8,p=5$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
     )
 
-    /// A verifier with its thread, or without one where there are no accounts ever.
-    init(hasAccounts: Bool) {
-        thread = hasAccounts ? NIOThreadPool(numberOfThreads: 1) : nil
-        thread?.start()
+    /// A verifier; without `hasAccounts` there are none ever, and no thread looks at secrets.
+    ///
+    /// - Throws: `ServerError` where there is no room for that thread.
+    init(hasAccounts: Bool) throws(ServerError) {
+        if hasAccounts { try Blocking.prepare(.secrets) }
+        state = Mutex(State(isOpen: hasAccounts))
     }
 
     /// Whether what is said is the daemon's one `password`, which costs no scrypt.
@@ -80,17 +82,12 @@ final class SecretVerifier: Sendable {
             .map(\.hash)
         let outcome = state.withLock { state -> Outcome? in
             if let outcome = state.outcome(of: attempt, valid) { return outcome }
-            return state.enqueue(attempt.peer) ? nil : .busy
+            guard state.isOpen else { return .wrong }
+            guard state.enqueue(attempt.peer) else { return .busy }
+            Blocking.start(.secrets) { [self] in body(look(attempt, valid)) }
+            return nil
         }
-        if let outcome { return body(outcome) }
-        guard let thread else {
-            state.withLock { $0.dequeue(attempt.peer) }
-            return body(.wrong)
-        }
-        thread.submit { [self] isActive in
-            guard case .active = isActive else { return body(.wrong) }
-            body(look(attempt, valid))
-        }
+        if let outcome { body(outcome) }
     }
 
     /// Takes the time that a secret takes.
@@ -108,10 +105,13 @@ final class SecretVerifier: Sendable {
         }
     }
 
-    /// Ends the thread when what it has to do is done.
+    /// Returns when everything that waits was looked at; nothing is from now on.
     func end() async {
-        // An error here says that it has ended already.
-        try? await thread?.shutdownGracefully()
+        let wasOpen = state.withLock { state in
+            defer { state.isOpen = false }
+            return state.isOpen
+        }
+        if wasOpen { await Blocking.run(.secrets) {} }
     }
 }
 
