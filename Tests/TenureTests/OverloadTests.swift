@@ -72,13 +72,17 @@ private final class HoldingSink: AnswerSink {
 struct OverloadTests {
     private let scratch = LedgerScratch()
 
+    /// So many commands of one user may wait that do not come first.
+    private static let limitOfOne =
+        UInt64(EngineLimits.waitingCommands + EngineLimits.sharedCommandsPerUser)
+
     @Test
     func `past the commands that may wait for the writer the rest is BUSY, at once`() async throws {
         let ledger = try scratch.open()
         defer { ledger.shutdown() }
         let answers = AnswerCount()
         // One batch is taken or turned away in one step, whatever the writer does meanwhile.
-        let limit = 65_536
+        let limit = 65_536 + 256
         ledger.submit(
             (0..<limit + 10).map { ticket in
                 Submission(
@@ -107,7 +111,7 @@ struct OverloadTests {
         let sink = HoldingSink()
         ledger.submit([query(0, sink, of: 0)])
         while sink.tickets.isEmpty { try await Task.sleep(for: .milliseconds(1)) }
-        let limit = UInt64(EngineLimits.waitingCommands)
+        let limit = Self.limitOfOne
         ledger.submit((1...limit).map { query($0, sink, of: 1) })
         let refused = AnswerCount()
         ledger.submit([query(0, refused, of: 2)])
@@ -121,24 +125,38 @@ struct OverloadTests {
         ledger.whenWriterComesBy { Issue.record("nobody comes by any more") }
     }
 
-    private func query(_ ticket: UInt64, _ sink: any AnswerSink, of origin: UInt64) -> Submission {
-        Submission(
-            command: .query(.status),
-            caller: .embedder,
-            ticket: ticket,
-            sink: sink,
-            origin: origin
-        )
+    private func query(
+        _ ticket: UInt64,
+        _ sink: any AnswerSink,
+        of origin: UInt64,
+        by user: UInt32? = nil
+    ) -> Submission {
+        submission(.query(.status), ticket, sink, origin, user)
     }
 
     private let lease = LeaseReference(lease: LeaseID(rawValue: 1), token: Token(rawValue: 1))
 
     /// A renewal of what is not there: what is asked decides when it is decided, not the answer.
-    private func renewal(_ ticket: UInt64, _ sink: any AnswerSink, of origin: UInt64) -> Submission
-    {
-        Submission(
-            command: .renew(lease, ttlMilliseconds: 1),
-            caller: .embedder,
+    private func renewal(
+        _ ticket: UInt64,
+        _ sink: any AnswerSink,
+        of origin: UInt64,
+        by user: UInt32? = nil
+    ) -> Submission {
+        submission(.renew(lease, ttlMilliseconds: 1), ticket, sink, origin, user)
+    }
+
+    private func submission(
+        _ command: Command,
+        _ ticket: UInt64,
+        _ sink: any AnswerSink,
+        _ origin: UInt64,
+        _ user: UInt32?
+    ) -> Submission {
+        let caller = user.map { Caller(uid: $0, isAdmin: false) } ?? .embedder
+        return Submission(
+            command: command,
+            caller: caller,
             ticket: ticket,
             sink: sink,
             origin: origin
@@ -154,7 +172,7 @@ struct OverloadTests {
         let sink = HoldingSink()
         ledger.submit([query(0, sink, of: 0)])
         while sink.tickets.isEmpty { try await Task.sleep(for: .milliseconds(1)) }
-        let limit = UInt64(EngineLimits.waitingCommands)
+        let limit = Self.limitOfOne
         ledger.submit((1...limit).map { query($0, sink, of: 1) })
         let refused = AnswerCount()
         ledger.submit([query(0, refused, of: 2)])
@@ -222,8 +240,12 @@ struct OverloadTests {
                 submitted += 1
                 let sink = sinks[Int.random(in: 0...1, using: &generator)]
                 let origin = UInt64.random(in: 0...999, using: &generator)
+                // Now and then another user, as after AUTH.
+                let isOther = Int.random(in: 0..<8, using: &generator) == 0
+                let user = UInt32(isOther ? 7 : origin % 5)
                 return Int.random(in: 0..<4, using: &generator) == 0
-                    ? renewal(submitted, sink, of: origin) : query(submitted, sink, of: origin)
+                    ? renewal(submitted, sink, of: origin, by: user)
+                    : query(submitted, sink, of: origin, by: user)
             }
             let gone = load.suffix(3).map { Abandonment(ticket: $0.ticket, sink: $0.sink) }
             let waiting = backlog.count + count
@@ -254,7 +276,62 @@ struct OverloadTests {
             load = []
             let others = turn.submissions.count { !$0.command.comesFirst }
             #expect(turn.submissions.count == EngineLimits.turnCommands)
-            #expect(others == EngineLimits.turnShare)
+            #expect(others == EngineLimits.turnCommands / 8)
         }
+    }
+
+    /// However much one asks for, or renews, before others come.
+    @Test(arguments: [false, true])
+    func `users take turns`(floodsWithRenewals: Bool) throws {
+        let sink = AnswerCount()
+        var backlog = Backlog()
+        let flood = (0..<30_000).map { ticket in
+            floodsWithRenewals
+                ? renewal(ticket, sink, of: ticket % 9, by: 1)
+                : query(ticket, sink, of: ticket % 9, by: 1)
+        }
+        _ = backlog.turn(with: flood, abandoned: [])
+        let few = (0..<100 as Range<UInt64>).map { query(50_000 + $0, sink, of: 10, by: 2) }
+        let many = (0..<4_000 as Range<UInt64>).map { query(60_000 + $0, sink, of: 11, by: 3) }
+        let turn = backlog.turn(with: few + many, abandoned: [])
+        let counts = Dictionary(grouping: turn.submissions, by: \.caller.uid).mapValues(\.count)
+        #expect(counts[2] == 100)
+        // What the second leaves is shared by the others.
+        #expect(counts.values.reduce(0, +) == EngineLimits.turnCommands)
+        #expect(abs(counts[1, default: 0] - counts[3, default: 0]) <= 1)
+    }
+
+    @Test
+    func `more users than a turn has room for come one after the other`() throws {
+        let sink = AnswerCount()
+        var backlog = Backlog()
+        let users = EngineLimits.turnCommands + 500
+        let load = (0..<2 * users).map { ticket in
+            query(UInt64(ticket), sink, of: UInt64(ticket), by: UInt32(ticket / 2))
+        }
+        var order = backlog.turn(with: load, abandoned: []).submissions.compactMap(\.caller.uid)
+        order += backlog.turn(with: [], abandoned: []).submissions.compactMap(\.caller.uid)
+        #expect(order.count == 2 * EngineLimits.turnCommands)
+        #expect(Set(order.prefix(users)).count == users)
+    }
+
+    @Test
+    func `where one has filled the room, another has a share of what is kept`() throws {
+        let inbox = Inbox()
+        let sink = AnswerCount()
+        func rest(of user: UInt32, _ count: UInt64) -> Int {
+            inbox.add((0..<count).map { query($0, sink, of: $0, by: user) }).submissions.count
+        }
+        #expect(rest(of: 1, 100_000) == 100_000 - Int(Self.limitOfOne))
+        #expect(rest(of: 1, 1) == 1)
+        let share = UInt64(EngineLimits.sharedCommandsPerUser)
+        #expect(rest(of: 2, share + 10) == 10)
+        // Each once more when the writer came by, as long as there is any room.
+        let taken = inbox.take(waitingFor: 0, backlog: 0).submissions.count
+        #expect(taken == Int(Self.limitOfOne + share))
+        #expect(rest(of: 2, 5_000) == 5_000 - EngineLimits.turnCommands + Int(share))
+        let more = (3..<100).reduce(0) { $0 + Int(share) - rest(of: $1, share) }
+        let room = EngineLimits.waitingFirstCommands + EngineLimits.sharedCommands
+        #expect(more == room - Int(share))
     }
 }

@@ -10,11 +10,16 @@ package enum EngineLimits {
     static let waitingCommands = 65_536
     /// How many may wait beside them that keep or give back what somebody has.
     static let waitingFirstCommands = 8_192
+    /// How many may wait beside all these, of which each user has a share: so another has room
+    /// where one has filled the rest.
+    static let sharedCommands = 8_192
+    /// How many of them one user may add before the writer comes by.
+    static let sharedCommandsPerUser = 256
     /// How many commands the writer takes before it looks again at what has to come first: two
     /// groups.
     static let turnCommands = 2_048
-    /// How many of them are left to commands that do not come first.
-    static let turnShare = 256
+    /// How many that come first are taken before one that does not: these are left an eighth.
+    static let firstInARow = 7
     /// How many deaths of processes the writer takes in beside them.
     static let turnFindings = 256
     /// The most sessions that one user may have open who is no admin: a sixteenth of all that there

@@ -22,6 +22,8 @@ final class Inbox: Sendable {
         fileprivate(set) var isClosed = false
         /// How many commands were taken that wait all the same.
         fileprivate var backlog = 0
+        /// How many commands of each user are in the part of the room that all have a share of.
+        fileprivate var shares: [UInt32?: Int] = [:]
 
         var isEmpty: Bool {
             submissions.isEmpty && calls.isEmpty && findings.isEmpty && abandoned.isEmpty
@@ -130,12 +132,24 @@ extension Inbox.Load {
         for submission in batch {
             rest.waiting = backlog + submissions.count
             let more = submission.command.comesFirst ? EngineLimits.waitingFirstCommands : 0
-            if rest.waiting < limit + more {
+            if rest.waiting < limit + more || hasShare(submission, rest.waiting) {
                 submissions.append(submission)
             } else {
                 rest.submissions.append(submission)
             }
         }
         return rest
+    }
+
+    /// Whether, where so many wait, the user of a command still has a share of the room.
+    private mutating func hasShare(_ submission: Submission, _ waiting: Int) -> Bool {
+        let limit =
+            EngineLimits.waitingCommands + EngineLimits.waitingFirstCommands
+            + EngineLimits.sharedCommands
+        let user = submission.caller.uid
+        let count = shares[user] ?? 0
+        guard waiting < limit, count < EngineLimits.sharedCommandsPerUser else { return false }
+        shares[user] = count + 1
+        return true
     }
 }
