@@ -28,6 +28,7 @@ struct AuditPrunedTests {
         let moved = try daemon.held(
             ledger.say("HANDOVER \(given.lease) \(given.token) HOLDER moved")
         )
+        try ledger.pass(3)
         for _ in 0..<400 {
             let short = try daemon.held(ledger.say("ACQUIRE p gpu=1 TENANT short TTL 60000"))
             try ledger.say("RELEASE \(short.lease) \(short.token)")
@@ -51,7 +52,9 @@ struct AuditPrunedTests {
     @Test
     func `what was held at the snapshot is told by who, leaks and usage`() async throws {
         let snapshot = try await prune()
+        // One of the short ones may be held there, too.
         let then = try await daemon.audited("who", "a/gpu", "--at", snapshot)
+            .filter { $0["tenant"] as? String != "short" }
         try #require(then.texts("holder") == ["early", "moved", "kept"])
         #expect(then.texts("how") == ["expired", "released", nil])
         // Its second holder has it since an event that is pruned.
@@ -64,7 +67,7 @@ struct AuditPrunedTests {
         #expect(rows.texts("cause") == ["expired"])
         #expect(rows.texts("seen") == ["before the snapshot"])
         let (idle, lived) = (rows[0]["idle"] as? Int ?? 0, rows[0]["lived"] as? Int ?? 0)
-        #expect(idle > 0 && lived > idle)
+        #expect(idle > 0 && lived >= idle + 3_000)
         let usage = try await daemon.audited("usage")
         #expect(Set(usage.texts("tenant")).isSuperset(of: ["early", "moved", "kept"]))
         for row in usage where row["tenant"] as? String == "kept" {

@@ -29,7 +29,10 @@ struct HostileClientTests {
         ) { $0.count >= 7 * count }
         #expect(pongs.count == 7 * count)
         let grown = try #require(daemon.memoryPeakKiB) - before
-        #expect(grown < 48 << 10, "\(grown) KiB")
+        // What a sanitizer keeps beside it, and of what is freed, is no part of it.
+        if ProcessInfo.processInfo.environment["TENURE_SANITIZER"] == nil {
+            #expect(grown < 48 << 10, "\(grown) KiB")
+        }
         #expect(try await daemon.stop() == 0)
     }
 
