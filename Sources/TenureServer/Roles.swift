@@ -13,7 +13,18 @@ enum Roles {
         for standing: Standing,
         _ identity: Identity
     ) -> Refusal? {
-        refusal(needing: Role.needed(for: command), for: standing, identity)
+        if let refusal = refusal(needing: Role.needed(for: command), for: standing, identity) {
+            return refusal
+        }
+        guard let asked = command.priority, asked.rawValue > standing.priorityMax.rawValue else {
+            return nil
+        }
+        return Refusal(
+            .notPermitted,
+            "\(identity.subject) may not ask with PRIORITY \(asked.name), but with "
+                + "\(standing.priorityMax.name) or less; ask root or the user that the daemon runs "
+                + "as"
+        )
     }
 
     /// Why who has `standing` may not send `command`; nothing when it may.
@@ -56,6 +67,17 @@ enum Roles {
             difference |= UInt(byte ^ expected[index])
         }
         return difference == 0
+    }
+}
+
+extension Command {
+    /// The class that it asks with.
+    fileprivate var priority: Priority? {
+        switch self {
+        case .acquire(let request): request.priority
+        case .book(let booking): booking.request.priority
+        default: nil
+        }
     }
 }
 

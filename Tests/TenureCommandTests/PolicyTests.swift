@@ -68,7 +68,7 @@ struct PolicyTests {
         let made = try await daemon.run(["policy", "hash", "--random"])
         let lines = made.words.split(separator: "\n").map(String.init)
         try #require(made.status == 0 && lines.count == 2)
-        try write(account(#""acquire", "tenants": ["ci"]"#, lines[1]))
+        try write(account(#""acquire", "tenants": ["ci"], "maxPriority": "normal""#, lines[1]))
         let port = 20_000 + Int(getpid() % 20_000)
         try await daemon.start(["--policy", path, "--tcp", "127.0.0.1:\(port)"])
         try await daemon.declare()
@@ -81,6 +81,10 @@ struct PolicyTests {
         await #expect(throws: Refusal.self) { try await client.send(theirs) }
         let grant = try await client.send(Array(theirs.dropLast()) + ["ci/build"])
         #expect(grant["status"] == .string("granted"))
+        let high = Array(theirs.dropLast()) + ["ci", "PRIORITY", "high"]
+        let refusal = await #expect(throws: Refusal.self) { try await client.send(high) }
+        #expect(refusal?.code == .notPermitted)
+        #expect(refusal?.message.contains("not ask with PRIORITY high, but with normal") == true)
         try write(#"{"accounts": 1}"#)
         daemon.signal(SIGHUP)
         while !daemon.words.contains("accounts is no list") { await Task.yield() }

@@ -76,6 +76,34 @@ struct PolicyDocumentTests {
         }
     }
 
+    @Test
+    func `a class is the highest to ask with, and of several the highest holds`() throws {
+        let policy = try Self.read(
+            """
+            {"users": [
+                {"user": 1001, "role": "acquire", "tenants": ["a"], "maxPriority": "low"},
+                {"user": 1002, "role": "observe"}, {"user": 1003, "role": "admin"}],
+             "groups": [
+                {"group": 50, "role": "acquire", "tenants": ["b"], "maxPriority": "high"},
+                {"group": 51, "role": "observe"}, {"group": 52, "role": "operate"}]}
+            """
+        )
+        func highest(_ uid: UInt32, _ groups: [UInt32]) -> Priority? {
+            policy.permission(uid: uid, groups: groups)?.priorityMax
+        }
+        #expect(highest(1_001, []) == .low && highest(1_001, [51]) == .low)
+        #expect(highest(1_001, [50]) == .high && highest(1_002, [50]) == .high)
+        #expect(highest(1_001, [50, 52]) == .critical && highest(1_003, [50]) == .critical)
+        let standing = Standing(uid: 1_001, policy.permission(uid: 1_001, groups: []))
+        let identity = Identity.user(1_001, groups: [])
+        for priority in Priority.allCases {
+            var request = AcquireRequest(pool: "main", claims: [])
+            request.priority = priority
+            let refusal = Roles.refusal(of: .acquire(request), for: standing, identity)
+            #expect(refusal?.code == (priority == .low ? nil : .notPermitted), "\(priority)")
+        }
+    }
+
     /// One row for each slip; the sentence names the place and what is wrong.
     @Test(arguments: [
         ("", "is no JSON"),
@@ -111,6 +139,14 @@ struct PolicyDocumentTests {
         (
             #"{"users": [{"user": 5, "role": "admin", "tenants": ["a"]}]}"#,
             "users[0].tenants have no meaning for the role admin"
+        ),
+        (
+            #"{"users": [{"user": 5, "role": "operate", "maxPriority": "urgent"}]}"#,
+            "users[0].maxPriority 'urgent' is no class; there are low, normal, high, critical"
+        ),
+        (
+            #"{"users": [{"user": 5, "role": "admin", "maxPriority": "low"}]}"#,
+            "users[0].maxPriority has no meaning for the role admin"
         ),
         (
             #"{"users": [{"user": 5, "role": "observe"}, {"user": "5", "role": "admin"}]}"#,

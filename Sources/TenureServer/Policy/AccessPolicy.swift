@@ -118,23 +118,20 @@ struct Standing: Sendable {
     let caller: Caller
     /// How much it may do; nothing when that is nothing.
     let role: Role?
+    /// The highest class that it may ask with.
+    let priorityMax: Priority
     /// When that ends, in seconds since 1970.
     var expires: Double?
 
-    init(_ caller: Caller, _ role: Role?, expires: Double? = nil) {
-        (self.caller, self.role, self.expires) = (caller, role, expires)
-    }
-
     init(uid: UInt32?, _ permission: Permission?, expires: Double? = nil) {
-        self.init(
-            Caller(
-                uid: uid,
-                isAdmin: permission?.role == .admin,
-                tenants: permission.map { $0.role == .admin ? nil : $0.tenants } ?? TenantScope.none
-            ),
-            permission?.role,
-            expires: expires
+        caller = Caller(
+            uid: uid,
+            isAdmin: permission?.role == .admin,
+            tenants: permission.map { $0.role == .admin ? nil : $0.tenants } ?? TenantScope.none
         )
+        role = permission?.role
+        priorityMax = permission?.priorityMax ?? .critical
+        self.expires = expires
     }
 
     /// Of one who has said nothing yet.

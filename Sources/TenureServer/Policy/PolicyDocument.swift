@@ -2,7 +2,9 @@
 //
 //   {
 //     "users":    [{"user": "alice", "role": "acquire", "tenants": ["research"]}],
-//     "groups":   [{"group": "operators", "role": "operate"}],
+//     "groups":   [{"group": "operators", "role": "operate"},
+//                  {"group": "students", "role": "acquire", "tenants": ["lab"],
+//                   "maxPriority": "low"}],
 //     "accounts": [{"account": "ci", "uid": 60001, "role": "acquire", "tenants": ["ci"],
 //                   "secrets": [{"hash": "$scrypt$…", "expires": "2027-01-31T00:00:00Z"}],
 //                   "certificates": ["ci.example.org"]}]
@@ -42,13 +44,14 @@ package enum PolicyDocument {
             throw PolicyFault(sentence: "is no JSON; look for a comma, quote or bracket")
         }
         let whole = try PolicyObject(value, at: "", fields: ["users", "groups", "accounts"])
-        let users = try whole.objects("users", fields: ["user", "role", "tenants"])
+        let common: Set = ["role", "tenants", "maxPriority"]
+        let users = try whole.objects("users", fields: common.union(["user"]))
             .map { entry throws(PolicyFault) in try self.entry(entry, "user", Self.uid) }
-        let groups = try whole.objects("groups", fields: ["group", "role", "tenants"])
+        let groups = try whole.objects("groups", fields: common.union(["group"]))
             .map { entry throws(PolicyFault) in try self.entry(entry, "group", Self.gid) }
         let accounts = try whole.objects(
             "accounts",
-            fields: ["account", "uid", "role", "tenants", "secrets", "certificates"]
+            fields: common.union(["account", "uid", "secrets", "certificates"])
         ).map(account)
         try requireOnce(users.map { "user \($0.name) (\($0.id))" }, users.map { "\($0.id)" })
         try requireOnce(groups.map { "group \($0.name) (\($0.id))" }, groups.map { "\($0.id)" })
@@ -151,11 +154,34 @@ package enum PolicyDocument {
             throw object.fault("tenants", "are missing: name them, or \"*\" for all")
         case .observe, .acquire, .operate, .admin: break
         }
-        if role == .admin || tenants == ["*"] { return Permission(role, tenants: nil) }
+        let priority = try priorityMax(object, role)
+        if role == .admin || tenants == ["*"] {
+            return Permission(role, tenants: nil, priorityMax: priority)
+        }
         for tenant in tenants where !Names.isValidTenant(tenant) {
             throw object.fault("tenants", "'\(Printable.text(tenant))' is no path of names")
         }
-        return Permission(role, tenants: TenantScope(tenants))
+        return Permission(role, tenants: TenantScope(tenants), priorityMax: priority)
+    }
+
+    private static func priorityMax(
+        _ object: PolicyObject,
+        _ role: Role
+    ) throws(PolicyFault) -> Priority {
+        guard let text = try object.optionalString("maxPriority") else { return .critical }
+        switch role {
+        case .observe, .admin:
+            throw object.fault("maxPriority", "has no meaning for the role \(role.rawValue)")
+        case .acquire, .operate: break
+        }
+        guard let priority = Priority(name: text) else {
+            let classes = Priority.allCases.map(\.name).joined(separator: ", ")
+            throw object.fault(
+                "maxPriority",
+                "'\(Printable.text(text))' is no class; there are \(classes)"
+            )
+        }
+        return priority
     }
 
     // MARK: Numbers and names of the host

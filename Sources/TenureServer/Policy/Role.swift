@@ -80,11 +80,14 @@ package struct Permission: Hashable, Sendable {
     package var role: Role
     /// The tenants to act for; all when absent.
     package var tenants: TenantScope?
+    /// The highest class to ask with.
+    package var priorityMax: Priority
 
     /// A role for some tenants, or for all.
-    package init(_ role: Role, tenants: TenantScope?) {
+    package init(_ role: Role, tenants: TenantScope?, priorityMax: Priority = .critical) {
         self.role = role
         self.tenants = tenants
+        self.priorityMax = priorityMax
     }
 
     /// Everything.
@@ -93,11 +96,12 @@ package struct Permission: Hashable, Sendable {
     /// What those may do whom no policy restricts: hold for any tenant.
     static let unrestricted = Permission(.acquire, tenants: nil)
 
-    /// Both together: the higher role, and all the tenants.
+    /// Both together: the higher role, all the tenants, and the higher class of those that ask.
     func adding(_ other: Permission) -> Permission {
-        guard let ours = tenants, let theirs = other.tenants else {
-            return Permission(max(role, other.role), tenants: nil)
-        }
-        return Permission(max(role, other.role), tenants: ours.union(theirs))
+        let asking = [self, other].filter { $0.role >= .acquire }.map(\.priorityMax.rawValue)
+        let highest = asking.max().flatMap(Priority.init(rawValue:)) ?? .critical
+        var scope: TenantScope?
+        if let ours = tenants, let theirs = other.tenants { scope = ours.union(theirs) }
+        return Permission(max(role, other.role), tenants: scope, priorityMax: highest)
     }
 }

@@ -92,12 +92,14 @@ extension AccessPolicy {
     ) -> Document {
         let tenants: [String] =
             permission.role < .acquire ? [] : permission.tenants?.paths ?? ["*"]
+        let priority = permission.role < .acquire ? "" : permission.priorityMax.name
         return .map(
             [
                 .init("who", .string(sort)), .init("name", .string(name)),
                 .init("number", .count(UInt64(number))),
                 .init("role", .string(permission.role.rawValue)),
                 .init("tenants", .list(tenants.map(Document.string))),
+                .init("maxPriority", .string(priority)),
             ] + more
         )
     }
