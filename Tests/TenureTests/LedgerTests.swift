@@ -156,32 +156,6 @@ struct LedgerTests {
     }
 
     @Test
-    func `Commands past the bound of the inbox are answered BUSY, all others as they should`()
-        async throws
-    {
-        let ledger = try await opened()
-        defer { ledger.shutdown() }
-        let count = 70_000
-        let bound = 65_536
-        let sink = CountingSink(until: count)
-        ledger.submit(
-            (0..<count).map {
-                Submission(
-                    command: .query(.pool("main")),
-                    caller: .embedder,
-                    ticket: UInt64($0),
-                    sink: sink
-                )
-            }
-        )
-        await sink.whenComplete()
-        let (answered, busy) = sink.counts
-        #expect(answered == count)
-        #expect(busy >= count - bound)
-        #expect(busy < count)
-    }
-
-    @Test
     func `Notices tell every change in order, when it is durable`() async throws {
         let ledger = try await opened()
         var notices = ledger.notices().makeAsyncIterator()
@@ -327,45 +301,5 @@ struct LedgerTests {
         // Looked at right after serving has begun; until then the lease is still valid.
         while (try? await second.check(grant.reference)) != nil { await Task.yield() }
         await #expect(throws: Refusal.self) { try await second.check(grant.reference) }
-    }
-}
-
-/// Counts answers, and wakes whoever waits for the last.
-private final class CountingSink: AnswerSink {
-    private struct State {
-        var answered = 0
-        var busy = 0
-        var waiting: CheckedContinuation<Void, Never>?
-    }
-
-    private let state = Mutex(State())
-    private let target: Int
-
-    init(until target: Int) { self.target = target }
-
-    var counts: (Int, Int) { state.withLock { ($0.answered, $0.busy) } }
-
-    func deliver(_ answers: [Delivery]) {
-        let busy = answers.count { delivery in
-            if case .refused(let refusal) = delivery.answer { refusal.code == .busy } else { false }
-        }
-        let waiting = state.withLock { state -> CheckedContinuation<Void, Never>? in
-            state.answered += answers.count
-            state.busy += busy
-            guard state.answered >= target else { return nil }
-            defer { state.waiting = nil }
-            return state.waiting
-        }
-        waiting?.resume()
-    }
-
-    func whenComplete() async {
-        await withCheckedContinuation { continuation in
-            let isComplete = state.withLock { state in
-                if state.answered < target { state.waiting = continuation }
-                return state.answered >= target
-            }
-            if isComplete { continuation.resume() }
-        }
     }
 }

@@ -109,7 +109,8 @@ struct Backlog {
         for submission in others { waiting[Origin(submission)]?.others -= 1 }
         count -= first.count + others.count
         forgetThoseDone()
-        return Turn(submissions: first + others, abandoned: nextAbandoned())
+        first += others
+        return Turn(submissions: first, abandoned: nextAbandoned())
     }
 
     /// Those all of whose commands were handed out.
