@@ -149,7 +149,7 @@ struct Front: Sendable {
                     policies: policies,
                     verifier: verifier
                 )
-                hub.startSweeping()
+                hub.startSweeping(every: configuration.sweepInterval)
                 return hub
             }
             // The closure does not throw, so only a loop that was shut down could fail it.

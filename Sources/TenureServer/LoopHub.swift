@@ -77,11 +77,9 @@ final class LoopHub: AnswerSink {
     }
 
     /// Begins to look at the clock for connections that take too long.
-    func startSweeping() {
-        eventLoop.scheduleRepeatedTask(
-            initialDelay: ServerLimits.sweepInterval,
-            delay: ServerLimits.sweepInterval
-        ) { [state, log] task in
+    func startSweeping(every interval: TimeAmount) {
+        eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) {
+            [state, log] task in
             log.tellLeftOut()
             state.value.sweep(at: .now())
             if state.value.isEmptied { task.cancel() }

@@ -1,5 +1,7 @@
 // What the daemon's front is told: where to listen, for whom, and how to stop.
 
+internal import NIOCore
+
 /// Where the daemon listens and for whom.
 public struct ServerConfiguration: Sendable {
     /// A listener for TCP.
@@ -36,6 +38,8 @@ public struct ServerConfiguration: Sendable {
     public var threads = 1
     /// How long a graceful shutdown waits for outstanding commands.
     public var drainTime = Duration.seconds(10)
+    /// How often every connection is looked at for what takes too long; tests do it themselves.
+    var sweepInterval = ServerLimits.sweepInterval
 
     /// A daemon that listens at `socketPath` for its own user and root.
     public init(socketPath: String) {

@@ -88,6 +88,8 @@ struct Harness {
         self.directory = directory
         var configuration = ServerConfiguration(socketPath: "\(directory.path)/s")
         if tcp { configuration.tcp = .init(port: 0, password: password) }
+        // By the clock of a busy machine more would end than what a test lets end.
+        configuration.sweepInterval = .hours(1)
         if policy != nil { configuration.policyPath = "/not/read" }
         try configuration.check()
         var logger = Logger(label: "test") { _ in log ?? SwiftLogNoOpLogHandler() }
