@@ -169,7 +169,7 @@ struct ConnectionCommandTests {
 
     @Test
     func `row 3: strangers on TCP are bounded in words, number and time`() async throws {
-        try await Harness.run(tcp: true) { harness in
+        try await Harness.run(tcp: true, sweepsItself: true) { harness in
             let long = try await harness.raw(harness.tcp)
             try await long.send("*11\r\n")
             #expect(

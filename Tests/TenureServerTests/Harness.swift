@@ -53,6 +53,7 @@ struct Harness {
         password: String? = Self.password,
         log: (any LogHandler)? = nil,
         held: HeldBytes = HeldBytes(),
+        sweepsItself: Bool = false,
         _ body: (Harness) async throws -> Void
     ) async throws {
         let directory = try TemporaryDirectory()
@@ -64,7 +65,8 @@ struct Harness {
             tls: tls,
             password: password,
             log: log,
-            held: held
+            held: held,
+            sweepsItself: sweepsItself
         )
         do {
             try await body(harness)
@@ -83,13 +85,14 @@ struct Harness {
         tls: ListenerTLS?,
         password: String?,
         log: (any LogHandler)?,
-        held: HeldBytes
+        held: HeldBytes,
+        sweepsItself: Bool
     ) async throws {
         self.directory = directory
         var configuration = ServerConfiguration(socketPath: "\(directory.path)/s")
         if tcp { configuration.tcp = .init(port: 0, password: password) }
         // By the clock of a busy machine more would end than what a test lets end.
-        configuration.sweepInterval = .hours(1)
+        if sweepsItself { configuration.sweepInterval = .hours(1) }
         if policy != nil { configuration.policyPath = "/not/read" }
         try configuration.check()
         var logger = Logger(label: "test") { _ in log ?? SwiftLogNoOpLogHandler() }

@@ -74,7 +74,7 @@ struct HeldBytesTests {
     @Test
     func `B3: who reads nothing for a minute is closed, who watches and waits stays`() async throws
     {
-        try await Harness.run { harness in
+        try await Harness.run(sweepsItself: true) { harness in
             let silent = try await harness.raw(reads: false)
             silent.sendWithoutWaiting(Self.flood)
             let watching = try await harness.client()
@@ -96,7 +96,7 @@ struct HeldBytesTests {
         async throws
     {
         let limit = 1 << 20
-        try await Harness.run(held: HeldBytes(limit: limit)) { harness in
+        try await Harness.run(held: HeldBytes(limit: limit), sweepsItself: true) { harness in
             let held = harness.front.hubs[0].held
             var silent: [RawConnection] = []
             for _ in 0..<8 {

@@ -25,7 +25,7 @@ struct InformingTests {
                 connections.append(raw)
             }
             while try await harness.onLoop({ $0.commands }) < 20 { await Task.yield() }
-            #expect(harness.ledger.figuresAsked == 1)
+            try await harness.wait { harness.ledger.figuresAsked == 1 }
             // Nothing behind it is decoded, and others are served.
             let other = try await harness.raw()
             try await other.exchange("PING\r\n", "+PONG\r\n")

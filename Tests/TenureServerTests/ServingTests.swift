@@ -210,7 +210,7 @@ struct ServingTests {
 
     @Test
     func `row 5: half a request is ended after its time, a quiet connection is not`() async throws {
-        try await Harness.run { harness in
+        try await Harness.run(sweepsItself: true) { harness in
             let half = try await harness.raw()
             let quiet = try await harness.raw()
             try await quiet.exchange("PING\r\n", "+PONG\r\n")
@@ -230,7 +230,7 @@ struct ServingTests {
     /// The time counts from the first byte of a request: more of it is no reason to wait longer.
     @Test
     func `row 5: a request that trickles in ends as half of one does`() async throws {
-        try await Harness.run { harness in
+        try await Harness.run(sweepsItself: true) { harness in
             let slow = try await harness.raw()
             try await slow.exchange("PING\r\n*1\r\n$4\r\nP", "+PONG\r\n")
             let begun = NIODeadline.now()
