@@ -4,6 +4,11 @@
 // The only flag is NOTLS, so that a reader is not tied to a thread. Whoever opens it holds the
 // ledger's LOCK already; this type guards against a second opening in the same process only.
 //
+//   L10 Who writes begins with what the disk has, not with what memory shows. After a write that
+//       failed, memory has pages that the disk has not. On ext4 (seen on Linux 6.18) the blocks of
+//       such pages stay marked as never written, even when the pages are written again and their
+//       sync succeeds: that is lost with the memory. Pages that were read anew are written right.
+//
 // Transactions are in Environment+Scopes.swift, upkeep in Environment+Upkeep.swift.
 
 internal import CLMDB
@@ -77,6 +82,7 @@ package final class Environment: @unchecked Sendable {
         let identity = try DirectoryIdentity(of: path)
         guard EnvironmentRegistry.claim(identity) else { throw .alreadyOpen(path: path) }
         do throws(StoreError) {
+            if options.access == .readWrite { try PageFile.forgetMemory(directory: path) }
             let fileBytes = try admit(path, options.access)
             var options = options
             if options.access == .audit {

@@ -39,6 +39,26 @@ final class PageFile {
         try? file.close()
     }
 
+    /// Has memory forget what it shows of the file in `directory`, where there is one (L10).
+    ///
+    /// Pages that were never written are written first: only what is on the disk can be forgotten.
+    ///
+    /// - Throws: What the kernel said.
+    static func forgetMemory(directory: String) throws(StoreError) {
+        let pages: PageFile
+        do throws(StoreError) {
+            pages = try PageFile(directory: directory)
+        } catch {
+            guard error == .system(.noSuchFileOrDirectory) else { throw error }
+            return
+        }
+        guard fdatasync(pages.file.rawValue) == 0 else {
+            throw .diskFullOrIO(Errno(rawValue: errno))
+        }
+        let status = posix_fadvise(pages.file.rawValue, 0, 0, POSIX_FADV_DONTNEED)
+        guard status == 0 else { throw .system(Errno(rawValue: status)) }
+    }
+
     /// The bytes of page `number`.
     func page(_ number: UInt64) throws -> [UInt8] {
         try bytes(ofPage: number, from: 0, count: MetaPage.pageBytes)

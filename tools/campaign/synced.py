@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # Failed writes and syncs: what is told to be there after one must be on the disk.
 #
-# A real daemon works on a disk that can be told to fail (recorder.c). Three sorts, in turns: writes
-# of commit groups fail, flushes fail, everything fails. The daemon must end with 74, with nothing
+# A real daemon works on a disk that can be told to fail (recorder.c). Four sorts, in turns: writes
+# of commit groups fail, flushes fail, everything fails, everything fails that the last checkpoint
+# writes when the daemon is told to end. It must end with 74, with nothing
 # acknowledged any more. Then the disk works again, and the daemon is started over the same memory
-# of the kernel, which may hold what the disk never got: everything acknowledged must be there. Then
-# the power is cut, and behind the next mount nothing may be missing of what that start had told:
+# of the kernel, which may hold what the disk never got: everything acknowledged must be there. Where
+# a checkpoint failed it ends with another, over the pages of the first. Then the power is cut, and behind the next mount nothing may be missing of what that start had told:
 # whoever trusts a tail that only memory has loses it now.
 # Needs root, libfuse3 and gcc. Exit status: 0 clean, 1 a violation (evidence is kept), 2 cannot run
 # here.
@@ -32,7 +33,7 @@ from undertaking import checked, conclude, undertake
 from wire import Lost, Refused, Wire
 
 DISK_FAILED, DAMAGED = 74, 65
-FAILURES = {"groups": "TGRP", "flushes": "!", "everything": "*"}
+FAILURES = {"groups": "TGRP", "flushes": "!", "everything": "*", "checkpoints": "*"}
 OWN_END = 20.0          # seconds for the daemon to end by itself
 EVER = float("inf")
 
@@ -64,13 +65,18 @@ class Failures:
         before = self.crew.acknowledged()
         self.crew.start(self.daemon.socket)
         self.daemon.sleep(self.random.uniform(0.2, 1.0))
+        if kind == "checkpoints":
+            self.faults += self.crew.stop()
         self.recording.recorder.fail(FAILURES[kind])
         try:
+            if kind == "checkpoints":
+                self.daemon.process.terminate()
             self.must_end()
         finally:
             self.recording.recorder.fail("")
         self.rounds[kind] += 1
-        self.faults += self.crew.stop()
+        if kind != "checkpoints":
+            self.faults += self.crew.stop()
         self.idle += self.crew.acknowledged() == before
         self.unanswered += sum(records[-1].outcome == "unknown"
                                for records in self.crew.records() if records)
@@ -87,8 +93,15 @@ class Failures:
             self.anew += 1
             self.disk.remount()
         first = self.serve("over the same memory")
+        ended = None
+        if kind == "checkpoints" and first:
+            # What this one writes, memory had from the one that failed.
+            ended = self.daemon.terminate()
+            if ended != 0:
+                self.faults.append(f"exit status {ended} of the checkpoint behind the failed one")
         self.disk.cut(flush=False)
-        self.daemon.kill()
+        if ended is None:
+            self.daemon.kill()
         self.disk.remount()
         position = self.audit()
         if first and position is not None:
