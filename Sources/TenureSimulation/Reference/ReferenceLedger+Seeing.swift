@@ -241,6 +241,11 @@ extension ReferenceLedger {
         }
         holdings[id]?.parts = found.parts
         holdings[id]?.reserved = isReserved
+        if holding.reserved, !isReserved, holding.ask.session != nil {
+            // From a commit on, answered or not, it lasts as long as its session.
+            holdings[id]?.earliest = holding.lifetimeEnd
+            holdings[id]?.latest = holding.lifetimeEnd
+        }
         guard holding.ask.session == nil, let left = found.ttl else { return faults }
         if now + left + 1 < min(holding.earliest, may.commit ? 0 : .max) {
             faults.append("I5: lease \(id) has \(left) ms left at \(now): \(holding)")
