@@ -5,7 +5,7 @@ import shlex
 import subprocess
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-CANARIES = ("no-sync", "some-syncs", "in-memory", "cached-tail")
+CANARIES = ("no-sync", "some-syncs", "in-memory", "cached-tail", "cached-state")
 
 
 class CannotBuild(Exception):

@@ -8,6 +8,8 @@
 //   some-syncs    every tenth call of fsync or fdatasync tells success and does nothing
 //   cached-tail   files are opened without O_DIRECT, and POSIX_FADV_DONTNEED does nothing: a start
 //                 reads from memory what may never have reached the disk
+//   cached-state  POSIX_FADV_DONTNEED does nothing: pages of the state that memory has from writes
+//                 that failed are written again as if the disk had them
 //
 // Anything else, or nothing, ends the process before it begins: a canary that sings by mistake as
 // the others do proves nothing. Calls that bypass the C library are not seen; `syscall` is.
@@ -40,6 +42,8 @@ __attribute__((constructor)) static void choose(void) {
         every = 0;
     } else if (name && !strcmp(name, "cached-tail")) {
         direct = forgets = 0;
+    } else if (name && !strcmp(name, "cached-state")) {
+        forgets = 0;
     } else {
         fprintf(stderr, "canary: TENURE_CANARY names no promise\n");
         _exit(64);

@@ -3,16 +3,18 @@
 #
 # A real daemon works on a disk that can be told to fail (recorder.c). Four sorts, in turns: writes
 # of commit groups fail, flushes fail, everything fails, everything fails that the last checkpoint
-# writes when the daemon is told to end. It must end with 74, with nothing
-# acknowledged any more. Then the disk works again, and the daemon is started over the same memory
-# of the kernel, which may hold what the disk never got: everything acknowledged must be there. Where
-# a checkpoint failed it ends with another, over the pages of the first. Then the power is cut, and behind the next mount nothing may be missing of what that start had told:
-# whoever trusts a tail that only memory has loses it now.
+# writes when the daemon is told to end. It must end with 74, with nothing acknowledged any more.
+# Then the disk works again, and the daemon is started over the same memory of the kernel, which may
+# hold what the disk never got: everything acknowledged must be there. Where a checkpoint failed it
+# ends with another, over the pages of the first. Then the power is cut, and behind the next mount
+# nothing may be missing of what that start had told: whoever trusts a tail that only memory has
+# loses it now.
 # Needs root, libfuse3 and gcc. Exit status: 0 clean, 1 a violation (evidence is kept), 2 cannot run
 # here.
 #
-# --canary cached-tail runs a daemon that writes and reads through the kernel's memory (canary.c):
-# 0 if what it told is found missing, 1 if this campaign does not notice.
+# --canary cached-tail runs a daemon that writes and reads the log through the kernel's memory,
+# cached-state one that forgets nothing of the state before it writes (canary.c; ext4 alone shows
+# it): 0 if what it told is found missing or damaged, 1 if this campaign does not notice.
 #
 #   tools/campaign/synced.py --rounds 12 --seed 7 --tenure .build/release/tenure
 
@@ -34,6 +36,7 @@ from wire import Lost, Refused, Wire
 
 DISK_FAILED, DAMAGED = 74, 65
 FAILURES = {"groups": "TGRP", "flushes": "!", "everything": "*", "checkpoints": "*"}
+CANARIES = {"cached-tail": "groups", "cached-state": "checkpoints"}
 OWN_END = 20.0          # seconds for the daemon to end by itself
 EVER = float("inf")
 
@@ -51,7 +54,7 @@ class Failures:
 
     def run(self, rounds):
         self.recording.begin()
-        kinds = list(FAILURES) if not self.arguments.canary else ["groups"]
+        kinds = [CANARIES[self.arguments.canary]] if self.arguments.canary else list(FAILURES)
         for number in range(rounds):
             self.round(kinds[number % len(kinds)])
             if self.faults:
@@ -203,7 +206,7 @@ def arguments_of():
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--dir", help="where the images are made; a real file system")
     parser.add_argument("--keep", action="store_true", help="keep log and histories")
-    parser.add_argument("--canary", choices=["cached-tail"],
+    parser.add_argument("--canary", choices=list(CANARIES),
                         help="break this promise; the run must notice")
     return checked(parser)
 
