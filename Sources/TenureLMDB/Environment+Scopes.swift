@@ -40,6 +40,8 @@ extension Environment {
     }
 
     /// Runs `body` in the write transaction, which says whether to commit; never suspends.
+    ///
+    /// After one that failed on the disk memory forgets first what the disk may not have (L10).
     package func writeOrAbandon<Value>(
         _ body: (inout WriteTransaction) throws(StoreError) -> WriteOutcome<Value>
     ) throws(StoreError) -> Value {
@@ -50,7 +52,16 @@ extension Environment {
         )
         live.enter()
         defer { live.leave() }
-        return try writeInside(body, thread)
+        if hasFailedWrite.load(ordering: .acquiring) {
+            try PageFile.forgetMemory(directory: path)
+            hasFailedWrite.store(false, ordering: .releasing)
+        }
+        do throws(StoreError) {
+            return try writeInside(body, thread)
+        } catch {
+            if case .diskFullOrIO = error { hasFailedWrite.store(true, ordering: .releasing) }
+            throw error
+        }
     }
 
     /// Opens the named tables, and creates those that are missing unless this is an audit.

@@ -60,6 +60,8 @@ package final class Environment: @unchecked Sendable {
     let writer = Atomic<UInt>(0)
     /// How many persistent readers there are.
     let readers = Atomic<Int>(0)
+    /// Whether a write failed since memory was last told to forget (L10).
+    let hasFailedWrite = Atomic<Bool>(false)
     /// The table that numbers commits, once the tables are open (CommitNumber.swift).
     let commits = Mutex<Table?>(nil)
 
