@@ -115,6 +115,8 @@ int tenure_lock(int descriptor, int shared) {
     return result(value);
 }
 
+int tenure_unlock(int descriptor) { return result(flock(descriptor, LOCK_UN)); }
+
 static int tell(const struct stat *status, struct tenure_file_facts *facts) {
     memset(facts, 0, sizeof *facts);
     facts->size = (uint64_t)status->st_size;

@@ -225,6 +225,7 @@ private struct Place: ~Copyable {
 /// An open file of the host.
 private final class HostFile: DiskFile {
     private(set) var descriptor: Int32
+    private var isLocked = false
     private let path: String
 
     init(_ descriptor: Int32, _ path: String) {
@@ -299,10 +300,14 @@ private final class HostFile: DiskFile {
 
     func lock(shared: Bool) throws(DiskError) {
         try check(tenure_lock(descriptor, shared ? 1 : 0), .lock, path)
+        isLocked = true
     }
 
     func close() {
         guard descriptor >= 0 else { return }
+        // A child that is just being started has a copy until it runs its own program, and would
+        // keep the lock for as long.
+        if isLocked { _ = tenure_unlock(descriptor) }
         _ = tenure_close(descriptor)
         descriptor = -1
     }

@@ -111,10 +111,12 @@ public struct TenureService: Service {
             case .asked:
                 await front.stop(within: drainTime)
                 await Blocking.run(.daemon) { ledger.shutdown() }
+                await front.end()
                 // The last group or the last checkpoint may have failed.
                 return lastFailure.value
             case .failed(let sentence, let exitCode):
                 await front.fail(sentence)
+                await front.end()
                 return ServerError(sentence, exitCode: exitCode)
             }
         }

@@ -140,4 +140,29 @@ struct HostDiskTests {
         first.close()
         second.close()
     }
+
+    /// A copy of the descriptor stands for a child between `fork` and `exec`.
+    @Test
+    func `a lock ends with its file although a child has a copy of the descriptor`() throws {
+        let scratch = Scratch()
+        let disk = try HostDisk(root: scratch.path)
+        let held = try disk.lock("LOCK", shared: false)
+        let copies = try descriptors(of: "\(scratch.path)/LOCK").map { dup($0) }
+        defer { for copy in copies { close(copy) } }
+        try #require(copies.count == 1 && copies[0] >= 0)
+        held.close()
+        try disk.lock("LOCK", shared: false).close()
+    }
+
+    /// What of this process has the file at `path` open.
+    private func descriptors(of path: String) throws -> [CInt] {
+        var wanted = stat()
+        // SAFETY: here and below the kernel's answer goes to a structure of this frame.
+        try #require(unsafe stat(path, &wanted) == 0)
+        return (0..<1_024).filter { descriptor in
+            var found = stat()
+            return unsafe fstat(descriptor, &found) == 0
+                && found.st_dev == wanted.st_dev && found.st_ino == wanted.st_ino
+        }
+    }
 }

@@ -56,6 +56,9 @@ int tenure_drop_cache(int descriptor);
 // flock without waiting: -EWOULDBLOCK when someone else holds it.
 int tenure_lock(int descriptor, int shared);
 
+// Ends the lock for every copy of the descriptor, a child's too.
+int tenure_unlock(int descriptor);
+
 enum {
     TENURE_KIND_OTHER = 0,
     TENURE_KIND_REGULAR = 1,

@@ -12,24 +12,39 @@ final class DatagramPeer: Sendable {
     init?(_ text: String) {
         guard let address = SocketAddressBytes(text) else { return nil }
         let kind = Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
-        descriptor = socket(AF_UNIX, kind | Int32(SOCK_NONBLOCK.rawValue), 0)
+        descriptor = socket(AF_UNIX, kind, 0)
         guard descriptor >= 0 else { return nil }
         self.address = address
+        var patience = timeval(tv_sec: Self.patienceSeconds, tv_usec: 0)
+        // SAFETY: the kernel reads the structure of this frame during the call. The option is one
+        // of every socket.
+        _ = unsafe setsockopt(
+            descriptor,
+            SOL_SOCKET,
+            SO_SNDTIMEO,
+            &patience,
+            socklen_t(MemoryLayout<timeval>.size)
+        )
     }
+
+    /// How long a peer with a full queue is waited for, by who waits.
+    private static let patienceSeconds = 1
 
     deinit {
         close(descriptor)
     }
 
-    /// Sends one datagram without waiting; the error number when it was not taken.
-    func send(_ text: String) -> Int32? {
+    /// Sends one datagram; the error number when it was not taken.
+    ///
+    /// Who `waits` does so up to a second while the peer's queue is full.
+    func send(_ text: String, waits: Bool = false) -> Int32? {
         // SAFETY: text and address are read during the call, with their lengths.
         let sent = unsafe address.withPointer { address, length in
             unsafe sendto(
                 descriptor,
                 text,
                 text.utf8.count,
-                Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT),
+                Int32(MSG_NOSIGNAL) | (waits ? 0 : Int32(MSG_DONTWAIT)),
                 address,
                 length
             )

@@ -65,7 +65,8 @@ package struct ServiceManager: Sendable {
 
 /// Tells the service manager how the daemon is.
 ///
-/// Nobody waits for it: what does not reach the manager is lost, as `sd_notify` has it.
+/// What does not reach the manager is lost, as `sd_notify` has it. What is said only once waits up
+/// to a second while the manager's queue is full: who never hears of a start ends the daemon.
 package final class ServiceNotifier: Sendable {
     private let manager: DatagramPeer
 
@@ -76,10 +77,12 @@ package final class ServiceNotifier: Sendable {
     }
 
     /// The daemon serves; `status` says where.
-    package func ready(_ status: String) { send("READY=1\nSTATUS=\(Self.line(status))") }
+    package func ready(_ status: String) {
+        send("READY=1\nSTATUS=\(Self.line(status))", waits: true)
+    }
 
     /// The daemon stops.
-    package func stopping() { send("STOPPING=1\nSTATUS=stopping") }
+    package func stopping() { send("STOPPING=1\nSTATUS=stopping", waits: true) }
 
     /// What the daemon does, for people.
     package func status(_ status: String) { send("STATUS=\(Self.line(status))") }
@@ -91,7 +94,7 @@ package final class ServiceNotifier: Sendable {
         text.split(whereSeparator: \.isNewline).joined(separator: " ")
     }
 
-    private func send(_ text: String) {
-        _ = manager.send(text)
+    private func send(_ text: String, waits: Bool = false) {
+        _ = manager.send(text, waits: waits)
     }
 }
