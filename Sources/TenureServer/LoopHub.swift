@@ -76,7 +76,7 @@ final class LoopHub: AnswerSink {
         state.value.settle(deliveries)
     }
 
-    /// Begins to look at the clock for connections that take too long.
+    /// Begins to look, each `interval`, for connections that take too long.
     func startSweeping(every interval: TimeAmount) {
         eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) {
             [state, log] task in

@@ -6,6 +6,7 @@
 // Infinite Storage", RFC 970, section 5). Nothing overtakes a command of its own origin.
 
 internal import DequeModule
+internal import TenureBase
 internal import TenureModel
 
 /// Sorts what waits for the writer; only the writer's thread touches it.
@@ -66,8 +67,8 @@ struct Backlog {
 
     private mutating func add(_ submission: Submission) {
         let origin = Origin(submission)
-        var waiting = self.waiting[origin] ?? Waiting(user: submission.caller.uid)
-        if waiting.isEmpty { waiting = Waiting(user: submission.caller.uid) }
+        var waiting = Waiting(user: submission.caller.uid)
+        if let known = self.waiting[origin], !known.isEmpty { waiting = known }
         let hasFirst = waiting.first > 0
         let comesFirst = submission.command.comesFirst && waiting.others == 0
         if comesFirst {
@@ -98,7 +99,7 @@ struct Backlog {
             let quantum = max(1, left / rotation.count)
             for _ in 0..<min(rotation.count, left) {
                 guard let user = rotation.popFirst(), var line = lines.removeValue(forKey: user)
-                else { break }
+                else { violated("the lines of the backlog and their rotation differ") }
                 left -= line.take(quantum, first: &first, others: &others)
                 if line.isEmpty { continue }
                 lines[user] = line
