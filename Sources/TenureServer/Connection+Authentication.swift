@@ -40,7 +40,7 @@ extension Connection {
         afterVerifying = then
         let account = policy?.accounts[credentials.user]
         hub.verifier.verify(attempt, of: account) { [hub, number] outcome in
-            hub.eventLoop.execute { hub.state.value.settle(outcome, of: number) }
+            hub.tell { hub.state.value.settle(outcome, of: number) }
         }
     }
 

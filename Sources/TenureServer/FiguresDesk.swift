@@ -33,7 +33,7 @@ extension LoopState {
         desk.questions = []
         Blocking.start {
             let figures = hub.ledger.figures()
-            hub.eventLoop.execute { hub.state.value.answer(questions, figures, hub) }
+            hub.tell { hub.state.value.answer(questions, figures, hub) }
         }
     }
 

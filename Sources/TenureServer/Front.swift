@@ -208,8 +208,6 @@ struct Front: Sendable {
     }
 
     /// Stops accepting, lets what is outstanding finish within `limit`, and closes.
-    ///
-    /// `end()` follows, when the ledger has nothing more to tell.
     func stop(within limit: Duration) async {
         await stopListening()
         logger.info("stopping: finishing what is outstanding")
@@ -219,7 +217,7 @@ struct Front: Sendable {
         await finish()
     }
 
-    /// Answers everything outstanding `UNKNOWN` and closes; `end()` follows, too.
+    /// Answers everything outstanding `UNKNOWN` and closes.
     func fail(_ sentence: String) async {
         logger.critical("the ledger has failed", metadata: ["reason": "\(sentence)"])
         await stopListening()
@@ -270,13 +268,10 @@ struct Front: Sendable {
     private func finish() async {
         for subscription in subscriptions { ledger.unsubscribe(subscription) }
         hubs.first?.log.tellLeftOut(now: .max)
+        // It tells the loops what it has found.
         await verifier.end()
-    }
-
-    /// Ends the event loops, with what is left after the drain.
-    ///
-    /// Nobody may have anything to tell them any more: neither the ledger nor the verifier.
-    func end() async {
+        for hub in hubs { hub.end() }
+        // What is left after the drain closes with its loop.
         try? await group.shutdownGracefully()
     }
 }

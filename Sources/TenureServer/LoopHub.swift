@@ -27,6 +27,8 @@ final class LoopHub: AnswerSink {
     let verifier: SecretVerifier
     let state: NIOLoopBound<LoopState>
     private let inbox = Mutex(Inbox())
+    /// Whether the event loop has ended, or is about to.
+    private let hasEnded = Mutex(false)
 
     /// The hub of `eventLoop`, made in it.
     init(
@@ -58,12 +60,23 @@ final class LoopHub: AnswerSink {
             defer { inbox.isScheduled = true }
             return !inbox.isScheduled
         }
-        if isFirst { eventLoop.execute { self.takeDeliveries() } }
+        if isFirst { tell { self.takeDeliveries() } }
     }
+
+    /// Runs `body` in the event loop, from any thread; when that has ended nobody is left to tell.
+    func tell(_ body: @escaping @Sendable () -> Void) {
+        // A loop must not be given anything once it has ended.
+        hasEnded.withLock { hasEnded in
+            if !hasEnded { eventLoop.execute(body) }
+        }
+    }
+
+    /// From now on nothing is told.
+    func end() { hasEnded.withLock { $0 = true } }
 
     /// Answers one request from any thread.
     func answer(_ ticket: UInt64, _ answer: Answer) {
-        eventLoop.execute { [state] in state.value.settle(ticket, answer) }
+        tell { [state] in state.value.settle(ticket, answer) }
     }
 
     private func takeDeliveries() {
@@ -208,7 +221,7 @@ extension LoopState {
             subscription = .pending([ready])
             Blocking.start {
                 let number = hub.ledger.subscribe(EventRelay(hub: hub), to: .all)
-                hub.eventLoop.execute { hub.state.value.subscribed(number, hub: hub) }
+                hub.tell { hub.state.value.subscribed(number, hub: hub) }
             }
         }
     }
@@ -320,7 +333,7 @@ final class EventRelay: NoticeSink {
     }
 
     func notice(_ notices: [Notice]) {
-        hub.eventLoop.execute { [hub] in hub.state.value.pushEvents(notices) }
+        hub.tell { [hub] in hub.state.value.pushEvents(notices) }
     }
 }
 
@@ -333,6 +346,6 @@ final class LossRelay: NoticeSink {
     }
 
     func notice(_ notices: [Notice]) {
-        hub.eventLoop.execute { [hub] in hub.state.value.pushLost(notices) }
+        hub.tell { [hub] in hub.state.value.pushLost(notices) }
     }
 }

@@ -111,12 +111,10 @@ public struct TenureService: Service {
             case .asked:
                 await front.stop(within: drainTime)
                 await Blocking.run(.daemon) { ledger.shutdown() }
-                await front.end()
                 // The last group or the last checkpoint may have failed.
                 return lastFailure.value
             case .failed(let sentence, let exitCode):
                 await front.fail(sentence)
-                await front.end()
                 return ServerError(sentence, exitCode: exitCode)
             }
         }
@@ -132,8 +130,7 @@ extension TenureService {
         let tcp = front.addresses.tcpPort.map { " and TCP port \($0)" } ?? ""
         notifier.ready("serving at \(front.addresses.socketPath)\(tcp)")
         guard let microseconds = manager.watchdogMicroseconds else { return nil }
-        let loops = front.hubs.map(\.eventLoop)
-        let watchdog = Watchdog(ledger, loops, notifier, microseconds: microseconds)
+        let watchdog = Watchdog(ledger, front.hubs, notifier, microseconds: microseconds)
         watchdog.start()
         return watchdog
     }

@@ -72,12 +72,10 @@ struct Harness {
             try await body(harness)
         } catch {
             await harness.front.stop(within: .zero)
-            await harness.front.end()
             throw error
         }
         harness.ledger.resume()
         await harness.front.stop(within: .seconds(10))
-        await harness.front.end()
     }
 
     private init(

@@ -106,12 +106,10 @@ struct WaitingConnectionTests {
         } catch {
             await front.stop(within: .zero)
             ledger.shutdown()
-            await front.end()
             throw error
         }
         if !untilStopped { await front.stop(within: .seconds(10)) }
         ledger.shutdown()
-        await front.end()
     }
 
     /// How many requests wait in the ledger.

@@ -14,7 +14,7 @@ internal import Tenure
 /// Sends signs of life.
 final class Watchdog: Sendable {
     private let ledger: any ServedLedger
-    private let loops: [any EventLoop]
+    private let hubs: [LoopHub]
     private let notifier: ServiceNotifier
     private let interval: TimeAmount
     private let isOver = Atomic<Bool>(false)
@@ -23,12 +23,12 @@ final class Watchdog: Sendable {
     /// signs.
     init(
         _ ledger: any ServedLedger,
-        _ loops: [any EventLoop],
+        _ hubs: [LoopHub],
         _ notifier: ServiceNotifier,
         microseconds: UInt64
     ) {
         self.ledger = ledger
-        self.loops = loops
+        self.hubs = hubs
         self.notifier = notifier
         interval = min(.microseconds(Int64(clamping: microseconds / 2)), ServerLimits.aliveInterval)
     }
@@ -43,21 +43,22 @@ final class Watchdog: Sendable {
         if isOver.load(ordering: .relaxed) { return }
         ledger.whenWriterComesBy {
             if self.isOver.load(ordering: .relaxed) { return }
-            self.pass(through: self.loops[...])
+            self.pass(through: self.hubs[...])
         }
     }
 
     /// Goes through all event loops, so that one that hangs gives no sign either.
-    private func pass(through rest: ArraySlice<any EventLoop>) {
+    private func pass(through rest: ArraySlice<LoopHub>) {
         if isOver.load(ordering: .relaxed) { return }
-        guard let loop = rest.first else {
+        guard let hub = rest.first else {
             notifier.alive()
             return pause()
         }
-        loop.execute { self.pass(through: rest.dropFirst()) }
+        hub.tell { self.pass(through: rest.dropFirst()) }
     }
 
     private func pause() {
-        loops.first?.scheduleTask(in: interval) { self.ask() }
+        guard let hub = hubs.first else { return }
+        hub.tell { hub.eventLoop.scheduleTask(in: self.interval) { self.ask() } }
     }
 }
