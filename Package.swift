@@ -130,6 +130,13 @@ let package = Package(
         .target(name: "CTenureSystem"),
         .target(name: "TenureBase", swiftSettings: house),
         .target(
+            name: "TenureThreads",
+            dependencies: [
+                "CTenureSystem", .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: house
+        ),
+        .target(
             name: "TenureModel",
             dependencies: [
                 "TenureBase",
@@ -140,7 +147,7 @@ let package = Package(
         .target(
             name: "TenureLog",
             dependencies: [
-                "TenureBase", "CTenureSystem",
+                "TenureBase", "TenureThreads", "CTenureSystem",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -165,7 +172,8 @@ let package = Package(
         .target(
             name: "Tenure",
             dependencies: [
-                "TenureBase", "TenureModel", "TenureLog", "TenureStorage", "CTenureSystem",
+                "TenureBase", "TenureThreads", "TenureModel", "TenureLog", "TenureStorage",
+                "CTenureSystem",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -190,7 +198,8 @@ let package = Package(
         .target(
             name: "TenureServer",
             dependencies: [
-                "TenureBase", "Tenure", "TenureWire", "TenureModel", "CTenureSystem",
+                "TenureBase", "TenureThreads", "Tenure", "TenureWire", "TenureModel",
+                "CTenureSystem",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),

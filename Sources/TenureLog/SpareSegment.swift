@@ -7,15 +7,15 @@
 //
 //   L5  A spare that was waited for is ready or has failed.
 
-import CTenureSystem
 import Synchronization
 import TenureBase
+import TenureThreads
 
 /// The file `log/spare.tmp` and the thread that fills it.
 final class SpareSegment {
     private enum State {
         case none
-        case preparing(Preparation, thread: UInt64)
+        case preparing(Preparation, thread: SystemThread)
         case ready
         case failed(DiskError)
     }
@@ -32,7 +32,7 @@ final class SpareSegment {
     deinit {
         if case .preparing(let preparation, let thread) = state {
             preparation.cancel()
-            _ = tenure_thread_join(thread)
+            thread.join()
         }
     }
 
@@ -55,19 +55,12 @@ final class SpareSegment {
         }
         let preparation = Preparation(disk, byteCount: configuration.segmentBytes)
         guard configuration.spare == .background else { return finish(preparation) }
-        var thread: UInt64 = 0
-        // SAFETY: the thread takes over the reference that is retained for it here.
-        let context = unsafe Unmanaged.passRetained(preparation)
-        let result = unsafe tenure_thread_start(&thread, context.toOpaque()) { context in
-            guard let context = unsafe context else { return }
-            unsafe tenure_thread_describe("tenure-spare", LogLimits.niceness)
-            unsafe Unmanaged<Preparation>.fromOpaque(context).takeRetainedValue().run()
-        }
-        if result == 0 {
+        do {
+            let thread = try SystemThread.start("tenure-spare", niceness: LogLimits.niceness) {
+                preparation.run()
+            }
             state = .preparing(preparation, thread: thread)
-        } else {
-            // SAFETY: no thread was started, so the reference is still ours.
-            unsafe context.release()
+        } catch {
             finish(preparation)
         }
     }
@@ -104,7 +97,7 @@ final class SpareSegment {
             wait || preparation.isFinished
         else { return }
         preparation.hurry()
-        _ = tenure_thread_join(thread)
+        thread.join()
         state = preparation.failure.map { .failed($0) } ?? .ready
     }
 }

@@ -4,10 +4,10 @@
 // itself has to do: to stop, and to take a role away from somebody. They are threads of ours,
 // because a pool of SwiftNIO ends the process where there is no room for one.
 
-internal import CTenureSystem
 internal import Dispatch
 internal import NIOCore
 internal import Synchronization
+internal import TenureThreads
 
 /// Runs what waits on a thread that may.
 enum Blocking {
@@ -86,19 +86,11 @@ private final class Workers: Sendable {
     }
 
     private func startThread() throws(ServerError) {
-        // SAFETY: the retained reference is taken over by the thread's body, exactly once.
-        let retained = unsafe Unmanaged.passRetained(self)
-        var thread: UInt64 = 0
-        let status = unsafe tenure_thread_start(&thread, retained.toOpaque()) { context in
-            guard let context = unsafe context else { return }
-            unsafe Unmanaged<Workers>.fromOpaque(context).takeRetainedValue().loop()
-        }
-        guard status == 0 else {
-            // SAFETY: there is no thread that would take it over.
-            unsafe retained.release()
+        do {
+            _ = try SystemThread.start(name) { self.loop() }
+        } catch {
             throw ServerError(
-                "a thread can not be started: errno \(-status); allow more processes and threads "
-                    + "(ulimit -u, TasksMax, pids.max)",
+                "a thread can not be started: \(error); \(SystemThread.remedy)",
                 exitCode: ServerError.noRoom
             )
         }
@@ -111,7 +103,6 @@ private final class Workers: Sendable {
     }
 
     private func loop() {
-        unsafe tenure_thread_describe(name, 0)
         while true {
             available.wait()
             let work = state.withLock { $0.work.popFirst() }

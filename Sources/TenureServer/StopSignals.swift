@@ -6,6 +6,7 @@
 internal import CTenureSystem
 internal import Glibc
 package import Logging
+internal import TenureThreads
 
 /// What `SIGTERM`, `SIGINT` and `SIGHUP` do.
 package enum StopSignals {
@@ -62,25 +63,20 @@ package enum StopSignals {
         stop: @escaping @Sendable () async -> Void
     ) throws(ServerError) {
         // SAFETY: the numbers are read during the call.
-        var status = unsafe tenure_signals_catch(numbers, CInt(numbers.count))
-        if status == 0 {
-            // SAFETY: the retained reference is taken over by the thread's body, exactly once.
-            let watch = unsafe Unmanaged.passRetained(Watch(logger, reload, stop))
-            var thread: UInt64 = 0
-            status = unsafe tenure_thread_start(&thread, watch.toOpaque()) { context in
-                guard let context = unsafe context else { return }
-                unsafe tenure_thread_describe("tenure-signals", 0)
-                unsafe Unmanaged<Watch>.fromOpaque(context).takeRetainedValue().run()
-            }
-            // SAFETY: there is no thread that would take it over.
-            if status != 0 { unsafe watch.release() }
+        let status = unsafe tenure_signals_catch(numbers, CInt(numbers.count))
+        guard status == 0 else { throw noRoom("errno \(-status)") }
+        let watch = Watch(logger, reload, stop)
+        do {
+            _ = try SystemThread.start("tenure-signals") { watch.run() }
+        } catch {
+            throw noRoom("\(error)")
         }
-        guard status == 0 else {
-            throw ServerError(
-                "nobody can tell the daemon to stop: errno \(-status); allow more processes and "
-                    + "threads (ulimit -u, TasksMax, pids.max)",
-                exitCode: ServerError.noRoom
-            )
-        }
+    }
+
+    private static func noRoom(_ reason: String) -> ServerError {
+        ServerError(
+            "nobody can tell the daemon to stop: \(reason); \(SystemThread.remedy)",
+            exitCode: ServerError.noRoom
+        )
     }
 }

@@ -12,10 +12,11 @@ extension Rules {
     /// By target, what must not be imported.
     static let forbiddenImports: [String: [String]] = [
         "TenureBase": ["*"],
+        "TenureThreads": ["Foundation*", "Dispatch", "Tenure*"],
         "TenureModel": [
             "Foundation*", "Dispatch", "Glibc", "Synchronization", "SystemPackage", "NIO*",
-            "Logging", "CLMDB", "CTenureSystem", "TenureLog", "TenureLMDB", "TenureStorage",
-            "TenureWire",
+            "Logging", "CLMDB", "CTenureSystem", "TenureThreads", "TenureLog", "TenureLMDB",
+            "TenureStorage", "TenureWire",
         ] + above,
         "TenureLog": [
             "Foundation*", "NIO*", "CLMDB", "TenureModel", "TenureLMDB", "TenureStorage",

@@ -1,10 +1,9 @@
 // A thread that runs what it is given, in order. Swift tasks move between threads; LMDB's write
 // transactions and the writer do not.
 
-internal import CTenureSystem
 internal import Dispatch
 internal import Synchronization
-internal import SystemPackage
+internal import TenureThreads
 
 /// One thread with a queue of work.
 final class WorkThread: Sendable {
@@ -16,14 +15,7 @@ final class WorkThread: Sendable {
 
     private let queue = Mutex(Queue())
     private let available = DispatchSemaphore(value: 0)
-    private let thread = Mutex<UInt64>(0)
-    private let name: String
-    private let niceness: Int32
-
-    private init(name: String, niceness: Int32) {
-        self.name = name
-        self.niceness = niceness
-    }
+    private let thread = Mutex<SystemThread?>(nil)
 
     /// Starts a thread that waits for work.
     ///
@@ -33,25 +25,16 @@ final class WorkThread: Sendable {
     /// - Returns: The thread.
     /// - Throws: when the system has no room for one more thread.
     static func start(name: String, niceness: Int32 = 0) throws(LedgerOpenError) -> WorkThread {
-        let new = WorkThread(name: name, niceness: niceness)
-        // SAFETY: the retained reference is taken over by the thread's body, exactly once.
-        let retained = unsafe Unmanaged.passRetained(new)
-        var started: UInt64 = 0
-        let status = unsafe tenure_thread_start(&started, retained.toOpaque()) { context in
-            guard let context = unsafe context else { return }
-            unsafe Unmanaged<WorkThread>.fromOpaque(context).takeRetainedValue().loop()
-        }
-        guard status == 0 else {
-            // SAFETY: there is no thread that would take it over.
-            unsafe retained.release()
-            let errno = Errno(rawValue: -status)
+        let new = WorkThread()
+        do {
+            let started = try SystemThread.start(name, niceness: niceness) { new.loop() }
+            new.thread.withLock { $0 = started }
+        } catch {
             throw LedgerOpenError(
-                sentence: "a thread can not be started: \(errno); allow more processes and "
-                    + "threads (ulimit -u, TasksMax, pids.max)",
+                sentence: "a thread can not be started: \(error); \(SystemThread.remedy)",
                 exitCode: LedgerOpenError.noRoom
             )
         }
-        new.thread.withLock { $0 = started }
         return new
     }
 
@@ -73,14 +56,13 @@ final class WorkThread: Sendable {
         queue.withLock { $0.isStopping = true }
         available.signal()
         let started = thread.withLock { thread in
-            defer { thread = 0 }
+            defer { thread = nil }
             return thread
         }
-        if started != 0 { _ = tenure_thread_join(started) }
+        started?.join()
     }
 
     private func loop() {
-        unsafe tenure_thread_describe(name, niceness)
         while true {
             waitForWork()
             let (work, isStopping) = queue.withLock { queue in
