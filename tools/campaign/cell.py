@@ -22,6 +22,7 @@ from wire import Lost, Refused
 LOAD = 0.35       # seconds of load under a fault
 LOAD_AT_TURN = 0.9
 WARM = 40         # acknowledgements before it
+WARMING = 5       # seconds for them, and for all clients to connect
 UNDER_FAULT = 3.0  # seconds in which a start may serve or end while the fault lasts
 AFTER = 0.12      # seconds of load when it is gone
 NAMES = ("LOCK", "ledger.json", "ledger.json.new", "creating", "log", "archive", "state",
@@ -155,9 +156,9 @@ class CellRun:
 
     def begin_fault(self):
         """Lays the fault on the daemon as soon as all clients have come to work."""
-        before, limit = self.trial.acknowledged(), time.monotonic() + 2
-        while self.trial.acknowledged() < before + WARM and time.monotonic() < limit \
-                and self.daemon.process.poll() is None:
+        before, limit = self.trial.acknowledged(), time.monotonic() + WARMING
+        while (self.trial.acknowledged() < before + WARM or not self.trial.all_connected()) \
+                and time.monotonic() < limit and self.daemon.process.poll() is None:
             time.sleep(0.002)
         if self.options():
             self.daemon.attach(self.options())
@@ -270,8 +271,9 @@ class CellRun:
         trial.check()
         trial.finish_clients()
         for client in trial.clients:
-            if client.wire:
-                client.wire.close()
+            wire = client.wire  # which it gives up when it notices
+            if wire:
+                wire.close()
         status = self.daemon.terminate(ENDING)
         if status != 0:
             self.faults.append(("restart", f"without a fault it stopped with {status}"))

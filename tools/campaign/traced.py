@@ -53,6 +53,9 @@ class Trial(Campaign):
         for client in self.clients:
             client.start()
 
+    def all_connected(self):
+        return all(client.wire for client in self.clients)
+
     def spell(self, seconds, meanwhile=None):
         """Load for a while, or until the daemon ends."""
         self.fell = False

@@ -143,8 +143,10 @@ class TracedDaemon(Daemon):
         os.set_blocking(self.tracer.stderr.fileno(), False)
         said, limit = b"", time.monotonic() + ATTACHING
         while b"attached" not in said:
+            # It ends with the daemon: what it said before that is still to be read then.
+            over = self.tracer.poll() is not None or time.monotonic() > limit
             said += self.tracer.stderr.read() or b""
-            if self.tracer.poll() is not None or time.monotonic() > limit:
+            if over and b"attached" not in said:
                 raise OSError(f"strace did not attach: {said.decode(errors='replace')}")
             time.sleep(0.002)
 

@@ -67,6 +67,7 @@ class Client(WaitingVerbs, ChangingVerbs, BookingVerbs, OperatorVerbs, ChoosingV
                 finally:
                     if self.wire:
                         self.wire.close()
+                        self.wire = None
                     self.campaign.park()
         except BaseException as error:  # a fault of the campaign itself must not look like success
             self.campaign.crashed(self.name, error)
