@@ -44,7 +44,7 @@ struct IndexedTimelineTests {
             if round == 500 { _ = try await ledger.renew(long) }
         }
         _ = try await ledger.closeSession(
-            SessionReference(session: session.session, token: session.token)
+            session.reference
         )
         _ = try await ledger.release(long)
         ledger.shutdown()

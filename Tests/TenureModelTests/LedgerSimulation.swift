@@ -142,7 +142,7 @@ struct LedgerSimulation {
         case .queued: answered["queued", default: 0] += 1
         case .session(let view):
             answered["session", default: 0] += 1
-            sessions.append(SessionReference(session: view.session, token: view.token))
+            sessions.append(view.reference)
         case .refused(let refusal): answered[refusal.code.rawValue, default: 0] += 1
         case .ended(let ending): answered[ending.status.rawValue, default: 0] += 1
         case .renewed: answered["renewed", default: 0] += 1

@@ -127,7 +127,7 @@ struct TenantScopeTests {
         var mine = request
         mine.session = own.session
         #expect(try world.ask(.acquire(mine), as: caller).code == nil)
-        let reference = SessionReference(session: own.session, token: own.token)
+        let reference = own.reference
         #expect(try world.ask(.keepSession(reference), as: caller).code == nil)
         #expect(try world.ask(.closeSession(reference), as: caller).code == nil)
     }

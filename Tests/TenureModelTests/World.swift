@@ -201,7 +201,7 @@ extension World {
             Issue.record("\(answer)", sourceLocation: sourceLocation)
             return SessionReference(session: SessionID(rawValue: 0), token: Token(rawValue: 0))
         }
-        return SessionReference(session: view.session, token: view.token)
+        return view.reference
     }
 
     /// The fields of a read.
@@ -285,9 +285,6 @@ extension Answer {
 }
 
 extension Grant {
-    /// Its lease with its token.
-    var reference: LeaseReference { LeaseReference(lease: lease, token: token) }
-
     /// What it holds, as `resource=amount`.
     var parts: [String] { placements.map { "\($0.resource)=\($0.amount)" } }
 }

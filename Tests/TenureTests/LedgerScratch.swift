@@ -88,8 +88,3 @@ extension LedgerCore {
 }
 
 struct NotGranted: Error {}
-
-extension Grant {
-    /// The lease with its token.
-    var reference: LeaseReference { LeaseReference(lease: lease, token: token) }
-}

@@ -236,7 +236,7 @@ struct LedgerTests {
         )
         let session = try await ledger.openSession(SessionRequest(process: elsewhere))
         #expect(session.ttlMilliseconds == nil)
-        let reference = SessionReference(session: session.session, token: session.token)
+        let reference = session.reference
         // Found out right after the opening was answered.
         while true {
             let kept = try await ledger.keepSession(reference)
@@ -268,7 +268,7 @@ struct LedgerTests {
             var sessions: [SessionReference] = []
             for _ in 0..<3 {
                 let view = try await ledger.openSession(SessionRequest(process: process))
-                sessions.append(SessionReference(session: view.session, token: view.token))
+                sessions.append(view.reference)
             }
             // The watcher hears of a session after its opening was answered.
             while pidfds(of: child.pid) == 0 { await Task.yield() }

@@ -239,7 +239,7 @@ struct QueueTests {
         _ = try scene.ask([
             .release(held.reference, parts: nil), .deleteResource(name: "c2"),
             .deletePool(name: "other"),
-            .closeSession(SessionReference(session: session.session, token: session.token)),
+            .closeSession(session.reference),
         ])
         try Self.crash(scene)
         for (ticket, codes) in [

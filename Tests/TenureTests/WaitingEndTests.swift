@@ -110,7 +110,7 @@ struct WaitingEndTests {
                 }
             )
         }
-        let reference = SessionReference(session: closed.session, token: closed.token)
+        let reference = closed.reference
         try scene.ask(.closeSession(reference))
         #expect(scene.refusal(inSession[0])?.code == .expired)
         #expect(scene.waits(inSession[1]) && scene.waits(first))

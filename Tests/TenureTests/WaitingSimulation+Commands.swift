@@ -47,7 +47,7 @@ extension WaitingSimulation {
             )
         case 95..<97:
             guard let session = sessions.last else { return .query(.status) }
-            let reference = SessionReference(session: session.session, token: session.token)
+            let reference = session.reference
             return .closeSession(reference)
         default:
             let pool = Self.pools[Int.random(in: 0..<2, using: &run.generator)]

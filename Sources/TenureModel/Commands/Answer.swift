@@ -64,6 +64,9 @@ public struct Grant: Equatable, Sendable {
     public var pool: String?
     /// What each of the pools asked before that answered.
     public var fallback: [PoolRefusal] = []
+
+    /// The lease with its token, as what changes it takes.
+    public var reference: LeaseReference { LeaseReference(lease: lease, token: token) }
 }
 
 /// A pool that did not grant what the next one was then asked for.
@@ -175,4 +178,7 @@ public struct SessionView: Equatable, Sendable {
     public var ttlMilliseconds: UInt64?
     /// The position of the change.
     public var position: Position
+
+    /// The session with its token, as what changes it takes.
+    public var reference: SessionReference { SessionReference(session: session, token: token) }
 }

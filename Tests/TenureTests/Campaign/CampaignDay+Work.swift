@@ -153,7 +153,7 @@ extension CampaignDay {
             return .openSession(SessionRequest(ttlMilliseconds: number(60_000...terms.life)))
         case 2...3:
             guard let session = sessions.randomElement(using: &generator) else { break }
-            let reference = SessionReference(session: session.session, token: session.token)
+            let reference = session.reference
             return generator.chance(75) ? .keepSession(reference) : .closeSession(reference)
         case 4...5:
             guard let ticket = tickets.randomElement(using: &generator) else { break }
