@@ -104,8 +104,8 @@ struct LibraryVerbsTests {
             Issue.record("a window has a number")
             return
         }
-        let other = await #expect(throws: Refusal.self) { try await ledger.planWindow(drain) }
-        #expect(other != nil)
+        let second = await #expect(throws: Refusal.self) { try await ledger.planWindow(drain) }
+        #expect(second?.code == .conflict)
         _ = try await ledger.cancelWindow(WindowID(rawValue: id))
         _ = try await ledger.planWindow(drain)
     }

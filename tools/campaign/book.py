@@ -6,7 +6,7 @@
 # are those of the design. What a fold finds wrong goes to `faults`; nothing here asks the daemon.
 
 from changes import ChangeBook
-from dates import BRIEF, DateBook
+from dates import DateBook
 from drains import DrainBook
 from facts import LATER, MS, POSITION_BITS, SILENCE, Lease
 from families import FamilyBook
@@ -42,7 +42,6 @@ class Book(ChangeBook, SessionBook, TicketBook, FamilyBook, DateBook, DrainBook,
         self.closings = {}       # session -> records of its closing, sent and not yet folded
         self.gaps = [0]
         self.halts = []          # (time, whether the daemon was down from then on)
-        self.stalls = []         # (from, to): when it stood still, as a late answer shows
         self.spent = 0           # of the budget, when it was last shown
         self.openings = []       # (position, record, name) of breakers that opened
         self.resets = []         # (position or None, record) of their closing
@@ -166,8 +165,8 @@ class Book(ChangeBook, SessionBook, TicketBook, FamilyBook, DateBook, DrainBook,
             self.fault("claim", "a claim that fits the empty pool was called unsatisfiable", record)
         elif code in ("ERR", "NOPERM", "FENCED", "IDTOOOLD"):
             self.fault("refusal", "a well-formed request was refused as malformed", record)
-        elif code == "TIMEOUT":
-            self.fold_wait_over(record, record.sent + ask.get("wait", 0) * MS)
+        elif code == "TIMEOUT" and record.back - record.sent < ask.get("wait", 0) * MS:
+            self.fault("queue", "a wait timed out before its time", record)
         first = self.fresh.get(key)
         if first is not None and first.back < record.sent and code not in LATER:
             # The answer was stored and seen before this request was sent.
@@ -179,12 +178,6 @@ class Book(ChangeBook, SessionBook, TicketBook, FamilyBook, DateBook, DrainBook,
         if ask["holder"] not in self.holders and ask["holder"] not in self.pending \
                 and ask["holder"] not in self.ticket_of:
             self.refused.add(ask["holder"])
-
-    def fold_wait_over(self, record, due):
-        if record.back < due:
-            self.fault("queue", "a wait timed out before its time", record)
-        elif record.back > due + BRIEF:
-            self.stalls.append((due, record.back))
 
     def fold_ok_grant(self, record, key):
         ask, reply = record.ask, record.reply

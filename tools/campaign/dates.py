@@ -2,9 +2,7 @@
 #
 # Bookings are made in a pool where nothing but them and leases with a longest life has room, and
 # which nobody drains: there each must become its lease, unless the daemon was down for all of its
-# time, or stood still: a disk may take a second for a sync.
-
-from itertools import chain
+# time.
 
 from facts import LATER, MS, POSITION_BITS
 
@@ -116,9 +114,9 @@ class DateBook:
         self.end_booking(entry, record)
 
     def missed(self, entry):
-        """Whether the daemon was down or stood still for nearly all of the booking's time."""
+        """Whether the daemon was down or stopped for nearly all of the booking's time."""
         return any(down <= entry.starts[1] + BRIEF and up >= entry.ends[0] - BRIEF
-                   for down, up in chain(self.downs(BRIEF), self.stalls))
+                   for down, up in self.downs(BRIEF))
 
     def downs(self, brief=0):
         """When the daemon did not run, as far as the campaign knows: from, to.

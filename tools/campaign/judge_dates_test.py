@@ -3,7 +3,6 @@
 
 import unittest
 
-from facts import MS
 from story import EPOCH, JudgeCase
 
 AT, LENGTH = 100, 1_000
@@ -71,26 +70,6 @@ class BookingTest(JudgeCase):
         self.story.tell("GAP", {"down": False}, pause=AT + LENGTH)
         self.get(booking, code="EXPIRED")
         self.passes()
-
-    def wait_over(self, late):
-        """A wait of 50 ms that ends so many milliseconds after its time."""
-        record = self.story.tell("ACQUIRE", {
-            "holder": "w", "tenant": "c", "kinds": {"seat": 1}, "request": None, "body": "b",
-            "ttl": 500, "wait": 50}, "err", "TIMEOUT")
-        self.story.time += (49 + late) * MS
-        record.back = self.story.time
-
-    def test_a_booking_whose_time_passes_while_the_daemon_stands_still_may_end(self):
-        booking = self.book()
-        self.wait_over(AT + LENGTH)
-        self.get(booking, code="TIMEOUT")
-        self.passes()
-
-    def test_a_wait_that_ends_a_little_late_is_no_excuse(self):
-        booking = self.book()
-        self.wait_over(200)
-        self.get(booking, code="TIMEOUT", pause=AT + LENGTH)
-        self.breaks("booking")
 
     def test_a_moment_between_two_stops_is_not_enough(self):
         booking = self.book()
